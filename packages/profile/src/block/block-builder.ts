@@ -1,3 +1,15 @@
+/**
+ * Builds a block row by row. Every table row is interned: asking for the same row again gives the
+ * same index. Nothing is dropped but series without samples.
+ *
+ *   const builder = new BlockBuilder();
+ *   const main = builder.function(builder.string('main'), 0, 0, 0);
+ *   const stack = builder.stack(0, builder.location(0, 0, 0, [main, 0]));
+ *   builder.add(builder.series('process_cpu:cpu:nanoseconds:cpu:nanoseconds', 1e7, {}), stack, Date.now(), 1e7);
+ *   const block = builder.build();
+ */
+import { FleetflameError } from '../errors.ts';
+import { assembleBlock } from './assemble-block.ts';
 import type {
   Block,
   FunctionIndex,
@@ -8,43 +20,167 @@ import type {
   StackIndex,
   StringIndex,
 } from './block.ts';
-/** placeholder */
+import { MAPPING_KINDS } from './block.ts';
+import { compareStrings } from './compare-strings.ts';
+import { GrowableF64, GrowableU32 } from './growable.ts';
+import { InternedTables, LOCATION_HEAD, SERIES_HEAD, periodWords } from './interned-tables.ts';
+import { TIME_SPAN_MAX_MS } from './limits.ts';
+import { TupleInterner } from './tuple-interner.ts';
+
 export class BlockBuilder {
-  string(_s: string): StringIndex {
-    throw new Error('todo');
+  readonly #tables = new InternedTables();
+  /** (series, stack) */
+  readonly #rows = new TupleInterner(2);
+  readonly #pointRow = new GrowableU32();
+  readonly #pointTime = new GrowableF64();
+  readonly #pointValue = new GrowableF64();
+  readonly #losses = new Map<string, number>();
+  #scratch = new Uint32Array(64);
+
+  /** Points added so far: what a caller bounds its memory by. */
+  get points(): number {
+    return this.#pointRow.length;
   }
-  mapping(_file: StringIndex, _buildId: StringIndex, _kind: MappingKind): MappingIndex {
-    throw new Error('todo');
+
+  string(text: string): StringIndex {
+    return this.#tables.string(text);
   }
+
+  mapping(file: StringIndex, buildId: StringIndex, kind: MappingKind): MappingIndex {
+    return this.#tables.mapping(file, buildId, MAPPING_KINDS.indexOf(kind));
+  }
+
   function(
-    _name: StringIndex,
-    _systemName: StringIndex,
-    _filename: StringIndex,
-    _startLine: number,
+    name: StringIndex,
+    systemName: StringIndex,
+    filename: StringIndex,
+    startLine: number,
   ): FunctionIndex {
-    throw new Error('todo');
+    return this.#tables.function(name, systemName, filename, startLine);
   }
+
+  /** `lines`: function, line, function, line, ..., innermost inline first; none: not symbolized. */
   location(
-    _mapping: MappingIndex,
-    _addressLow: number,
-    _addressHigh: number,
-    _lines: ArrayLike<number>,
+    mapping: MappingIndex,
+    addressLow: number,
+    addressHigh: number,
+    lines: ArrayLike<number>,
   ): LocationIndex {
-    throw new Error('todo');
+    const size = LOCATION_HEAD + lines.length;
+    if (lines.length % 2 !== 0) {
+      throw new FleetflameError('invalid_input', 'A location needs its lines in pairs: function, line.', {
+        field: 'location.lines',
+      });
+    }
+    const row = this.#row(size);
+    row[0] = mapping;
+    row[1] = addressLow;
+    row[2] = addressHigh;
+    for (let i = 0; i < lines.length; i++) row[LOCATION_HEAD + i] = lines[i]!;
+    return this.#tables.location(row, size);
   }
-  stack(_parent: StackIndex, _location: LocationIndex): StackIndex {
-    throw new Error('todo');
+
+  /** The stack whose innermost frame is `location`, called from `parent` (0: the root). */
+  stack(parent: StackIndex, location: LocationIndex): StackIndex {
+    return this.#tables.stack(parent, location);
   }
-  series(_profileType: string, _period: number, _labels: Readonly<Record<string, string>>): SeriesIndex {
-    throw new Error('todo');
+
+  /** Labels in any order; one with an empty value is the same as none. `period` 0 is unknown. */
+  series(profileType: string, period: number, labels: Readonly<Record<string, string>>): SeriesIndex {
+    if (!Number.isSafeInteger(period) || period < 0) {
+      throw new FleetflameError('invalid_input', `A sampling period is an integer from 0, not ${period}.`, {
+        field: 'series.period',
+      });
+    }
+    const names = Object.keys(labels)
+      .filter((name) => labels[name] !== '')
+      .sort(compareStrings);
+    const size = SERIES_HEAD + names.length * 2;
+    const row = this.#row(size);
+    row[0] = this.string(profileType);
+    [row[1], row[2]] = periodWords(period);
+    for (const [i, name] of names.entries()) {
+      row[SERIES_HEAD + 2 * i] = this.string(name);
+      row[SERIES_HEAD + 2 * i + 1] = this.string(labels[name] ?? '');
+    }
+    return this.#tables.series(row, size);
   }
-  add(_series: SeriesIndex, _stack: StackIndex, _timeMs: number, _value: number): void {
-    throw new Error('todo');
+
+  /** `timeMs`: Unix milliseconds, in any order. Equal (series, stack, time) are summed; 0 adds nothing. */
+  add(series: SeriesIndex, stack: StackIndex, timeMs: number, value: number): void {
+    if (value === 0) return;
+    if (!Number.isSafeInteger(value) || !Number.isSafeInteger(timeMs) || timeMs < 0) {
+      throw new FleetflameError(
+        'invalid_input',
+        `A sample needs an integer value and a time in whole Unix milliseconds, not ${value} at ${timeMs}.`,
+        { field: 'samples' },
+      );
+    }
+    this.#pointRow.push(this.#rows.intern(series, stack));
+    this.#pointTime.push(timeMs);
+    this.#pointValue.push(value);
   }
-  loss(_cause: string, _samples: number): void {
-    throw new Error('todo');
+
+  /** Counts samples that were taken but could not be kept. */
+  loss(cause: string, samples: number): void {
+    if (samples !== 0) this.#losses.set(cause, (this.#losses.get(cause) ?? 0) + samples);
   }
+
+  /** The canonical block; its start is the first sample's time, its end just after the last. */
   build(): Block {
-    throw new Error('todo');
+    const times = this.#pointTime.view();
+    let first = Infinity;
+    let last = -Infinity;
+    for (let i = 0; i < times.length; i++) {
+      if (times[i]! < first) first = times[i]!;
+      if (times[i]! > last) last = times[i]!;
+    }
+    if (times.length === 0) {
+      first = 0;
+      last = -1;
+    }
+    checkTimeSpan(first, last + 1);
+    const rows = {
+      series: this.#rows.column(0),
+      stack: this.#rows.column(1),
+      total: new Float64Array(0),
+      points: this.#groupedPoints(first),
+    };
+    return assembleBlock(this.#tables, rows, first, last + 1, new Map(this.#losses));
   }
+
+  /** Points by row, in the order they were added. */
+  #groupedPoints(startMs: number): { start: Uint32Array; time: Uint32Array; value: Float64Array } {
+    const pointRow = this.#pointRow.view();
+    const pointTime = this.#pointTime.view();
+    const pointValue = this.#pointValue.view();
+    const start = new Uint32Array(this.#rows.length + 1);
+    for (let i = 0; i < pointRow.length; i++) start[pointRow[i]! + 1]!++;
+    for (let row = 0; row < this.#rows.length; row++) start[row + 1]! += start[row]!;
+    const next = start.slice();
+    const time = new Uint32Array(pointRow.length);
+    const value = new Float64Array(pointRow.length);
+    for (let i = 0; i < pointRow.length; i++) {
+      const at = next[pointRow[i]!]!++;
+      time[at] = pointTime[i]! - startMs;
+      value[at] = pointValue[i]!;
+    }
+    return { start, time, value };
+  }
+
+  #row(size: number): Uint32Array {
+    if (size > this.#scratch.length) this.#scratch = new Uint32Array(size * 2);
+    return this.#scratch;
+  }
+}
+
+/** Sample times are u32 milliseconds from the block's start. */
+export function checkTimeSpan(startMs: number, endMs: number): void {
+  if (endMs - startMs <= TIME_SPAN_MAX_MS) return;
+  throw new FleetflameError(
+    'limit_exceeded',
+    `A block spans at most ${TIME_SPAN_MAX_MS} ms (49 days), but these samples lie between ` +
+      `${new Date(startMs).toISOString()} and ${new Date(endMs).toISOString()}: split them by time.`,
+    { field: 'time_end_ms' },
+  );
 }

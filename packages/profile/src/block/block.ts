@@ -26,7 +26,7 @@ export type MappingIndex = number;
 /** Index into `Block.strings`; 0 is "". */
 export type StringIndex = number;
 
-/** One row per label set. Sorted by profile type, service_name, then the other labels. */
+/** One row per label set. Sorted by profile type, service_name, labels, period; strings by code point. */
 export interface SeriesTable {
   readonly length: number;
   /** String: name:sample_type:sample_unit:period_type:period_unit. */

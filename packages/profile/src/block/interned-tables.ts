@@ -1,0 +1,163 @@
+/**
+ * The five tables around the samples, being built: every distinct row once. The builder and the
+ * merge put rows in here and `assembleBlock` takes them out.
+ */
+import type {
+  FunctionIndex,
+  FunctionTable,
+  LocationIndex,
+  LocationTable,
+  MappingIndex,
+  MappingTable,
+  SeriesIndex,
+  StackIndex,
+  StackTable,
+  StringIndex,
+} from './block.ts';
+import { RowInterner } from './row-interner.ts';
+import { TupleInterner } from './tuple-interner.ts';
+
+/** Of a location row: mapping, address low, address high; then function and line in turns. */
+export const LOCATION_HEAD = 3;
+/** Of a series row: profile type, period low, period high; then label name and value in turns. */
+export const SERIES_HEAD = 3;
+
+const TWO_32 = 0x1_0000_0000;
+
+export class InternedTables {
+  readonly strings: string[] = [''];
+  readonly #stringRows = new Map<string, StringIndex>([['', 0]]);
+  readonly #mappings = new TupleInterner(3);
+  readonly #functions = new TupleInterner(4);
+  readonly #locations = new RowInterner();
+  /** (parent + 1, location), so that the root, (0, 0), differs from every child of the root. */
+  readonly #stacks = new TupleInterner(2);
+  readonly #series = new RowInterner();
+
+  constructor() {
+    this.#mappings.intern(0, 0, 0);
+    this.#stacks.intern(0, 0);
+  }
+
+  get mappingCount(): number {
+    return this.#mappings.length;
+  }
+
+  get functionCount(): number {
+    return this.#functions.length;
+  }
+
+  get locationCount(): number {
+    return this.#locations.length;
+  }
+
+  get stackCount(): number {
+    return this.#stacks.length;
+  }
+
+  get seriesCount(): number {
+    return this.#series.length;
+  }
+
+  string(text: string): StringIndex {
+    const known = this.#stringRows.get(text);
+    if (known !== undefined) return known;
+    // Half a surrogate pair has no UTF-8 form: it becomes U+FFFD, as any encoder would make it.
+    const wellFormed = text.toWellFormed();
+    if (wellFormed !== text) return this.string(wellFormed);
+    const row = this.strings.push(text) - 1;
+    this.#stringRows.set(text, row);
+    return row;
+  }
+
+  mapping(file: StringIndex, buildId: StringIndex, kind: number): MappingIndex {
+    return this.#mappings.intern(file, buildId, kind);
+  }
+
+  function(name: StringIndex, systemName: StringIndex, filename: StringIndex, line: number): FunctionIndex {
+    return this.#functions.intern(name, systemName, filename, line);
+  }
+
+  /** `row`: LOCATION_HEAD numbers and the lines. */
+  location(row: Uint32Array, size: number): LocationIndex {
+    return this.#locations.intern(row, size);
+  }
+
+  stack(parent: StackIndex, location: LocationIndex): StackIndex {
+    return this.#stacks.intern(parent + 1, location);
+  }
+
+  /** `row`: SERIES_HEAD numbers and the labels, ascending by name. */
+  series(row: Uint32Array, size: number): SeriesIndex {
+    return this.#series.intern(row, size);
+  }
+
+  seriesRows(): { readonly data: Uint32Array; readonly starts: Uint32Array } {
+    return { data: this.#series.data(), starts: starts(this.#series) };
+  }
+
+  mappingTable(): MappingTable {
+    return {
+      length: this.#mappings.length,
+      file: this.#mappings.column(0),
+      buildId: this.#mappings.column(1),
+      kind: Uint8Array.from(this.#mappings.column(2)),
+    };
+  }
+
+  functionTable(): FunctionTable {
+    return {
+      length: this.#functions.length,
+      name: this.#functions.column(0),
+      systemName: this.#functions.column(1),
+      filename: this.#functions.column(2),
+      startLine: this.#functions.column(3),
+    };
+  }
+
+  locationTable(): LocationTable {
+    const { length } = this.#locations;
+    const data = this.#locations.data();
+    const lines = (data.length - length * LOCATION_HEAD) / 2;
+    const mapping = new Uint32Array(length);
+    const address = new BigUint64Array(length);
+    const words = new Uint32Array(address.buffer);
+    const lineStart = new Uint32Array(length + 1);
+    const lineFunction = new Uint32Array(lines);
+    const lineNumber = new Uint32Array(lines);
+    let line = 0;
+    for (let row = 0; row < length; row++) {
+      const start = this.#locations.start(row);
+      const end = this.#locations.end(row);
+      mapping[row] = data[start]!;
+      words[2 * row] = data[start + 1]!;
+      words[2 * row + 1] = data[start + 2]!;
+      for (let at = start + LOCATION_HEAD; at < end; at += 2) {
+        lineFunction[line] = data[at]!;
+        lineNumber[line++] = data[at + 1]!;
+      }
+      lineStart[row + 1] = line;
+    }
+    return { length, mapping, address, lineStart, lineFunction, lineNumber };
+  }
+
+  stackTable(): StackTable {
+    const parent = this.#stacks.column(0);
+    for (let row = 1; row < parent.length; row++) parent[row] = parent[row]! - 1;
+    return { length: parent.length, parent, location: this.#stacks.column(1) };
+  }
+}
+
+export function periodWords(period: number): readonly [low: number, high: number] {
+  return [period % TWO_32, Math.floor(period / TWO_32)];
+}
+
+export function periodFromWords(low: number, high: number): number {
+  return high * TWO_32 + low;
+}
+
+function starts(rows: RowInterner): Uint32Array {
+  const out = new Uint32Array(rows.length + 1);
+  for (let row = 0; row < rows.length; row++) out[row + 1] = rows.end(row);
+  return out;
+}

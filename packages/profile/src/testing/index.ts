@@ -1,0 +1,3 @@
+export * from './arbitrary-block.ts';
+export * from './block-from-text.ts';
+export * from './describe-block.ts';
