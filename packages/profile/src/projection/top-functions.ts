@@ -1,0 +1,92 @@
+import { FRAME_KINDS, type FrameKind } from './flame-table.ts';
+import { type FlameTree } from './flame-tree.ts';
+
+/** One function of the top table. */
+export interface TopFunction {
+  readonly name: string;
+  readonly filename: string;
+  readonly binary: string;
+  readonly kind: FrameKind;
+  /** Value of samples whose leaf it is. */
+  readonly self: number;
+  /** Value of samples that it is part of; recursion counts once. */
+  readonly total: number;
+}
+
+export interface TopTable {
+  readonly total: number;
+  /** Largest self first, then total, then name. */
+  readonly functions: readonly TopFunction[];
+  readonly omittedFunctions: number;
+  readonly omittedSelf: number;
+  /** Value of samples without any frame: functions' self, omitted_self and this make the total. */
+  readonly emptySelf: number;
+}
+
+const LABEL = FRAME_KINDS.indexOf('label');
+
+/** Functions of the whole tree; labels of a group-by are no functions. */
+export function topFunctions(tree: FlameTree, limit: number): TopTable {
+  const frameCount = tree.frames.length;
+  const nodeTotal = new Float64Array(tree.self.subarray(0, tree.length));
+  for (let i = tree.length - 1; i > 0; i--) {
+    nodeTotal[tree.parent[i]!] = nodeTotal[tree.parent[i]!]! + nodeTotal[i]!;
+  }
+  const self = new Float64Array(frameCount);
+  for (let i = 1; i < tree.length; i++) self[tree.frame[i]!] = self[tree.frame[i]!]! + tree.self[i]!;
+  const total = totalsWithoutRecursion(tree, nodeTotal);
+
+  const frames: number[] = [];
+  let emptySelf = tree.self[0]!;
+  for (let f = 1; f < frameCount; f++) {
+    if (tree.frames.kind[f] === LABEL) emptySelf += self[f]!;
+    else if (self[f] !== 0 || total[f] !== 0) frames.push(f);
+  }
+  frames.sort((a, b) => self[b]! - self[a]! || total[b]! - total[a]! || tree.frames.compare(a, b));
+  let omittedSelf = 0;
+  for (const frame of frames.slice(limit)) omittedSelf += self[frame]!;
+  return {
+    total: nodeTotal[0]!,
+    functions: frames.slice(0, limit).map((frame) => ({
+      name: tree.frames.nameOf(frame),
+      filename: tree.frames.filenameOf(frame),
+      binary: tree.frames.binaryOf(frame),
+      kind: FRAME_KINDS[tree.frames.kind[frame]!] ?? 'unknown',
+      self: self[frame]!,
+      total: total[frame]!,
+    })),
+    omittedFunctions: Math.max(0, frames.length - limit),
+    omittedSelf,
+    emptySelf,
+  };
+}
+
+/** Per frame, the sum over its nodes that have no ancestor with the same frame: one walk of the tree. */
+function totalsWithoutRecursion(tree: FlameTree, nodeTotal: Float64Array): Float64Array {
+  const firstChild = new Int32Array(tree.length);
+  const nextSibling = new Int32Array(tree.length);
+  for (let i = tree.length - 1; i > 0; i--) {
+    const parent = tree.parent[i]!;
+    nextSibling[i] = firstChild[parent]!;
+    firstChild[parent] = i;
+  }
+  const total = new Float64Array(tree.frames.length);
+  const onPath = new Uint32Array(tree.frames.length);
+  let node = firstChild[0]!;
+  while (node > 0) {
+    const frame = tree.frame[node]!;
+    if (onPath[frame] === 0) total[frame] = total[frame]! + nodeTotal[node]!;
+    const child = firstChild[node]!;
+    if (child !== 0) {
+      onPath[frame]!++;
+      node = child;
+      continue;
+    }
+    while (node > 0 && nextSibling[node] === 0) {
+      node = tree.parent[node]!;
+      if (node > 0) onPath[tree.frame[node]!]!--;
+    }
+    if (node > 0) node = nextSibling[node]!;
+  }
+  return total;
+}
