@@ -1,0 +1,38 @@
+import { Code, ConnectError, createClient, type Client } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import { FleetflameError } from '@fleetflame/profile';
+import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
+import { QueryService } from '@fleetflame/proto/query/v1/query';
+
+/** Longest wait for one answer: a query over a month on a cold cache stays well below. */
+const CALL_TIMEOUT_MS = 120_000;
+
+export interface Clients {
+  readonly query: Client<typeof QueryService>;
+  readonly ingest: Client<typeof IngestService>;
+}
+
+/** Clients of a server. Throws FleetflameError invalid_input when `server` is not an http(s) URL. */
+export function connect(server: string): Clients {
+  const url = URL.canParse(server) ? new URL(server) : undefined;
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
+    throw new FleetflameError('invalid_input', `--server: "${server}" is not an http:// or https:// URL`);
+  }
+  const transport = createConnectTransport({
+    baseUrl: url.href.replace(/\/$/, ''),
+    httpVersion: '1.1',
+    defaultTimeoutMs: CALL_TIMEOUT_MS,
+  });
+  return { query: createClient(QueryService, transport), ingest: createClient(IngestService, transport) };
+}
+
+/** A sentence for people from anything that a command can throw. */
+export function explain(error: unknown, server: string | undefined): string {
+  if (error instanceof ConnectError) {
+    if (error.code === Code.Unavailable && server !== undefined) {
+      return `no answer from ${server}: ${error.rawMessage}. Is it running? ./fleetflame up starts one; --server names another.`;
+    }
+    return error.rawMessage;
+  }
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,100 @@
+import type { Coverage } from '@fleetflame/proto/query/v1/query';
+
+/** `value` in words that fit the unit; nanoseconds over a window become cores. */
+export function formatValue(value: number, unit: string, windowMs: number): string {
+  if (unit === 'nanoseconds') return `${significant(value / (windowMs * 1e6))} cores`;
+  if (unit === 'bytes') return formatBytes(value);
+  return `${value.toLocaleString('en-US')} ${unit}`;
+}
+
+export function formatPercent(part: number, whole: number): string {
+  return whole === 0 ? '-' : `${((100 * part) / whole).toFixed(1)} %`;
+}
+
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let scaled = bytes;
+  let unit = 0;
+  while (Math.abs(scaled) >= 1024 && unit < units.length - 1) {
+    scaled /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? scaled : significant(scaled)} ${units[unit] ?? 'B'}`;
+}
+
+/** Three significant digits, never in exponents. */
+export function significant(value: number): string {
+  if (value === 0) return '0';
+  const digits = Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))));
+  return value.toFixed(digits);
+}
+
+/** Columns padded to their widest cell; numbers are right-aligned by the caller's choice. */
+export function formatTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  right: readonly boolean[],
+): string {
+  const widths = header.map((title, column) =>
+    rows.reduce((widest, row) => Math.max(widest, (row[column] ?? '').length), title.length),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        if (right[column] === true) return cell.padStart(width);
+        return column === cells.length - 1 ? cell : cell.padEnd(width);
+      })
+      .join('  ');
+  return [header, ...rows].map(line).join('\n');
+}
+
+/** One line per thing that makes an answer less than exact; none when it is exact. */
+export function coverageWarnings(coverage: Coverage | undefined, total: number): readonly string[] {
+  if (coverage === undefined) return ['the server sent no coverage: how complete this is is unknown'];
+  const warnings: string[] = [];
+  if (coverage.blocksAnswered < coverage.blocksExpected) {
+    warnings.push(
+      `${coverage.blocksExpected - coverage.blocksAnswered} of ${coverage.blocksExpected} blocks are missing, numbers are too low: ` +
+        coverage.missing.map((part) => `${part.blockId}: ${part.reason}`).join('; '),
+    );
+  }
+  for (const lost of coverage.lost) warnings.push(`${lost.samples} samples lost: ${lost.cause}`);
+  if (coverage.unnamedSelf > 0n) {
+    const worst = coverage.unnamed
+      .slice(0, 3)
+      .map((binary) => `${binary.binary} (${binary.reason})`)
+      .join(', ');
+    warnings.push(`${formatPercent(Number(coverage.unnamedSelf), total)} has no function name: ${worst}`);
+  }
+  return warnings;
+}
+
+/** Coverage as plain JSON with numbers in place of 64-bit strings. */
+export function coverageJson(coverage: Coverage | undefined): object {
+  if (coverage === undefined) return {};
+  return {
+    profileType: coverage.profileType,
+    unit: coverage.unit,
+    blocksExpected: coverage.blocksExpected,
+    blocksAnswered: coverage.blocksAnswered,
+    missing: coverage.missing.map((part) => ({
+      blockId: part.blockId,
+      fromMs: Number(part.fromMs),
+      toMs: Number(part.toMs),
+      reason: part.reason,
+    })),
+    bytesRead: Number(coverage.bytesRead),
+    sampleRows: Number(coverage.sampleRows),
+    series: coverage.series,
+    newestSampleMs: Number(coverage.newestSampleMs),
+    unnamedSelf: Number(coverage.unnamedSelf),
+    unnamed: coverage.unnamed.map((binary) => ({
+      binary: binary.binary,
+      buildId: binary.buildId,
+      self: Number(binary.self),
+      reason: binary.reason,
+    })),
+    lost: Object.fromEntries(coverage.lost.map((lost) => [lost.cause, Number(lost.samples)])),
+  };
+}

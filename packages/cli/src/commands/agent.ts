@@ -1,0 +1,104 @@
+import { hostname } from 'node:os';
+import { type Agent, startAgent } from '@fleetflame/agent';
+import { FleetflameError } from '@fleetflame/profile';
+import { type Command, Option } from 'commander';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { parseDurationMs } from '../client/duration.ts';
+import { serverOption } from '../client/scope.ts';
+import type { AgentMessage, AgentRequest } from '../server/agent-process.ts';
+import { createLogger } from '../server/logger.ts';
+import { LOG_LEVELS, parseCount } from './options.ts';
+
+export interface SamplingOptions {
+  readonly frequency: number;
+  readonly window: string;
+}
+
+interface AgentOptions extends SamplingOptions {
+  readonly server: string;
+  readonly spool: string;
+  readonly logLevel: string;
+}
+
+/** 19 Hz: prime, so that it does not beat with timers, and within the overhead budget. */
+const DEFAULT_FREQUENCY_HZ = 19;
+
+export function addAgentOptions(command: Command): Command {
+  return command
+    .option(
+      '--frequency <hz>',
+      'samples per second and CPU, 1 to 1000',
+      parseCount('--frequency', 1, 1000),
+      DEFAULT_FREQUENCY_HZ,
+    )
+    .option('--window <duration>', 'how often a batch is sent', '10s');
+}
+
+/** The agent alone, sending to a server elsewhere. */
+export function addAgent(program: Command): void {
+  addAgentOptions(
+    program
+      .command('agent')
+      .description(`profile every process of this host (${hostname()}) and send it to a server`)
+      .addOption(serverOption())
+      .option(
+        '--spool <directory>',
+        'where batches wait until the server has them',
+        '/var/lib/fleetflame/spool',
+      ),
+  )
+    .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'))
+    .action(runAgent);
+}
+
+async function runAgent(options: AgentOptions): Promise<void> {
+  const log = createLogger('agent', options.logLevel);
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'fleetflame_agent_' });
+  let agent: Agent;
+  try {
+    agent = await startAgent({
+      serverUrl: options.server,
+      frequencyHz: options.frequency,
+      windowMs: parseDurationMs(options.window, '--window'),
+      spoolDir: options.spool,
+      log,
+      registry,
+    });
+  } catch (error) {
+    if (!(error instanceof FleetflameError)) throw error;
+    log.error({ code: error.code }, `no agent: ${error.message}`);
+    // What this host cannot do will not change by trying again.
+    report({ type: 'failed', reason: error.message, permanent: error.code === 'unsupported' });
+    process.exitCode = 1;
+    if (process.connected) process.disconnect();
+    return;
+  }
+  report({ type: 'running' });
+  await stopRequest((id) => {
+    void registry.metrics().then((text) => report({ type: 'metrics', id, text }));
+  });
+  await agent.stop();
+  if (process.connected) process.disconnect();
+}
+
+/** Resolves when the agent should end: a signal, the parent's word, or the parent's death. */
+async function stopRequest(onMetrics: (id: number) => void): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const child = process.send !== undefined;
+    process.on('SIGTERM', () => resolve());
+    // As a child: Ctrl-C reaches the whole group, and the parent says when to stop.
+    process.on('SIGINT', () => {
+      if (!child) resolve();
+    });
+    process.on('disconnect', () => resolve());
+    process.on('message', (request: AgentRequest) => {
+      if (request.type === 'stop') resolve();
+      else onMetrics(request.id);
+    });
+  });
+}
+
+function report(message: AgentMessage): void {
+  if (process.connected) process.send?.(message);
+}

@@ -1,0 +1,38 @@
+import { Command } from 'commander';
+import { explain } from './client/connection.ts';
+import { addDoctor } from './commands/doctor.ts';
+import { addFlame } from './commands/flame.ts';
+import { addPush } from './commands/push.ts';
+import { addSeries } from './commands/series.ts';
+import { addTop } from './commands/top.ts';
+
+/** The `fleetflame` command: every role and every client verb. */
+async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command('fleetflame')
+    .description('Where is the CPU of our whole infrastructure going, now and at any moment in the past?')
+    .showHelpAfterError('(--help shows how to use it)')
+    .addHelpText(
+      'after',
+      '\nAlso:\n  test                         set up and run all tests of this checkout\n\nExamples:\n  fleetflame up\n  fleetflame top --last 5m\n  fleetflame flame --last 1h --selector \'{service_name="api"}\' --format pprof -o api.pb.gz',
+    );
+  // The roles bring the whole server along; a client verb starts without it.
+  const verb = argv[2];
+  const all = verb === undefined || verb.startsWith('-') || verb === 'help';
+  if (all || verb === 'up') (await import('./commands/up.ts')).addUp(program);
+  if (all || verb === 'agent') (await import('./commands/agent.ts')).addAgent(program);
+  addDoctor(program);
+  addTop(program);
+  addFlame(program);
+  addSeries(program);
+  addPush(program);
+  await program.parseAsync(argv);
+}
+
+try {
+  await main(process.argv);
+} catch (error) {
+  const at = process.argv.indexOf('--server');
+  const server = at > 0 ? process.argv[at + 1] : process.env['FLEETFLAME_SERVER'];
+  process.stderr.write(`error: ${explain(error, server ?? 'http://127.0.0.1:7171')}\n`);
+  process.exitCode = 1;
+}

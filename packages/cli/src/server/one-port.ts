@@ -1,0 +1,116 @@
+import * as http from 'node:http';
+import * as http2 from 'node:http2';
+import * as net from 'node:net';
+import { FleetflameError } from '@fleetflame/profile';
+
+/** What both servers hand to a handler: HTTP/2's compatibility API has the methods of HTTP/1's. */
+export type Request = http.IncomingMessage;
+export type Response = http.ServerResponse;
+export type Handler = (request: Request, response: Response) => void;
+
+/** More connections than this are refused: a host has one agent and a person a few tabs. */
+const MAX_CONNECTIONS = 4096;
+/** The first bytes of a connection must come within this time. */
+const FIRST_BYTES_TIMEOUT_MS = 10_000;
+/** HTTP/2 flow control: the default of 64 KiB halves the throughput of batches of 100 KiB. */
+const H2_STREAM_WINDOW = 4 << 20;
+const H2_SESSION_WINDOW = 16 << 20;
+
+/**
+ * One plaintext port for HTTP/1.1, HTTP/2 with prior knowledge, gRPC, Connect and JSON. Node's
+ * HTTP/2 server refuses HTTP/1, so the first bytes of a connection decide which server gets it:
+ *
+ *   "PRI * HTTP/2.0" ─▶ http2      anything else ─▶ http
+ */
+export class OnePort {
+  readonly #listener: net.Server;
+  readonly #h1: http.Server;
+  readonly #h2: http2.Http2Server;
+  readonly #sockets = new Set<net.Socket>();
+
+  constructor(handler: Handler) {
+    this.#h1 = http.createServer(handler);
+    this.#h2 = http2.createServer(
+      { settings: { initialWindowSize: H2_STREAM_WINDOW } },
+      (request, response) =>
+        // The compatibility API: same methods, other classes.
+        handler(request as unknown as Request, response as unknown as Response),
+    );
+    this.#h2.on('session', (session) => session.setLocalWindowSize(H2_SESSION_WINDOW));
+    this.#h2.on('sessionError', () => {});
+    this.#listener = net.createServer((socket) => this.#accept(socket));
+    this.#listener.maxConnections = MAX_CONNECTIONS;
+  }
+
+  /** The port, which is the one asked for unless that was 0. */
+  async listen(host: string, port: number): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#listener.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
+      this.#listener.listen(port, host, resolve);
+    });
+    const address = this.#listener.address();
+    return typeof address === 'object' && address !== null ? address.port : port;
+  }
+
+  /** Stops accepting, gives running requests `graceMs`, then cuts what is left. */
+  async close(graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
+    this.#h1.closeIdleConnections();
+    const cut = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, graceMs);
+    await closed;
+    clearTimeout(cut);
+  }
+
+  /** Closes connections that wait for a next request, so that close() need not wait for them. */
+  closeIdle(): void {
+    this.#h1.closeIdleConnections();
+  }
+
+  #accept(socket: net.Socket): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    socket.setTimeout(FIRST_BYTES_TIMEOUT_MS, () => socket.destroy());
+    socket.once('readable', () => {
+      const first = socket.read() as Buffer | null;
+      if (first === null) {
+        socket.destroy();
+        return;
+      }
+      socket.setTimeout(0);
+      socket.removeAllListeners('timeout');
+      socket.unshift(first);
+      const server = first.subarray(0, 3).toString('latin1') === 'PRI' ? this.#h2 : this.#h1;
+      server.emit('connection', socket);
+    });
+  }
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): FleetflameError {
+  const where = `${host}:${port}`;
+  if (error.code === 'EADDRINUSE') {
+    return new FleetflameError(
+      'unsupported',
+      `${where} is in use: is fleetflame running already? Choose another with --listen`,
+      { cause: error },
+    );
+  }
+  return new FleetflameError('unsupported', `cannot listen on ${where}: ${error.message}`, { cause: error });
+}
+
+/** host:port, :port or port. Throws FleetflameError invalid_input. */
+export function parseListen(text: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:(\[[0-9a-fA-F:.]+\]|[^:]*):)?(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (match === null || port > 65_535) {
+    throw new FleetflameError(
+      'invalid_input',
+      `--listen: "${text}" is not HOST:PORT, such as 127.0.0.1:7171`,
+      { field: '--listen' },
+    );
+  }
+  const host = (match[1] ?? '').replace(/^\[(.*)\]$/, '$1');
+  return { host: host === '' ? '127.0.0.1' : host, port };
+}

@@ -1,0 +1,44 @@
+import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
+import { ERROR_CODES, FleetflameError } from '@fleetflame/profile';
+import type { Logger } from 'pino';
+
+/** The Connect status of every name that ERROR_CODES uses. */
+const STATUS: Readonly<Record<(typeof ERROR_CODES)[keyof typeof ERROR_CODES], Code>> = {
+  invalid_argument: Code.InvalidArgument,
+  out_of_range: Code.OutOfRange,
+  resource_exhausted: Code.ResourceExhausted,
+  not_found: Code.NotFound,
+  data_loss: Code.DataLoss,
+  unavailable: Code.Unavailable,
+  failed_precondition: Code.FailedPrecondition,
+  canceled: Code.Canceled,
+};
+
+/**
+ * Turns what a service throws into a status that clients understand. The offending field travels in
+ * the header fleetflame-field. What nobody expected is logged whole and answered without details.
+ */
+export function rpcErrors(log: Logger): Interceptor {
+  return (next) => async (request) => {
+    try {
+      return await next(request);
+    } catch (error) {
+      if (error instanceof ConnectError) throw error;
+      const rpc = `${request.service.typeName}/${request.method.name}`;
+      if (error instanceof FleetflameError) {
+        log.debug({ rpc, code: error.code, field: error.field }, error.message);
+        const headers =
+          error.field === undefined ? undefined : { 'fleetflame-field': encodeURI(error.field) };
+        throw new ConnectError(error.message, STATUS[ERROR_CODES[error.code]], headers, undefined, error);
+      }
+      log.error({ rpc, err: error }, 'a request failed in a way that should not happen');
+      throw new ConnectError(
+        `${rpc} failed inside the server; its log says more`,
+        Code.Internal,
+        undefined,
+        undefined,
+        error,
+      );
+    }
+  };
+}

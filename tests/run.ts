@@ -1,0 +1,115 @@
+/**
+ * Runs every check and every test of the checkout, in the order in which a failure is cheapest to
+ * find, and ends with `N passed, N failed`. `./fleetflame test` sets up what it needs.
+ *
+ *   ./fleetflame test            all of it
+ *   ./fleetflame test unit       one part: checks, unit, browser, kernel or system
+ */
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+interface Count {
+  passed: number;
+  failed: number;
+}
+
+/** Each is a command that succeeds or fails. */
+const CHECKS: readonly (readonly [name: string, ...command: string[]])[] = [
+  ['types', 'tsc', '-b'],
+  ['lint', 'oxlint', '--type-aware', '--deny-warnings'],
+  ['format', 'oxfmt', '--check'],
+  ['wire messages lint', 'sh', '-c', 'cd packages/proto && node_modules/.bin/buf lint'],
+  [
+    'generated code is current',
+    'sh',
+    '-c',
+    'cd packages/proto && out=$(mktemp -d) && PATH=$PWD/node_modules/.bin:$PATH buf generate -o "$out" && diff -r gen "$out/gen" && rm -r "$out"',
+  ],
+];
+
+/** Vitest projects that may share the machine, then those that need it for themselves. */
+const SUITES: Readonly<Record<string, readonly string[]>> = {
+  unit: ['unit'],
+  browser: ['browser'],
+  kernel: ['kernel'],
+  system: ['system'],
+};
+
+async function run(command: readonly string[]): Promise<number> {
+  const [program = '', ...rest] = command;
+  return await new Promise((resolve, reject) => {
+    const child = spawn(program, rest, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+async function runChecks(count: Count): Promise<void> {
+  for (const [name, ...command] of CHECKS) {
+    const started = performance.now();
+    const ok = (await run(command)) === 0;
+    if (ok) count.passed++;
+    else count.failed++;
+    console.log(`${ok ? 'ok' : 'FAILED'}  ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+  }
+}
+
+interface VitestReport {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+}
+
+async function runSuite(projects: readonly string[], count: Count, scratch: string): Promise<void> {
+  const report = join(scratch, `${projects.join('-')}.json`);
+  const status = await run([
+    'vitest',
+    'run',
+    ...projects.flatMap((project) => ['--project', project]),
+    '--reporter=dot',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ]);
+  let result: VitestReport | undefined;
+  try {
+    // What vitest writes; its fields are checked below.
+    result = JSON.parse(await readFile(report, 'utf8')) as VitestReport;
+  } catch {
+    console.log(`FAILED  ${projects.join(', ')}: the runner left no report`);
+  }
+  const passed = result?.numPassedTests ?? 0;
+  // A file that does not load fails without a failed test in it.
+  const broken =
+    result?.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0)
+      .length ?? 0;
+  const failed = (result?.numFailedTests ?? 0) + broken;
+  count.passed += passed;
+  count.failed += status !== 0 && failed === 0 ? 1 : failed;
+  if (passed + failed === 0) count.failed++;
+  console.log(
+    `${status === 0 ? 'ok' : 'FAILED'}  ${projects.join(', ')}: ${passed} passed, ${failed} failed`,
+  );
+}
+
+const wanted = process.argv.slice(2);
+const known = ['checks', ...Object.keys(SUITES)];
+const strange = wanted.filter((part) => !known.includes(part));
+if (strange.length > 0) {
+  console.error(`there is no part ${strange.join(', ')}: choose from ${known.join(', ')}`);
+  process.exit(2);
+}
+const chosen = (part: string): boolean => wanted.length === 0 || wanted.includes(part);
+const count: Count = { passed: 0, failed: 0 };
+const scratch = await mkdtemp(join(tmpdir(), 'fleetflame-test-'));
+if (chosen('checks')) await runChecks(count);
+for (const [name, projects] of Object.entries(SUITES)) {
+  if (chosen(name)) await runSuite(projects, count, scratch);
+}
+await rm(scratch, { recursive: true });
+console.log(`${count.passed} passed, ${count.failed} failed`);
+process.exitCode = count.failed === 0 ? 0 : 1;

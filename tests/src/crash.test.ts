@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BlockBuilder, encodeBlock } from '@fleetflame/profile';
+import { Product, until } from './support/product.ts';
+import { Workload, Workshop } from './support/workloads.ts';
+
+const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
+/** How often the whole product is killed and started again. */
+const KILLS = 4;
+const WRITERS = 8;
+
+describe('kill -9 of up under load', () => {
+  let workshop: Workshop;
+  let dataDir: string;
+  let product: Product;
+  let load: Workload;
+  /** Sum that was acked per writer, and batches that were sent without an answer. */
+  const acked = new Map<string, number>();
+  const unanswered = new Map<string, { seq: number; value: number }>();
+  const startedMs = Date.now();
+
+  beforeAll(async () => {
+    workshop = await Workshop.open();
+    product = await Product.start({ args: ['--window', '2s', '--frequency', '49'] });
+    dataDir = product.dataDir;
+    load = new Workload('crash-load', await workshop.c('shares'), ['200']);
+    await until('the load in the profile', seenLoad, (seen) => seen > 0);
+    const seqs = new Map<string, number>();
+    for (let kill = 0; kill < KILLS; kill++) {
+      const stopAt = Date.now() + 2500 + kill * 400;
+      const writing = Array.from({ length: WRITERS }, (_, i) => write(`writer${i}`, seqs, stopAt + 1500));
+      await new Promise((resolve) => setTimeout(resolve, stopAt - Date.now()));
+      await product.kill();
+      await Promise.all(writing);
+      product = await Product.start({ dataDir, args: ['--window', '2s', '--frequency', '49'] });
+    }
+    // What got no answer is sent again under the same identity, as an agent does.
+    for (const [agentId, { seq, value }] of unanswered) {
+      await product.ingest.write({ agentId, seq: BigInt(seq), block: batch(agentId, seq, value) });
+      acked.set(agentId, (acked.get(agentId) ?? 0) + value);
+    }
+  }, 240_000);
+
+  afterAll(async () => {
+    await load?.stop();
+    await product?.stop();
+    await product?.remove();
+    await workshop?.close();
+  });
+
+  it('keeps every acked batch, once', async () => {
+    expect(acked.size).toBe(WRITERS);
+    for (const [writer, sum] of acked) {
+      const answer = await product.query.top({ scope: scope(`{service_name="${writer}"}`), limit: 1 });
+      expect(Number(answer.total), writer).toBe(sum);
+      expect(answer.coverage?.missing).toEqual([]);
+    }
+  });
+
+  it("delivers the agent's spool: no second of the load is missing but those without an agent", async () => {
+    const now = Date.now();
+    await until('windows after the last start', seenLoadSince(now), (seen) => seen > 0);
+    const answer = await product.query.series({
+      scope: scope('{service_name="crash-load"}'),
+      stepMs: 1000n,
+    });
+    const values = answer.groups[0]?.values.map(Number) ?? [];
+    const first = values.findIndex((value) => value > 0);
+    const last = values.findLastIndex((value) => value > 0);
+    const empty = values.slice(first, last).filter((value) => value === 0).length;
+    // Between a kill and the next agent's first sample lie a few seconds; a lost window would add two more.
+    expect(last - first).toBeGreaterThan(10);
+    expect(empty, JSON.stringify(values)).toBeLessThanOrEqual(KILLS * 6);
+    const covered = values.filter((value) => value > 0.5e9).length;
+    expect(covered).toBeGreaterThan(10);
+  });
+
+  /** Sends batches one after another until `stopAtMs` or until the server is gone. */
+  async function write(agentId: string, seqs: Map<string, number>, stopAtMs: number): Promise<void> {
+    while (Date.now() < stopAtMs) {
+      const again = unanswered.get(agentId);
+      const seq = again?.seq ?? (seqs.get(agentId) ?? 0) + 1;
+      const value = again?.value ?? 1000 + seq;
+      seqs.set(agentId, seq);
+      unanswered.set(agentId, { seq, value });
+      try {
+        await product.ingest.write({ agentId, seq: BigInt(seq), block: batch(agentId, seq, value) });
+      } catch {
+        return;
+      }
+      unanswered.delete(agentId);
+      acked.set(agentId, (acked.get(agentId) ?? 0) + value);
+    }
+  }
+
+  function scope(selector: string) {
+    return {
+      fromMs: BigInt(startedMs - 60_000),
+      toMs: BigInt(Date.now() + 1000),
+      selector,
+      profileType: CPU,
+    };
+  }
+
+  async function seenLoad(): Promise<number> {
+    const answer = await product.query.top({ scope: scope('{service_name="crash-load"}'), limit: 1 });
+    return Number(answer.total);
+  }
+
+  function seenLoadSince(fromMs: number): () => Promise<number> {
+    return async () => {
+      const since = { ...scope('{service_name="crash-load"}'), fromMs: BigInt(fromMs) };
+      return Number((await product.query.top({ scope: since, limit: 1 })).total);
+    };
+  }
+});
+
+/** A block with one sample of `value`. */
+function batch(service: string, seq: number, value: number): Uint8Array {
+  const builder = new BlockBuilder();
+  const name = builder.string(`handler_${seq % 7}`);
+  const fn = builder.function(name, name, builder.string('main.c'), 1);
+  const stack = builder.stack(0, builder.location(0, 0, 0, [fn, 1]));
+  builder.add(builder.series(CPU, 1, { service_name: service }), stack, Date.now(), value);
+  return encodeBlock(builder.build());
+}
