@@ -31,7 +31,7 @@ import {
 import { ElfError } from './elf-error.ts';
 import { ElfFile, type ElfSection } from './elf-file.ts';
 import { findGoPclntab, GO_PCLNTAB_SECTIONS } from './go-pclntab.ts';
-import { alignUp, readExactly, setU64, viewOf } from './internal/fields.ts';
+import { alignUp, readCopy, readExactly, setU64, viewOf } from './internal/fields.ts';
 import { STAMP_OWNER, STAMP_TYPE } from './internal/notes.ts';
 import { ELF_LIMITS } from './limits.ts';
 
@@ -44,6 +44,9 @@ export interface CompactOptions {
    */
   readonly identity?: string;
 }
+
+/** Alignment, the stamp, the copy of Go's table. */
+const SLACK_BYTES = 64 * 1024;
 
 interface Piece {
   name: string;
@@ -61,9 +64,11 @@ interface Piece {
 
 /** @throws ElfError when the file is not ELF as read here, is broken, or its symbols exceed the limit. */
 export function compactElf(source: ByteSource, options: CompactOptions = {}): Uint8Array {
-  const maxBytes = options.maxBytes ?? ELF_LIMITS.compactBytes;
   const file = ElfFile.parse(source);
-  const pieces = file.sections.map((section, index) => pieceOf(file, section, index));
+  // What is cut out cannot be more than the whole, unless headers claim the same bytes again and again.
+  const most = source.size + SLACK_BYTES + file.sections.length * SECTION_HEADER_BYTES;
+  const maxBytes = Math.min(options.maxBytes ?? ELF_LIMITS.compactBytes, most);
+  const pieces = piecesOf(file);
   if (pieces.length === 0) pieces.push(nullPiece());
   addPclntab(file, pieces);
   addOrphanNotes(file, pieces);
@@ -74,30 +79,32 @@ export function compactElf(source: ByteSource, options: CompactOptions = {}): Ui
   return write(file, pieces, names, maxBytes);
 }
 
-const KEPT_TYPES: ReadonlySet<number> = new Set([SHT_SYMTAB, SHT_DYNSYM, SHT_SYMTAB_SHNDX, SHT_NOTE]);
+const SYMBOL_TYPES: ReadonlySet<number> = new Set([SHT_SYMTAB, SHT_DYNSYM, SHT_SYMTAB_SHNDX]);
 
-function isKept(file: ElfFile, section: ElfSection, index: number): boolean {
-  if (KEPT_TYPES.has(section.type) || GO_PCLNTAB_SECTIONS.has(section.name)) return true;
-  // Relocations of the PLT say which stub calls what.
-  if (section.type === SHT_RELA && section.name === '.rela.plt') return true;
+function isKept(section: ElfSection): boolean {
   return (
-    section.type === SHT_STRTAB &&
-    file.sections.some(
-      (user) => user.link === index && (user.type === SHT_SYMTAB || user.type === SHT_DYNSYM),
-    )
+    SYMBOL_TYPES.has(section.type) ||
+    // Ids are in notes that are loaded; the others (annobin's) may be megabytes.
+    (section.type === SHT_NOTE && (section.flags & SHF_ALLOC) !== 0) ||
+    // Relocations of the PLT say which stub calls what.
+    (section.type === SHT_RELA && section.name === '.rela.plt')
   );
 }
 
-function pieceOf(file: ElfFile, section: ElfSection, index: number): Piece {
-  const kept = section.type !== SHT_NOBITS && isKept(file, section, index);
-  return {
-    ...section,
-    type: kept || section.type === SHT_NULL ? section.type : SHT_NOBITS,
-    contents: kept
-      ? () => readExactly(file.source, section.offset, section.size, `section ${section.name}`)
-      : undefined,
-    offset: 0,
-  };
+function piecesOf(file: ElfFile): Piece[] {
+  const strings = new Set(file.sections.filter((one) => SYMBOL_TYPES.has(one.type)).map((one) => one.link));
+  return file.sections.map((section, index) => {
+    const wanted = isKept(section) || (section.type === SHT_STRTAB && strings.has(index));
+    const kept = wanted && section.type !== SHT_NOBITS;
+    return {
+      ...section,
+      type: kept || section.type === SHT_NULL ? section.type : SHT_NOBITS,
+      contents: kept
+        ? () => readExactly(file.source, section.offset, section.size, `section ${section.name}`)
+        : undefined,
+      offset: 0,
+    };
+  });
 }
 
 function nullPiece(): Piece {
@@ -124,10 +131,9 @@ function notePiece(name: string, contents: Uint8Array): Piece {
  * somewhere. It becomes a section of its own, relocated.
  */
 function addPclntab(file: ElfFile, pieces: Piece[]): void {
-  if (pieces.some((piece) => piece.contents !== undefined && GO_PCLNTAB_SECTIONS.has(piece.name))) return;
   const table = findGoPclntab(file);
   if (table === undefined) return;
-  pieces.push({
+  const piece: Piece = {
     ...EMPTY,
     name: '.gopclntab',
     type: SHT_PROGBITS,
@@ -135,7 +141,10 @@ function addPclntab(file: ElfFile, pieces: Piece[]): void {
     address: table.address,
     size: table.bytes.length,
     contents: () => table.bytes,
-  });
+  };
+  const own = pieces.findIndex((one) => GO_PCLNTAB_SECTIONS.has(one.name));
+  if (own < 0) pieces.push(piece);
+  else pieces[own] = { ...piece, name: pieces[own]?.name ?? piece.name };
 }
 
 /** Notes that only program headers know of: files without section headers. */
@@ -147,7 +156,7 @@ function addOrphanNotes(file: ElfFile, pieces: Piece[]): void {
       continue;
     known.add(segment.offset);
     pieces.push({
-      ...notePiece('.note', readExactly(file.source, segment.offset, segment.fileSize, 'notes').slice()),
+      ...notePiece('.note', readCopy(file.source, segment.offset, segment.fileSize, 'notes')),
       address: segment.address,
       flags: SHF_ALLOC,
     });
@@ -260,7 +269,7 @@ function writeHeader(
 
 function writeProgramHeaders(file: ElfFile, pieces: readonly Piece[], out: Uint8Array): void {
   if (file.segments.length === 0) return;
-  const header = viewOf(readExactly(file.source, 32, 8, 'e_phoff').slice());
+  const header = viewOf(readCopy(file.source, 32, 8, 'e_phoff'));
   const offset = header.getUint32(0, true) + header.getUint32(4, true) * 0x1_0000_0000;
   const size = file.segments.length * PROGRAM_HEADER_BYTES;
   out.set(readExactly(file.source, offset, size, 'the program header table'), ELF_HEADER_BYTES);

@@ -15,7 +15,7 @@ import type { ByteSource } from './byte-source.ts';
 import { EM_AARCH64, PF_X, PT_LOAD, SHF_COMPRESSED, SHT_NOBITS } from './constants.ts';
 import { ElfError } from './elf-error.ts';
 import { goContentId } from './internal/go-build-id.ts';
-import { readExactly } from './internal/fields.ts';
+import { readCopy } from './internal/fields.ts';
 import { readFileHeader, readSections, readSegments } from './internal/headers.ts';
 import { readIdentities } from './internal/notes.ts';
 import { ELF_LIMITS } from './limits.ts';
@@ -141,6 +141,6 @@ export class ElfFile {
     if ((section.flags & SHF_COMPRESSED) !== 0) throw new ElfError(`${name} is compressed (SHF_COMPRESSED)`);
     if (section.size > limit)
       throw new ElfError(`${name} has ${section.size} bytes: at most ${limit} are read`);
-    return readExactly(this.source, section.offset, section.size, name).slice();
+    return readCopy(this.source, section.offset, section.size, name);
   }
 }

@@ -1,4 +1,24 @@
+/**
+ * Where Go's function table lies. Go needs it at run time, so no `strip` removes it: for stripped Go programs it is
+ * the only source of names. It has a section of its own, except in position-independent programs that an external
+ * linker made (there it is a part of .data.rel.ro) and in files without section headers: there it is found by its
+ * header, which is then checked field by field.
+ *
+ * ```
+ * u32 magic | 0 0 | u8 instruction quantum | u8 pointer bytes | offsets of the parts … | parts
+ * ```
+ */
+import { EM_AARCH64, PF_X, PT_LOAD, RELA_BYTES, SHF_ALLOC, SHT_NOBITS, SHT_RELA } from './constants.ts';
+import { ElfError } from './elf-error.ts';
 import type { ElfFile } from './elf-file.ts';
+import { readCopy, setU64, u64, viewOf } from './internal/fields.ts';
+import {
+  isPclntabStart,
+  PCLNTAB_HEADER_BYTES,
+  parsePclntabHeader,
+  pclntabExtent,
+} from './go-pclntab-header.ts';
+import { ELF_LIMITS } from './limits.ts';
 
 /** Names under which Go's linker stores its function table as a section of its own. */
 export const GO_PCLNTAB_SECTIONS: ReadonlySet<string> = new Set(['.gopclntab', '.data.rel.ro.gopclntab']);
@@ -6,10 +26,109 @@ export const GO_PCLNTAB_SECTIONS: ReadonlySet<string> = new Set(['.gopclntab', '
 export interface GoPclntab {
   /** ELF virtual address of the first byte. */
   readonly address: number;
+  /** A copy of the table, relocated where the file leaves addresses to the loader. */
   readonly bytes: Uint8Array;
 }
 
+interface Region {
+  readonly offset: number;
+  readonly address: number;
+  readonly size: number;
+}
+
+/** @throws ElfError when the file claims a table that lies outside of it. */
 export function findGoPclntab(file: ElfFile): GoPclntab | undefined {
-  const section = file.sections.find((one) => GO_PCLNTAB_SECTIONS.has(one.name));
-  return section === undefined ? undefined : { address: section.address, bytes: file.bytes(section) };
+  const section = file.sections.find((one) => GO_PCLNTAB_SECTIONS.has(one.name) && one.type !== SHT_NOBITS);
+  const region = section ?? (looksLikeGo(file) ? scan(file) : undefined);
+  if (region === undefined) return undefined;
+  if (region.size > ELF_LIMITS.sectionBytes) {
+    throw new ElfError(
+      `Go's function table has ${region.size} bytes: at most ${ELF_LIMITS.sectionBytes} are read`,
+    );
+  }
+  const bytes = readCopy(file.source, region.offset, region.size, "Go's function table");
+  const table = { address: region.address, bytes };
+  relocate(file, table);
+  return table;
+}
+
+function looksLikeGo(file: ElfFile): boolean {
+  return file.goBuildId !== undefined || file.section('.go.buildinfo') !== undefined;
+}
+
+/** .data.rel.ro and .rodata, or, without section headers, the segments that hold no code. */
+function regions(file: ElfFile): Region[] {
+  if (file.sections.length > 0) {
+    const names = new Set(['.data.rel.ro', '.rodata']);
+    return file.sections.filter((one) => names.has(one.name) && one.type !== SHT_NOBITS && one.offset > 0);
+  }
+  return file.segments
+    .filter((segment) => segment.type === PT_LOAD)
+    .sort((a, b) => (a.flags & PF_X) - (b.flags & PF_X))
+    .map(({ offset, address, fileSize }) => ({ offset, address, size: fileSize }));
+}
+
+/** Read at once while looking for the table. */
+const SCAN_BYTES = 1024 * 1024;
+/** The table starts at a multiple of 32 in all versions; 8 is what its contents need. */
+const SCAN_STEP = 8;
+/** Places that look right at first sight but do not hold: each costs a read. */
+const MAX_FALSE_STARTS = 1000;
+
+function scan(file: ElfFile): Region | undefined {
+  let falseStarts = 0;
+  for (const region of regions(file)) {
+    const end = Math.min(region.offset + region.size, file.source.size);
+    for (const offset of candidates(file, region, end)) {
+      const available = end - offset;
+      const read = (at: number, length: number): Uint8Array | undefined =>
+        at + length > available ? undefined : new Uint8Array(file.source.read(offset + at, length));
+      const head = read(0, Math.min(available, PCLNTAB_HEADER_BYTES));
+      const header = head === undefined ? undefined : parsePclntabHeader(head, available);
+      const size = header === undefined ? undefined : pclntabExtent(header, available, read);
+      if (size !== undefined) return { offset, address: offset - region.offset + region.address, size };
+      if (++falseStarts >= MAX_FALSE_STARTS) return undefined;
+    }
+  }
+  return undefined;
+}
+
+function* candidates(file: ElfFile, region: Region, end: number): Generator<number> {
+  const first = region.offset + ((SCAN_STEP - (region.address % SCAN_STEP)) % SCAN_STEP);
+  for (let base = first; base + PCLNTAB_HEADER_BYTES <= end; base += SCAN_BYTES) {
+    const view = viewOf(file.source.read(base, Math.min(SCAN_BYTES, end - base)));
+    // Collected before the first is looked at: that may reuse the source's buffer.
+    const found: number[] = [];
+    for (let at = 0; at + SCAN_STEP <= view.byteLength && found.length < MAX_FALSE_STARTS; at += SCAN_STEP) {
+      if (isPclntabStart(view, at)) found.push(base + at);
+    }
+    yield* found;
+  }
+}
+
+const R_X86_64_RELATIVE = 8;
+const R_AARCH64_RELATIVE = 1027;
+
+/**
+ * In position-independent programs the addresses in the table (the start of the text; up to Go 1.17 also every
+ * function) are zero in the file and stand in RELA entries, which the loader applies.
+ */
+function relocate(file: ElfFile, table: GoPclntab): void {
+  const relative = file.machine === EM_AARCH64 ? R_AARCH64_RELATIVE : R_X86_64_RELATIVE;
+  const out = viewOf(table.bytes);
+  for (const section of file.sections) {
+    if (section.type !== SHT_RELA || (section.flags & SHF_ALLOC) === 0) continue;
+    const end = Math.min(section.offset + section.size, file.source.size);
+    const chunk = RELA_BYTES * 32_768;
+    for (let base = section.offset; base + RELA_BYTES <= end; base += chunk) {
+      const view = viewOf(file.source.read(base, Math.min(chunk, end - base)));
+      for (let at = 0; at + RELA_BYTES <= view.byteLength; at += RELA_BYTES) {
+        if (view.getUint32(at + 8, true) !== relative) continue;
+        const target = u64(view, at) - table.address;
+        const addend = u64(view, at + 16);
+        // Both are false for NaN.
+        if (target >= 0 && target + 8 <= table.bytes.length && addend >= 0) setU64(out, target, addend);
+      }
+    }
+  }
 }

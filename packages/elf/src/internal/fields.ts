@@ -15,6 +15,19 @@ export function readExactly(source: ByteSource, offset: number, length: number, 
   return bytes;
 }
 
+/**
+ * As `readExactly`, but the bytes are the caller's own: a source may reuse its buffer, and `slice` of a Node Buffer
+ * does not copy.
+ */
+export function readCopy(
+  source: ByteSource,
+  offset: number,
+  length: number,
+  what: string,
+): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(readExactly(source, offset, length, what));
+}
+
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -14,7 +14,7 @@ import {
 import { ElfError } from '../elf-error.ts';
 import { ELF_LIMITS } from '../limits.ts';
 import type { ElfSection, ElfSegment } from '../elf-file.ts';
-import { readExactly, stringAt, u64, u64Exact, viewOf } from './fields.ts';
+import { readCopy, readExactly, stringAt, u64, u64Exact, viewOf } from './fields.ts';
 
 export interface FileHeader {
   readonly type: number;
@@ -45,7 +45,7 @@ export function readFileHeader(source: ByteSource): FileHeader {
   if (source.size < ELF_HEADER_BYTES) {
     throw new ElfError(`not an ELF file: ${source.size} bytes, an ELF header has ${ELF_HEADER_BYTES}`);
   }
-  const view = viewOf(readExactly(source, 0, ELF_HEADER_BYTES, 'the ELF header').slice());
+  const view = viewOf(readCopy(source, 0, ELF_HEADER_BYTES, 'the ELF header'));
   checkIdentity(view);
   const type = view.getUint16(16, true);
   const machine = view.getUint16(18, true);
@@ -104,7 +104,7 @@ function checkIdentity(view: DataView): void {
 
 function sectionZero(source: ByteSource, offset: number): DataView | undefined {
   if (offset === 0 || Number.isNaN(offset) || offset > source.size - SECTION_HEADER_BYTES) return undefined;
-  return viewOf(readExactly(source, offset, SECTION_HEADER_BYTES, 'section header 0').slice());
+  return viewOf(readCopy(source, offset, SECTION_HEADER_BYTES, 'section header 0'));
 }
 
 export function readSegments(source: ByteSource, header: FileHeader): ElfSegment[] {
@@ -146,7 +146,7 @@ export function readSections(source: ByteSource, header: FileHeader): ElfSection
   if (entrySize !== SECTION_HEADER_BYTES) {
     throw new ElfError(`section headers of ${entrySize} bytes: 64-bit ELF has ${SECTION_HEADER_BYTES}`);
   }
-  const table = readExactly(source, offset, count * SECTION_HEADER_BYTES, 'the section header table').slice();
+  const table = readCopy(source, offset, count * SECTION_HEADER_BYTES, 'the section header table');
   const view = viewOf(table);
   const nameTable = readNameTable(source, view, count, names);
   const sections: ElfSection[] = [];
@@ -184,10 +184,10 @@ function readNameTable(source: ByteSource, view: DataView, count: number, index:
       `${size} bytes of section names: at most ${ELF_LIMITS.sectionNameTableBytes} are read`,
     );
   }
-  return readExactly(
+  return readCopy(
     source,
     u64Exact(view, at + 24, 'the offset of the section names'),
     size,
     'the section names',
-  ).slice();
+  );
 }

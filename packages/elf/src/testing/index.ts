@@ -1,0 +1,2 @@
+export { buildProgram, PROGRAMS, type Program } from './programs.ts';
+export { elfImage, type ElfImageSection } from './elf-image.ts';
