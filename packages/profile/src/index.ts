@@ -28,3 +28,18 @@ export { layoutFlameTree } from './projection/flame-layout.ts';
 export type { FlameLayout, FlameLayoutOptions } from './projection/flame-layout.ts';
 export { topFunctions } from './projection/top-functions.ts';
 export type { TopFunction, TopTable } from './projection/top-functions.ts';
+export { labelValue, sampleRanges, selectSeries, seriesFingerprint } from './projection/sample-selection.ts';
+export type { SampleSelection } from './projection/sample-selection.ts';
+export { sumStacks, touchedStacks } from './projection/stack-sums.ts';
+export type { GroupSums, StackSums } from './projection/stack-sums.ts';
+export {
+  buildIdsToSymbolize,
+  symbolizeLocation,
+  symbolizeNothing,
+  UNNAMED_REASONS,
+} from './projection/symbolize.ts';
+export type { Symbolize, SymbolLine, UnnamedReason } from './projection/symbolize.ts';
+export { baseName, FlameBuilder, missingLabelName } from './projection/flame-builder.ts';
+export type { UnnamedSelf } from './projection/flame-builder.ts';
+export { SeriesBuilder } from './projection/series-builder.ts';
+export type { SeriesGroup, SeriesOptions } from './projection/series-builder.ts';

@@ -1,0 +1,92 @@
+import type { Block, SeriesIndex } from '../block/block.ts';
+import type { Selector } from '../selector/selector.ts';
+
+/** Which samples of a block count. */
+export interface SampleSelection {
+  /** One entry per series row: 1 when its samples count. */
+  readonly series: Uint8Array;
+  /**
+   * Unix milliseconds, from inclusive, to exclusive: only points inside count, so the block must have
+   * been read with points. Undefined: all of them, and totals are enough.
+   */
+  readonly timeRange?: { readonly fromMs: number; readonly toMs: number } | undefined;
+}
+
+/** Marks the series of one profile type that a selector matches. Each value is matched once. */
+export function selectSeries(block: Block, profileType: string, selector: Selector): Uint8Array {
+  const { series, strings } = block;
+  const selected = new Uint8Array(series.length);
+  for (let row = 0; row < series.length; row++) {
+    if (strings[series.profileType[row]!] === profileType) selected[row] = 1;
+  }
+  for (const matcher of selector.matchers) {
+    const known = new Map<number, boolean>();
+    for (let row = 0; row < series.length; row++) {
+      if (selected[row] === 0) continue;
+      const value = labelValueIndex(block, row, matcher.name);
+      let matches = known.get(value);
+      if (matches === undefined) {
+        matches = matcher.matches(value < 0 ? '' : strings[value]!);
+        known.set(value, matches);
+      }
+      if (!matches) selected[row] = 0;
+    }
+  }
+  return selected;
+}
+
+/** String index of a series' label, -1 when it has none of that name. */
+function labelValueIndex(block: Block, row: SeriesIndex, name: string): number {
+  const { series, strings } = block;
+  const end = series.labelStart[row + 1]!;
+  for (let label = series.labelStart[row]!; label < end; label++) {
+    if (strings[series.labelName[label]!] === name) return series.labelValue[label]!;
+  }
+  return -1;
+}
+
+/** Value of a series' label, "" when it has none of that name: to a selector that is the same. */
+export function labelValue(block: Block, row: SeriesIndex, name: string): string {
+  const value = labelValueIndex(block, row, name);
+  return value < 0 ? '' : block.strings[value]!;
+}
+
+/** First sample row of each series row, and one more entry for the end: samples are sorted by series. */
+export function sampleRanges(block: Block): Uint32Array {
+  const { samples } = block;
+  const ranges = new Uint32Array(block.series.length + 1);
+  for (let row = 0; row < block.series.length; row++) {
+    let low = ranges[row]!;
+    let high = samples.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (samples.series[middle]! <= row) low = middle + 1;
+      else high = middle;
+    }
+    ranges[row + 1] = low;
+  }
+  return ranges;
+}
+
+/**
+ * A number for a label set and profile type, equal in all blocks: two 32-bit hashes in the 53 bits of
+ * an integer. A million series collide with a chance of 1 in 20,000; it is used for counting only.
+ */
+export function seriesFingerprint(block: Block, row: SeriesIndex): number {
+  const { series, strings } = block;
+  let a = hashText(strings[series.profileType[row]!]!, 0x811c9dc5);
+  let b = hashText(strings[series.profileType[row]!]!, 0x1b873593);
+  for (let label = series.labelStart[row]!; label < series.labelStart[row + 1]!; label++) {
+    const name = strings[series.labelName[label]!]!;
+    const value = strings[series.labelValue[label]!]!;
+    a = hashText(value, hashText(name, a) ^ 0x3d);
+    b = hashText(value, hashText(name, b) ^ 0x3d);
+  }
+  return (a >>> 0) * 0x20_0000 + ((b ^ (b >>> 15)) & 0x1f_ffff);
+}
+
+function hashText(text: string, seed: number): number {
+  let hash = seed;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return Math.imul(hash ^ text.length, 0x85ebca6b);
+}

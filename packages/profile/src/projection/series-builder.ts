@@ -1,0 +1,125 @@
+import type { Block } from '../block/block.ts';
+import { FleetflameError } from '../errors.ts';
+import { labelValue, sampleRanges, seriesFingerprint, type SampleSelection } from './sample-selection.ts';
+
+/** Values of one combination of label values over time. */
+export interface SeriesGroup {
+  /** In the order of `groupBy`; "" where series have no such label. */
+  readonly values: readonly string[];
+  /** One sum per step. */
+  readonly sums: Float64Array;
+  readonly total: number;
+  /** True for the sum of all groups beyond the limit. */
+  readonly rest: boolean;
+}
+
+export interface SeriesOptions {
+  /** Unix milliseconds: from inclusive, to exclusive. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Steps start at multiples of it; a value at t belongs to the step floor(t / stepMs) * stepMs. */
+  readonly stepMs: number;
+  readonly groupBy: readonly string[];
+  /** Groups beyond it are refused: each holds one number per step. */
+  readonly maxGroups: number;
+}
+
+/** Sums values per step and group. Exact: every point counts in the step that holds it. */
+export class SeriesBuilder {
+  readonly timesMs: Float64Array;
+  readonly #options: SeriesOptions;
+  readonly #groups = new Map<string, { values: readonly string[]; sums: Float64Array }>();
+
+  constructor(options: SeriesOptions) {
+    const { fromMs, toMs, stepMs } = options;
+    this.#options = options;
+    const first = Math.floor(fromMs / stepMs);
+    const steps = Math.max(0, Math.ceil(toMs / stepMs) - first);
+    this.timesMs = Float64Array.from({ length: steps }, (_, i) => (first + i) * stepMs);
+  }
+
+  /** True when all times from one to the other belong to one step that counts: totals are enough. */
+  inOneStep(minMs: number, maxMs: number): boolean {
+    const { fromMs, toMs, stepMs } = this.#options;
+    return minMs >= fromMs && maxMs < toMs && Math.floor(minMs / stepMs) === Math.floor(maxMs / stepMs);
+  }
+
+  /** Adds a value at one time inside the range. */
+  add(values: readonly string[], timeMs: number, value: number): void {
+    const { sums } = this.#group(values);
+    const step = Math.floor(timeMs / this.#options.stepMs) - this.#firstStep();
+    sums[step] = sums[step]! + value;
+  }
+
+  /** Adds the points inside the range of the selected series; the block must have points. */
+  addBlock(block: Block, selection: SampleSelection): { readonly rows: number; readonly series: number[] } {
+    const { samples } = block;
+    const { fromMs, toMs, stepMs, groupBy } = this.#options;
+    const ranges = sampleRanges(block);
+    const from = fromMs - block.timeStartMs;
+    const to = toMs - block.timeStartMs;
+    // Milliseconds from the first step to the block's start, so that the step is one division.
+    const shift = block.timeStartMs - this.#firstStep() * stepMs;
+    const found: number[] = [];
+    let rows = 0;
+    for (let series = 0; series < block.series.length; series++) {
+      const start = ranges[series]!;
+      const end = ranges[series + 1]!;
+      if (selection.series[series] === 0 || start === end) continue;
+      rows += end - start;
+      const { sums } = this.#group(groupBy.map((name) => labelValue(block, series, name)));
+      let counted = false;
+      // The points of consecutive rows are consecutive.
+      for (let point = samples.pointStart[start]!; point < samples.pointStart[end]!; point++) {
+        const time = samples.time[point]!;
+        if (time < from || time >= to) continue;
+        const step = Math.floor((time + shift) / stepMs);
+        sums[step] = sums[step]! + samples.value[point]!;
+        counted = true;
+      }
+      if (counted) found.push(seriesFingerprint(block, series));
+    }
+    return { rows, series: found };
+  }
+
+  /** Largest total first, then by label values; groups that are 0 everywhere are left out. */
+  finish(limit: number): SeriesGroup[] {
+    const all: SeriesGroup[] = [];
+    for (const { values, sums } of this.#groups.values()) {
+      let total = 0;
+      for (let i = 0; i < sums.length; i++) total += sums[i]!;
+      if (total !== 0 || sums.some((sum) => sum !== 0)) all.push({ values, sums, total, rest: false });
+    }
+    all.sort((a, b) => b.total - a.total || (JSON.stringify(a.values) < JSON.stringify(b.values) ? -1 : 1));
+    if (all.length <= limit) return all;
+    const rest = new Float64Array(this.timesMs.length);
+    let total = 0;
+    for (const group of all.slice(limit)) {
+      total += group.total;
+      for (let i = 0; i < rest.length; i++) rest[i] = rest[i]! + group.sums[i]!;
+    }
+    return [...all.slice(0, limit), { values: [], sums: rest, total, rest: true }];
+  }
+
+  #firstStep(): number {
+    return Math.floor(this.#options.fromMs / this.#options.stepMs);
+  }
+
+  #group(values: readonly string[]): { values: readonly string[]; sums: Float64Array } {
+    const key = JSON.stringify(values);
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      if (this.#groups.size >= this.#options.maxGroups) {
+        throw new FleetflameError(
+          'limit_exceeded',
+          `There are more than ${this.#options.maxGroups} groups by ${this.#options.groupBy.join(', ')}. ` +
+            'Group by fewer labels or narrow the selector.',
+          { field: 'group_by' },
+        );
+      }
+      group = { values, sums: new Float64Array(this.timesMs.length) };
+      this.#groups.set(key, group);
+    }
+    return group;
+  }
+}

@@ -1,0 +1,70 @@
+import { MAPPING_KINDS, type Block, type LocationIndex } from '../block/block.ts';
+import { touchedStacks, type StackSums } from './stack-sums.ts';
+
+/** One source line of a native address. */
+export interface SymbolLine {
+  /** For people; demangled. */
+  readonly name: string;
+  /** As in the binary. */
+  readonly systemName: string;
+  readonly filename: string;
+  /** 0 is unknown. */
+  readonly line: number;
+}
+
+/** Why a frame has no name. */
+export const UNNAMED_REASONS = [
+  'no_build_id',
+  'not_uploaded',
+  'no_symbols',
+  'not_covered',
+  'no_mapping',
+] as const;
+export type UnnamedReason = (typeof UNNAMED_REASONS)[number];
+
+/** The lines of a native address, innermost inline first, or why there are none. */
+export type Symbolize = (buildId: string, address: number) => readonly SymbolLine[] | UnnamedReason;
+
+/** Names nothing: every build id is unknown. */
+export const symbolizeNothing: Symbolize = () => 'not_uploaded';
+
+const KERNEL = MAPPING_KINDS.indexOf('kernel');
+const JIT = MAPPING_KINDS.indexOf('jit');
+const INTERPRETED = MAPPING_KINDS.indexOf('interpreted');
+
+/** Asks for the lines of a location that has none of its own. */
+export function symbolizeLocation(
+  block: Block,
+  location: LocationIndex,
+  symbolize: Symbolize,
+): readonly SymbolLine[] | UnnamedReason {
+  const mapping = block.locations.mapping[location]!;
+  if (mapping === 0) return 'no_mapping';
+  const kind = block.mappings.kind[mapping]!;
+  // The agent names these itself: what it left without a name, its tables do not cover.
+  if (kind === KERNEL || kind === JIT || kind === INTERPRETED) return 'not_covered';
+  const buildId = block.strings[block.mappings.buildId[mapping]!]!;
+  if (buildId === '') return 'no_build_id';
+  const address = block.locations.address[location]!;
+  if (address > BigInt(Number.MAX_SAFE_INTEGER)) return 'not_covered';
+  return symbolize(buildId, Number(address));
+}
+
+/** Build ids whose symbols the summed stacks need, without repeats. */
+export function buildIdsToSymbolize(block: Block, sums: StackSums): string[] {
+  const { locations, mappings, stacks, strings } = block;
+  const wanted = new Uint8Array(mappings.length);
+  const touched = touchedStacks(block, sums);
+  for (let s = 1; s < stacks.length; s++) {
+    if (touched[s] === 0) continue;
+    const location = stacks.location[s]!;
+    if (locations.lineStart[location] === locations.lineStart[location + 1])
+      wanted[locations.mapping[location]!] = 1;
+  }
+  const buildIds = new Set<string>();
+  for (let m = 1; m < mappings.length; m++) {
+    const buildId = strings[mappings.buildId[m]!]!;
+    if (wanted[m] === 1 && buildId !== '') buildIds.add(buildId);
+  }
+  return [...buildIds];
+}
