@@ -116,6 +116,12 @@ function symbolLine(name: string): SymbolLine {
   return { name, systemName: name, filename: `${name}.c`, line: 1 };
 }
 
+const symbolizeApp: Symbolize = (buildId, address) => {
+  if (buildId !== 'ab12') return 'not_uploaded';
+  if (address === 0x1000) return [symbolLine('main')];
+  return address === 0x2000 ? [symbolLine('inlined'), symbolLine('caller')] : 'not_covered';
+};
+
 describe('flame graph of blocks', () => {
   test('adds up equal paths over blocks, and groups by labels at the top', () => {
     const a = blockFromText('main;handle;parse 30\nmain;handle;write 12', {
@@ -206,12 +212,7 @@ describe('flame graph of blocks', () => {
     builder.add(series, builder.stack(outer, builder.location(kernel, 0x40, 0, [])), TEST_TIME_MS, 32);
     builder.add(series, builder.stack(outer, builder.location(0, 0x50, 0, [])), TEST_TIME_MS, 64);
     const block = builder.build();
-    const symbolize: Symbolize = (buildId, address) => {
-      if (buildId !== 'ab12') return 'not_uploaded';
-      if (address === 0x1000) return [symbolLine('main')];
-      return address === 0x2000 ? [symbolLine('inlined'), symbolLine('caller')] : 'not_covered';
-    };
-    const built = build([block], { symbolize });
+    const built = build([block], { symbolize: symbolizeApp });
     expect(rows(layoutFlameTree(built.tree).table)).toEqual([
       'all 127 0',
       'all;main 127 0',
