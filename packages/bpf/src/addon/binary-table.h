@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+
+#include "file.h"
+#include "outbox.h"
+#include "perf-record.h"
+
+namespace fleetflame {
+
+/// An executable file mapping, as a record or a line of /proc/PID/maps describes it.
+struct MappedFile {
+  uint32_t pid;
+  uint64_t start;
+  uint64_t end;
+  uint64_t fileOffset;
+  FileId file;
+  std::string path;
+  /// Hex; "" when the kernel did not give it.
+  std::string buildId;
+};
+
+/// Gives every executable file a number, and reports it once. Two files with one build id are the
+/// same binary. Without a build id the file's numbers, size and time of change are the identity, so
+/// that a file that was rewritten is another binary.
+class BinaryTable {
+ public:
+  /// About 300 bytes each. A host that builds software meets some thousand in a month.
+  static constexpr size_t MAX_BINARIES = 65536;
+  /// Files looked at; only a cache.
+  static constexpr size_t MAX_CACHED_FILES = 65536;
+
+  explicit BinaryTable(Outbox& outbox) : outbox_(outbox) {}
+
+  /// Its number; UNMAPPED_BINARY when the table is full.
+  uint32_t identify(const MappedFile& mapped);
+
+  size_t size() const { return ids_.size(); }
+  uint64_t refused() const { return refused_; }
+
+ private:
+  uint32_t numberOf(const std::string& identity, const MappedFile& mapped, const std::string& buildId);
+
+  Outbox& outbox_;
+  std::unordered_map<std::string, uint32_t> ids_;
+  std::unordered_map<std::string, std::string> buildIdByFile_;
+  uint64_t refused_ = 0;
+};
+
+}  // namespace fleetflame

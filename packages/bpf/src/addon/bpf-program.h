@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+
+#include "../bpf/record.h"
+#include "event-queue.h"
+
+struct ring_buffer;
+struct sampler_bpf;
+
+namespace fleetflame {
+
+struct BpfOptions {
+  uint32_t frequencyHz;
+  /// False forces the loop that kernels before 5.17 need.
+  bool bpfLoop;
+};
+
+struct BpfRunStats {
+  uint64_t timeNs = 0;
+  uint64_t count = 0;
+};
+
+/// Bytes of the ring of samples for so many CPUs.
+uint32_t sampleRingBytes(uint32_t frequencyHz, size_t cpus);
+
+/// Opens the event that interrupts a CPU `frequencyHz` times a second. The descriptor or -errno.
+int openClockEvent(int cpu, uint32_t frequencyHz);
+
+/// The loaded BPF program, the CPUs it runs on, and its ring.
+class BpfProgram {
+ public:
+  /// Throws SamplerError with what the kernel or the verifier said.
+  explicit BpfProgram(const BpfOptions& options);
+  ~BpfProgram();
+  BpfProgram(const BpfProgram&) = delete;
+  BpfProgram& operator=(const BpfProgram&) = delete;
+
+  /// False when the CPU is not online. Throws SamplerError.
+  bool attach(int cpu);
+  void detach(int cpu);
+  void detachAll();
+
+  /// Moves what is in the ring to the queue.
+  void drain(EventQueue& queue);
+
+  int ringFd() const;
+  sample_counters counters() const;
+  BpfRunStats runStats() const;
+  /// Kernel memory of its maps.
+  uint64_t mapBytes() const { return mapBytes_; }
+
+ private:
+  struct Link;
+
+  uint64_t measureMaps() const;
+
+  const uint32_t frequencyHz_;
+  sampler_bpf* skeleton_ = nullptr;
+  ring_buffer* ring_ = nullptr;
+  EventQueue* target_ = nullptr;
+  std::map<int, std::unique_ptr<Link>> links_;
+  uint64_t mapBytes_ = 0;
+};
+
+}  // namespace fleetflame

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace fleetflame {
+
+/// Address spaces of frames; the same numbers are in sampler.ts.
+constexpr uint32_t KERNEL_BINARY = 0;
+constexpr uint32_t ANONYMOUS_BINARY = 1;
+constexpr uint32_t UNMAPPED_BINARY = 2;
+constexpr uint32_t VDSO_BINARY = 3;
+constexpr uint32_t FIRST_FILE_BINARY = 16;
+
+/// An executable address range [start, end).
+struct Mapping {
+  uint64_t start;
+  uint64_t end;
+  uint64_t fileOffset;
+  uint32_t binary;
+};
+
+/// The executable mappings of an address space, in order and without overlap.
+class MappingList {
+ public:
+  /// vm.max_map_count is 65,530 by default, but only JIT compilers make many executable mappings,
+  /// and neighbouring anonymous ones are joined here.
+  static constexpr size_t MAX_MAPPINGS = 16384;
+
+  /// Puts a mapping over whatever it overlaps, as mmap does. False when the list is full.
+  bool insert(const Mapping& mapping);
+
+  /// The mapping that covers the address.
+  const Mapping* find(uint64_t address) const;
+
+  size_t size() const { return mappings_.size(); }
+  void clear() { mappings_.clear(); }
+
+ private:
+  std::vector<Mapping> mappings_;
+};
+
+}  // namespace fleetflame

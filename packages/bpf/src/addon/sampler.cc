@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sampler.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include <array>
+
+#include "clock.h"
+#include "cpu-list.h"
+#include "error.h"
+
+namespace fleetflame {
+namespace {
+
+constexpr int DRAIN_INTERVAL_MS = 250;
+/// A record carries the time at which it was begun, and appears in its ring a little later. Newer
+/// ones than this wait for the next drain, so that all rings have shown theirs.
+constexpr uint64_t SETTLE_NS = 50'000'000;
+constexpr uint64_t CPU_CHECK_NS = 2 * NS_PER_SECOND;
+/// After lost records all of /proc is read again, but not more often than this.
+constexpr uint64_t SNAPSHOT_PAUSE_NS = 30 * NS_PER_SECOND;
+/// The work of the thread can wait for as long as the rings have room; the host's cannot.
+constexpr int THREAD_NICENESS = 10;
+constexpr uint64_t END_OF_TIME = UINT64_MAX;
+
+uint64_t threadCpuNs() { return static_cast<uint64_t>(readClock(CLOCK_THREAD_CPUTIME_ID)); }
+
+int64_t floorDivide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+
+}  // namespace
+
+Sampler::Sampler(const BpfOptions& options)
+    : epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      program_(std::make_unique<BpfProgram>(options)) {
+  if (!epoll_ || !wake_) throw SamplerError(ERROR_FAILED, "no descriptors left (" + errnoText(errno) + ")");
+  watch(wake_.get());
+  watch(program_->ringFd());
+  // Process records flow from here on; the thread reads /proc after that, so nothing falls between.
+  followCpus();
+  if (rings_.empty()) throw SamplerError(ERROR_FAILED, "no CPU could be opened for sampling");
+  publish();
+  // Signals are for the main thread.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+Sampler::~Sampler() { close(); }
+
+void Sampler::watch(int fd) {
+  epoll_event event{};
+  // Edge-triggered: a ring that holds data below its watermark is readable, but no reason to wake.
+  event.events = EPOLLIN | EPOLLET;
+  event.data.fd = fd;
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+    throw SamplerError(ERROR_FAILED, "a ring cannot be watched (epoll_ctl: " + errnoText(errno) + ")");
+  }
+}
+
+void Sampler::followCpus() {
+  cpusCheckedNs_ = monotonicNs();
+  const std::set<int> online = onlineCpus();
+  if (online.empty()) return;
+  for (auto at = rings_.begin(); at != rings_.end();) {
+    if (online.contains(at->first)) {
+      ++at;
+      continue;
+    }
+    // The events of a CPU that went away never come back to life.
+    program_->detach(at->first);
+    at->second->drain(queue_);
+    at = rings_.erase(at);
+  }
+  const size_t bytes = perfRingBytes(online.size());
+  for (const int cpu : online) {
+    if (rings_.contains(cpu)) continue;
+    auto ring = std::make_unique<PerfRing>(cpu, bytes);
+    if (!ring->valid()) continue;
+    watch(ring->fd());
+    if (program_->attach(cpu)) rings_.emplace(cpu, std::move(ring));
+  }
+}
+
+void Sampler::run() {
+  pthread_setname_np(pthread_self(), "fleetflame-bpf");
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), THREAD_NICENESS);
+  try {
+    snapshotNs_ = monotonicNs();
+    processes_.snapshot(true, stop_);
+    std::array<epoll_event, 16> events{};
+    while (!stop_.load()) {
+      epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), DRAIN_INTERVAL_MS);
+      const uint64_t nowNs = monotonicNs();
+      drain(nowNs - SETTLE_NS);
+      if (recordsLost_ && nowNs - snapshotNs_ >= SNAPSHOT_PAUSE_NS) {
+        recordsLost_ = false;
+        snapshotNs_ = nowNs;
+        processes_.snapshot(false, stop_);
+      }
+      if (nowNs - cpusCheckedNs_ >= CPU_CHECK_NS) followCpus();
+      publish();
+    }
+    program_->detachAll();
+    drain(END_OF_TIME);
+    publish();
+  } catch (const std::exception& error) {
+    program_->detachAll();
+    const std::lock_guard lock(statsMutex_);
+    failure_ = error.what();
+  }
+}
+
+void Sampler::drain(uint64_t untilNs) {
+  for (auto& [cpu, ring] : rings_) {
+    if (!ring->drain(queue_)) {
+      counts_.lostProcessRecords++;
+      recordsLost_ = true;
+    }
+  }
+  program_->drain(queue_);
+  const int64_t offsetNs = realtimeOffsetNs();
+  queue_.replay(untilNs, [&](EventQueue::Kind kind, std::span<const uint8_t> bytes) {
+    if (kind == EventQueue::Kind::process) {
+      handleRecord(bytes);
+    } else {
+      handleSample(bytes, offsetNs);
+    }
+  });
+  processes_.tidy(monotonicNs());
+  counts_.drains++;
+}
+
+void Sampler::handleRecord(std::span<const uint8_t> bytes) {
+  ProcessRecord record;
+  if (!parsePerfRecord(bytes, record)) return;
+  if (record.kind == ProcessRecord::Kind::lost) {
+    counts_.lostProcessRecords += record.lost;
+    recordsLost_ = true;
+  } else {
+    processes_.apply(record);
+  }
+}
+
+void Sampler::handleSample(std::span<const uint8_t> bytes, int64_t offsetNs) {
+  if (!SampleRecord::parse(bytes, sample_)) {
+    // Not written by our program: it cannot happen, and then the sums shall still agree.
+    counts_.lostRingFull++;
+    return;
+  }
+  Process* process =
+      processes_.ofSample(sample_.pid(), sample_.comm(), (sample_.flags() & SAMPLE_KERNEL_THREAD) != 0);
+  resolveStack(sample_, process, processes_, stack_);
+  const int64_t unixNs = static_cast<int64_t>(sample_.timeNs()) + offsetNs;
+  const SampleKey key{sample_.pid(), sample_.comm(), floorDivide(unixNs, NS_PER_SECOND), stack_.flags};
+  if (!outbox_.addSample(key, stack_.frames)) {
+    counts_.lostTableFull++;
+    return;
+  }
+  counts_.samples++;
+  if (stack_.flags & STACK_READ_FAILED) counts_.stackReadFailed++;
+  if (stack_.flags & STACK_TRUNCATED) counts_.stackTruncated++;
+  if (stack_.flags & STACK_CHAIN_BROKEN) counts_.stackChainBroken++;
+  if (stack_.flags & STACK_NO_PROCESS) counts_.stackNoProcess++;
+}
+
+void Sampler::publish() {
+  SamplerStats now = counts_;
+  now.lostProcessEvents = processes_.lostEvents();
+  now.refusedProcesses = processes_.refusedProcesses();
+  now.refusedMappings = processes_.refusedMappings();
+  now.refusedBinaries = binaries_.refused();
+  now.mapsReads = processes_.reads();
+  now.cpus = rings_.size();
+  now.processes = processes_.size();
+  now.mappings = processes_.countMappings();
+  now.binaries = binaries_.size();
+  now.memoryBytes = program_->mapBytes() + rings_.size() * perfRingBytes(rings_.size()) + queue_.memoryBytes() +
+                    outbox_.memoryBytes();
+  if (counts_.drains > 0) now.drainCpuNs = threadCpuNs();
+  const std::lock_guard lock(statsMutex_);
+  published_ = now;
+}
+
+Outgoing Sampler::take() {
+  {
+    const std::lock_guard lock(statsMutex_);
+    if (!failure_.empty()) throw SamplerError(ERROR_FAILED, "sampling ended: " + failure_);
+  }
+  return outbox_.take();
+}
+
+SamplerStats Sampler::stats() {
+  SamplerStats now;
+  {
+    const std::lock_guard lock(statsMutex_);
+    now = published_;
+  }
+  if (!program_) return now;
+  const sample_counters counters = program_->counters();
+  const BpfRunStats run = program_->runStats();
+  now.interrupts = counters.interrupts;
+  now.idle = counters.idle;
+  now.lostRingFull += counters.ring_full;
+  now.bpfRunTimeNs = run.timeNs;
+  now.bpfRunCount = run.count;
+  return now;
+}
+
+void Sampler::close() {
+  if (!program_) return;
+  stop_.store(true);
+  const uint64_t one = 1;
+  // Should this fail, the thread sees the flag at its next timeout.
+  [[maybe_unused]] const ssize_t written = write(wake_.get(), &one, sizeof one);
+  if (thread_.joinable()) thread_.join();
+  const SamplerStats last = stats();
+  rings_.clear();
+  program_.reset();
+  const std::lock_guard lock(statsMutex_);
+  published_ = last;
+}
+
+}  // namespace fleetflame

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "binary-table.h"
+#include "bpf-program.h"
+#include "event-queue.h"
+#include "outbox.h"
+#include "perf-ring.h"
+#include "process-table.h"
+#include "sample-record.h"
+#include "stack-resolver.h"
+
+namespace fleetflame {
+
+/// Fields as in SamplerStats of sampler.ts.
+struct SamplerStats {
+  uint64_t interrupts = 0;
+  uint64_t idle = 0;
+  uint64_t samples = 0;
+  uint64_t lostRingFull = 0;
+  uint64_t lostTableFull = 0;
+  uint64_t stackReadFailed = 0;
+  uint64_t stackTruncated = 0;
+  uint64_t stackChainBroken = 0;
+  uint64_t stackNoProcess = 0;
+  uint64_t lostProcessRecords = 0;
+  uint64_t lostProcessEvents = 0;
+  uint64_t refusedProcesses = 0;
+  uint64_t refusedMappings = 0;
+  uint64_t refusedBinaries = 0;
+  uint64_t mapsReads = 0;
+  uint64_t cpus = 0;
+  uint64_t processes = 0;
+  uint64_t mappings = 0;
+  uint64_t binaries = 0;
+  uint64_t memoryBytes = 0;
+  uint64_t bpfRunTimeNs = 0;
+  uint64_t bpfRunCount = 0;
+  uint64_t drainCpuNs = 0;
+  uint64_t drains = 0;
+};
+
+/// Samples this host until it is closed. A thread of its own reads the rings:
+///
+///   perf rings, one per CPU --> queue, by time --> process table
+///   BPF ring of samples    -->                 --> resolve --> outbox --> take()
+class Sampler {
+ public:
+  /// Throws SamplerError.
+  explicit Sampler(const BpfOptions& options);
+  ~Sampler();
+  Sampler(const Sampler&) = delete;
+  Sampler& operator=(const Sampler&) = delete;
+
+  /// What was gathered since the last time; after close the rest. Throws SamplerError when the
+  /// thread had to give up.
+  Outgoing take();
+
+  SamplerStats stats();
+
+  /// Ends sampling and the thread; what is in the rings reaches the outbox. Idempotent.
+  void close();
+
+ private:
+  void run();
+  /// Opens and closes events so that every online CPU is sampled.
+  void followCpus();
+  void drain(uint64_t untilNs);
+  void handleRecord(std::span<const uint8_t> bytes);
+  void handleSample(std::span<const uint8_t> bytes, int64_t realtimeOffsetNs);
+  void watch(int fd);
+  void publish();
+
+  Outbox outbox_;
+  BinaryTable binaries_{outbox_};
+  ProcessTable processes_{binaries_, outbox_};
+  EventQueue queue_;
+  SampleRecord sample_;
+  ResolvedStack stack_;
+
+  Fd epoll_;
+  Fd wake_;
+  std::unique_ptr<BpfProgram> program_;
+  std::map<int, std::unique_ptr<PerfRing>> rings_;
+  uint64_t cpusCheckedNs_ = 0;
+  uint64_t snapshotNs_ = 0;
+  bool recordsLost_ = false;
+
+  /// Counters of the drain thread, copied for others after each drain.
+  SamplerStats counts_;
+  std::mutex statsMutex_;
+  SamplerStats published_;
+  std::string failure_;
+
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+}  // namespace fleetflame

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The kernel structures that the program reads, each with only the fields it reads. libbpf moves
+ * the offsets to those of the running kernel (CO-RE), so neither kernel headers nor a generated
+ * dump of all types is needed to build.
+ */
+#ifndef FLEETFLAME_KERNEL_TYPES_H
+#define FLEETFLAME_KERNEL_TYPES_H
+
+#include <linux/types.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct mm_struct;
+
+struct task_struct {
+	unsigned int flags;
+	struct mm_struct *mm;
+};
+
+#pragma clang attribute pop
+
+/* task_struct.flags, include/linux/sched.h: a kernel thread, even one that borrows an mm. */
+#define PF_KTHREAD 0x00200000
+
+#endif
