@@ -1,1 +1,5 @@
+export * from './capabilities.ts';
+export * from './collection.ts';
+export * from './errors.ts';
+export * from './sampler-stats.ts';
 export * from './sampler.ts';

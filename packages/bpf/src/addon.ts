@@ -1,0 +1,52 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+import type { Collection } from './collection.ts';
+import { SamplerError } from './errors.ts';
+import type { SamplerStats } from './sampler-stats.ts';
+
+/** What only system calls can tell about this machine. Errors are texts, "" means none. */
+export interface NativeProbe {
+  readonly libbpf: string;
+  readonly ringBuffer: boolean;
+  readonly perfEventProgram: boolean;
+  readonly bpfLoop: boolean;
+  readonly clockEvent: string;
+  readonly processEvents: string;
+  readonly processEventsWithBuildIds: string;
+}
+
+export interface NativeSampler {
+  collect(): Collection;
+  stats(): SamplerStats;
+  close(): void;
+}
+
+export interface Addon {
+  readonly Sampler: new (options: { frequencyHz: number; bpfLoop: boolean }) => NativeSampler;
+  probe(): NativeProbe;
+}
+
+const ADDON_FILE = fileURLToPath(new URL('../build/Release/fleetflame_bpf.node', import.meta.url));
+
+let loaded: Addon | undefined;
+
+/** The native addon. Throws SamplerError not_built. */
+export function loadAddon(): Addon {
+  if (loaded !== undefined) return loaded;
+  try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the shape is what src/addon/addon.cc exports
+    loaded = createRequire(import.meta.url)(ADDON_FILE) as Addon;
+    return loaded;
+  } catch (cause) {
+    const missing = cause instanceof Error && 'code' in cause && cause.code === 'MODULE_NOT_FOUND';
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SamplerError(
+      'not_built',
+      missing
+        ? `${ADDON_FILE} is not there: build it with "pnpm --filter @fleetflame/bpf build" (needs clang, bpftool, libbpf-dev, libelf-dev, g++ and make)`
+        : `${ADDON_FILE} does not load (${reason}): build it again with "pnpm --filter @fleetflame/bpf build"`,
+      { cause },
+    );
+  }
+}

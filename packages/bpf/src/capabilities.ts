@@ -1,0 +1,168 @@
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { arch, release } from 'node:os';
+
+import { loadAddon } from './addon.ts';
+import type { NativeProbe } from './addon.ts';
+import { SamplerError } from './errors.ts';
+
+/** One thing that sampling needs or profits from, and how this machine has it. */
+export interface Capability {
+  readonly name: string;
+  /** missing: no sampling without it. degraded: sampling works, with a loss. */
+  readonly status: 'ok' | 'missing' | 'degraded';
+  /** What was found. */
+  readonly detail: string;
+  /** What is lost; "" when ok. */
+  readonly cost: string;
+}
+
+type Severity = Exclude<Capability['status'], 'ok'>;
+
+/** capability.h */
+const CAPABILITY_BITS = {
+  CAP_SYS_PTRACE: 19,
+  CAP_SYS_ADMIN: 21,
+  CAP_SYSLOG: 34,
+  CAP_PERFMON: 38,
+  CAP_BPF: 39,
+} as const;
+
+type CapabilityName = keyof typeof CAPABILITY_BITS;
+
+/** Oldest kernel with everything but bpf_loop: bpf_task_pt_regs and perf links came with 5.15. */
+const FULL_KERNEL = [5, 15] as const;
+
+/** Looks at this machine; takes some milliseconds and changes nothing. */
+export function probeCapabilities(): Capability[] {
+  return [...probeKernel(), ...probePrivileges(), ...probeNative()];
+}
+
+function report(name: string, good: boolean, otherwise: Severity, detail: string, cost: string): Capability {
+  return { name, status: good ? 'ok' : otherwise, detail, cost: good ? '' : cost };
+}
+
+function probeKernel(): Capability[] {
+  const version = release();
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const full = major > FULL_KERNEL[0] || (major === FULL_KERNEL[0] && minor >= FULL_KERNEL[1]);
+  const btf = readable('/sys/kernel/btf/vmlinux');
+  const symbols = kernelSymbols();
+  return [
+    report('kernel', full, 'missing', `Linux ${version}`, 'no sampling: Linux 5.15 or newer is needed'),
+    report('architecture', arch() === 'x64', 'missing', arch(), 'no sampling: only x64 is supported so far'),
+    report(
+      'kernel BTF',
+      btf,
+      'missing',
+      btf ? '/sys/kernel/btf/vmlinux' : '/sys/kernel/btf/vmlinux cannot be read',
+      'no sampling: the kernel has to be built with CONFIG_DEBUG_INFO_BTF',
+    ),
+    report('kernel symbols', symbols.good, 'degraded', symbols.detail, 'kernel frames have no names'),
+  ];
+}
+
+function kernelSymbols(): { good: boolean; detail: string } {
+  const lines = read('/proc/kallsyms').split('\n', 100);
+  if (lines.length < 2) return { good: false, detail: '/proc/kallsyms cannot be read' };
+  // Without the right to see them all addresses are 0.
+  const good = lines.some((line) => /^0*[1-9a-f]/.test(line));
+  return {
+    good,
+    detail: good
+      ? '/proc/kallsyms'
+      : 'addresses in /proc/kallsyms are hidden: grant CAP_SYSLOG or set kernel.kptr_restrict=0',
+  };
+}
+
+function probePrivileges(): Capability[] {
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(read('/proc/self/status'))?.[1] ?? '0'}`);
+  const has = (name: CapabilityName): boolean => ((effective >> BigInt(CAPABILITY_BITS[name])) & 1n) === 1n;
+  const admin = has('CAP_SYS_ADMIN');
+  const capability = (
+    name: CapabilityName,
+    covers: boolean,
+    otherwise: Severity,
+    cost: string,
+  ): Capability => {
+    const direct = has(name);
+    const detail = direct ? 'held' : covers ? 'not held, CAP_SYS_ADMIN covers it' : 'not held';
+    return report(name, direct || covers, otherwise, detail, cost);
+  };
+  const paranoid = read('/proc/sys/kernel/perf_event_paranoid').trim();
+  return [
+    capability('CAP_BPF', admin, 'missing', 'no sampling: BPF programs cannot be loaded'),
+    capability('CAP_PERFMON', admin, 'missing', 'no sampling: events of other processes cannot be opened'),
+    capability(
+      'CAP_SYS_ADMIN',
+      false,
+      'degraded',
+      'replaced or deleted binaries cannot be read (unless CAP_CHECKPOINT_RESTORE is held), and the run time of BPF programs is not measured',
+    ),
+    capability('CAP_SYSLOG', admin, 'degraded', 'kernel frames may have no names'),
+    capability(
+      'CAP_SYS_PTRACE',
+      false,
+      'degraded',
+      "mappings and binaries of other users' processes that ran before the agent cannot be read",
+    ),
+    report(
+      'perf_event_paranoid',
+      has('CAP_PERFMON') || admin || Number(paranoid) < 0,
+      'missing',
+      `kernel.perf_event_paranoid=${paranoid || 'unknown'}`,
+      'no sampling: grant CAP_PERFMON or set it to -1',
+    ),
+  ];
+}
+
+function probeNative(): Capability[] {
+  let probe: NativeProbe;
+  try {
+    probe = loadAddon().probe();
+  } catch (error) {
+    const { message } = SamplerError.from(error);
+    return [report('native addon', false, 'missing', message, 'no sampling')];
+  }
+  const event = (name: string, error: string, otherwise: Severity, cost: string): Capability =>
+    report(name, error === '', otherwise, error === '' ? 'opens' : `perf_event_open: ${error}`, cost);
+  const feature = (name: string, there: boolean, otherwise: Severity, cost: string): Capability =>
+    report(name, there, otherwise, there ? 'supported' : 'not supported or not permitted', cost);
+  return [
+    report('native addon', true, 'missing', 'loads', 'no sampling'),
+    report('libbpf', true, 'missing', probe.libbpf, 'no sampling'),
+    feature('BPF perf_event programs', probe.perfEventProgram, 'missing', 'no sampling'),
+    feature('BPF ring buffer', probe.ringBuffer, 'missing', 'no sampling'),
+    feature(
+      'bpf_loop',
+      probe.bpfLoop,
+      'degraded',
+      'stacks are walked by an unrolled loop, which loads more slowly',
+    ),
+    event('cpu-clock event', probe.clockEvent, 'missing', 'no sampling'),
+    event('process events', probe.processEvents, 'missing', 'no sampling: processes cannot be followed'),
+    event(
+      'build ids in process events',
+      probe.processEventsWithBuildIds,
+      'degraded',
+      'build ids are read from the files, which fails for processes that end at once',
+    ),
+  ];
+}
+
+function readable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** "" when it cannot be read. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

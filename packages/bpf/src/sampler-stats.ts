@@ -1,0 +1,49 @@
+/**
+ * Counters since the start. Samples unless the name says otherwise.
+ *
+ * interrupts = idle + samples + lostRingFull + lostTableFull + those under way (up to a quarter of a
+ * second of them; none after close).
+ */
+export interface SamplerStats {
+  /** Interrupts in which the program ran, idle ones included. An idle CPU may not be interrupted. */
+  readonly interrupts: number;
+  readonly idle: number;
+  /** Samples that reached the fold table. */
+  readonly samples: number;
+  /** Lost: no room in the ring buffer. */
+  readonly lostRingFull: number;
+  /** Lost: no room in the fold table. */
+  readonly lostTableFull: number;
+  /** Kept, but the user stack could not be read to its end. */
+  readonly stackReadFailed: number;
+  /** Kept, but the stack was deeper than the limit. */
+  readonly stackTruncated: number;
+  /** Kept, but the chain of callers ended early. */
+  readonly stackChainBroken: number;
+  /** Kept, but the mappings of the process were not known. */
+  readonly stackNoProcess: number;
+  /** Process records that the kernel dropped. */
+  readonly lostProcessRecords: number;
+  /** Process events that were dropped because nobody collected them. */
+  readonly lostProcessEvents: number;
+  /** Processes, mappings and lookups of binaries that a full table turned away. */
+  readonly refusedProcesses: number;
+  readonly refusedMappings: number;
+  readonly refusedBinaries: number;
+  /** Reads of a process's /proc files: at the start, and where records were missing. */
+  readonly mapsReads: number;
+  /** CPUs that are being sampled now. */
+  readonly cpus: number;
+  readonly processes: number;
+  readonly mappings: number;
+  readonly binaries: number;
+  /** Bytes of kernel maps, ring buffers and the fold table. */
+  readonly memoryBytes: number;
+  /** Nanoseconds spent in the BPF program; 0 unless kernel.bpf_stats_enabled. */
+  readonly bpfRunTimeNs: number;
+  readonly bpfRunCount: number;
+  /** CPU nanoseconds of the drain thread. */
+  readonly drainCpuNs: number;
+  /** How often the rings were read. */
+  readonly drains: number;
+}
