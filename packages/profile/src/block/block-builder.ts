@@ -9,7 +9,7 @@
  *   const block = builder.build();
  */
 import { FleetflameError } from '../errors.ts';
-import { assembleBlock } from './assemble-block.ts';
+import { assembleBlock } from './tables/assemble-block.ts';
 import type {
   Block,
   FunctionIndex,
@@ -21,11 +21,11 @@ import type {
   StringIndex,
 } from './block.ts';
 import { MAPPING_KINDS } from './block.ts';
-import { compareStrings } from './compare-strings.ts';
-import { GrowableF64, GrowableU32 } from './growable.ts';
-import { InternedTables, LOCATION_HEAD, SERIES_HEAD, periodWords } from './interned-tables.ts';
-import { TIME_SPAN_MAX_MS } from './limits.ts';
-import { TupleInterner } from './tuple-interner.ts';
+import { compareStrings } from './tables/compare-strings.ts';
+import { GrowableF64, GrowableU32 } from './tables/growable.ts';
+import { InternedTables, LOCATION_HEAD, SERIES_HEAD, periodWords } from './tables/interned-tables.ts';
+import { BLOCK_LIMITS } from './limits.ts';
+import { TupleInterner } from './tables/tuple-interner.ts';
 
 export class BlockBuilder {
   readonly #tables = new InternedTables();
@@ -176,10 +176,10 @@ export class BlockBuilder {
 
 /** Sample times are u32 milliseconds from the block's start. */
 export function checkTimeSpan(startMs: number, endMs: number): void {
-  if (endMs - startMs <= TIME_SPAN_MAX_MS) return;
+  if (endMs - startMs <= BLOCK_LIMITS.timeSpanMs) return;
   throw new FleetflameError(
     'limit_exceeded',
-    `A block spans at most ${TIME_SPAN_MAX_MS} ms (49 days), but these samples lie between ` +
+    `A block spans at most ${BLOCK_LIMITS.timeSpanMs} ms (49 days), but these samples lie between ` +
       `${new Date(startMs).toISOString()} and ${new Date(endMs).toISOString()}: split them by time.`,
     { field: 'time_end_ms' },
   );

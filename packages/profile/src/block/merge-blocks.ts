@@ -12,11 +12,11 @@
  * grow without bound.
  */
 import { FleetflameError } from '../errors.ts';
-import { assembleBlock, type SampleRows } from './assemble-block.ts';
+import { assembleBlock, type SampleRows } from './tables/assemble-block.ts';
 import { checkTimeSpan } from './block-builder.ts';
 import type { Block } from './block.ts';
-import { InternedTables } from './interned-tables.ts';
-import { remapBlock } from './remap-block.ts';
+import { InternedTables } from './tables/interned-tables.ts';
+import { remapBlock } from './tables/remap-block.ts';
 
 export function mergeBlocks(blocks: readonly Block[]): Block {
   let startMs = Infinity;

@@ -13,7 +13,7 @@ import type {
   StackIndex,
   StackTable,
   StringIndex,
-} from './block.ts';
+} from '../block.ts';
 import { RowInterner } from './row-interner.ts';
 import { TupleInterner } from './tuple-interner.ts';
 

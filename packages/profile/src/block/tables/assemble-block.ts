@@ -6,7 +6,7 @@
  * with no comparisons and no hash lookups. Equal rows are then neighbours, and their points are
  * concatenated, sorted only where they are out of order, and summed where times are equal.
  */
-import type { Block, SampleTable, SeriesTable } from './block.ts';
+import type { Block, SampleTable, SeriesTable } from '../block.ts';
 import { SERIES_HEAD, periodFromWords, type InternedTables } from './interned-tables.ts';
 import { orderSeries } from './order-series.ts';
 import { sortPoints } from './sort-points.ts';

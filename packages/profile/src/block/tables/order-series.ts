@@ -1,4 +1,4 @@
-import { SERVICE_NAME } from './block.ts';
+import { SERVICE_NAME } from '../block.ts';
 import { compareStrings } from './compare-strings.ts';
 import { SERIES_HEAD } from './interned-tables.ts';
 

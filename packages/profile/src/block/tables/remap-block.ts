@@ -2,7 +2,7 @@
  * Interns what the samples of a block refer to, and says where its series and stacks went. Rows
  * that no sample refers to are left behind; their entries in the maps are meaningless.
  */
-import type { Block } from './block.ts';
+import type { Block } from '../block.ts';
 import { LOCATION_HEAD, SERIES_HEAD, periodWords, type InternedTables } from './interned-tables.ts';
 
 export interface BlockMap {

@@ -1,0 +1,93 @@
+/**
+ * The columns of the six tables, once: the writer makes Arrow types of them, the reader checks
+ * files against them, and docs/format.md shows them. Buffers are addressed by path:
+ *
+ *   labels              list<struct<name: text, value: text>>
+ *   ├─ labels           the list's offsets
+ *   ├─ labels[].name    indices into the table's dictionary
+ *   └─ labels[].value
+ */
+export type ColumnType =
+  | { readonly kind: 'u8' | 'u32' | 'u64' | 'i64' | 'text' }
+  | { readonly kind: 'list'; readonly item: ColumnType }
+  | { readonly kind: 'struct'; readonly fields: readonly Column[] };
+
+export interface Column {
+  readonly name: string;
+  readonly type: ColumnType;
+}
+
+/** Integers by path. `text` columns hold int32 indices into the table's dictionary; lists, int32 offsets. */
+export type ColumnArrays = Readonly<Record<string, ColumnArray>>;
+export type ColumnArray = Uint8Array | Int32Array | Uint32Array | BigUint64Array | BigInt64Array;
+
+/** The array of a column, which must be there and of the kind. */
+export function arrayOf<T extends ColumnArray>(
+  arrays: ColumnArrays,
+  path: string,
+  kind: new (length: number) => T,
+): T {
+  const array = arrays[path];
+  if (!(array instanceof kind)) throw new Error(`column ${path} is not a ${kind.name}`);
+  return array;
+}
+
+export type IntegerKind = 'u8' | 'u32' | 'u64' | 'i64';
+export const INTEGER_BYTES: Readonly<Record<IntegerKind | 'text', number>> = {
+  u8: 1,
+  u32: 4,
+  u64: 8,
+  i64: 8,
+  text: 4,
+};
+
+const U8: ColumnType = { kind: 'u8' };
+const U32: ColumnType = { kind: 'u32' };
+const U64: ColumnType = { kind: 'u64' };
+const I64: ColumnType = { kind: 'i64' };
+const TEXT: ColumnType = { kind: 'text' };
+const list = (item: ColumnType): ColumnType => ({ kind: 'list', item });
+const struct = (...fields: Column[]): ColumnType => ({ kind: 'struct', fields });
+const column = (name: string, type: ColumnType): Column => ({ name, type });
+
+/** Order of the tables in an object: samples last, next to the footer, so that one tail read finds both. */
+export const TABLE_NAMES = ['series', 'stacks', 'locations', 'functions', 'mappings', 'samples'] as const;
+export type TableName = (typeof TABLE_NAMES)[number];
+
+export const SERIES_COLUMNS = [
+  column('profile_type', TEXT),
+  column('period', I64),
+  column('labels', list(struct(column('name', TEXT), column('value', TEXT)))),
+];
+export const STACKS_COLUMNS = [column('parent', U32), column('location', U32)];
+export const LOCATIONS_COLUMNS = [
+  column('mapping', U32),
+  column('address', U64),
+  column('lines', list(struct(column('function', U32), column('line', U32)))),
+];
+export const FUNCTIONS_COLUMNS = [
+  column('name', TEXT),
+  column('system_name', TEXT),
+  column('filename', TEXT),
+  column('start_line', U32),
+];
+export const MAPPINGS_COLUMNS = [column('file', TEXT), column('build_id', TEXT), column('kind', U8)];
+
+/** What a query over a whole block needs comes first; the points, which it can do without, last. */
+export function samplesColumns(values: 'u32' | 'i64'): readonly Column[] {
+  return [
+    column('series', U32),
+    column('stack', U32),
+    column('total', I64),
+    column('times', list(U32)),
+    column('values', list({ kind: values })),
+  ];
+}
+
+/** Path of what is inside: labels → labels[] → labels[].name. */
+export function itemPath(path: string): string {
+  return `${path}[]`;
+}
+export function fieldPath(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`;
+}

@@ -1,0 +1,157 @@
+/** Each table of a block from its Arrow IPC file. encode-tables.ts mirrors it. */
+import type { FunctionTable, LocationTable, MappingTable, SeriesTable, StackTable } from '../block.ts';
+import {
+  FUNCTIONS_COLUMNS,
+  LOCATIONS_COLUMNS,
+  MAPPINGS_COLUMNS,
+  SERIES_COLUMNS,
+  STACKS_COLUMNS,
+  arrayOf,
+  type Column,
+  type ColumnArray,
+} from './columns.ts';
+import { corrupt } from './corrupt.ts';
+import { float64FromInt64 } from './int64.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+import { readTable, type TableRead } from './read-table.ts';
+
+/** A table's file and the number of rows that the footer says it has. */
+export interface TableFile {
+  readonly bytes: Uint8Array;
+  readonly rows: number;
+}
+
+export class TableDecoder {
+  /** All strings of the block, each once. */
+  readonly strings: string[] = [''];
+  readonly #known = new Map<string, number>([['', 0]]);
+  readonly #budget: MemoryBudget;
+
+  constructor(budget: MemoryBudget) {
+    this.#budget = budget;
+  }
+
+  series(file: TableFile): SeriesTable {
+    const columns = this.#read('series', file, SERIES_COLUMNS);
+    return {
+      length: file.rows,
+      profileType: columns.text('profile_type'),
+      period: columns.float64('period'),
+      labelStart: columns.offsets('labels'),
+      labelName: columns.text('labels[].name'),
+      labelValue: columns.text('labels[].value'),
+    };
+  }
+
+  stacks(file: TableFile): StackTable {
+    const columns = this.#read('stacks', file, STACKS_COLUMNS);
+    return { length: file.rows, parent: columns.u32('parent'), location: columns.u32('location') };
+  }
+
+  locations(file: TableFile): LocationTable {
+    const columns = this.#read('locations', file, LOCATIONS_COLUMNS);
+    return {
+      length: file.rows,
+      mapping: columns.u32('mapping'),
+      address: columns.u64('address'),
+      lineStart: columns.offsets('lines'),
+      lineFunction: columns.u32('lines[].function'),
+      lineNumber: columns.u32('lines[].line'),
+    };
+  }
+
+  functions(file: TableFile): FunctionTable {
+    const columns = this.#read('functions', file, FUNCTIONS_COLUMNS);
+    return {
+      length: file.rows,
+      name: columns.text('name'),
+      systemName: columns.text('system_name'),
+      filename: columns.text('filename'),
+      startLine: columns.u32('start_line'),
+    };
+  }
+
+  mappings(file: TableFile): MappingTable {
+    const columns = this.#read('mappings', file, MAPPINGS_COLUMNS);
+    return {
+      length: file.rows,
+      file: columns.text('file'),
+      buildId: columns.text('build_id'),
+      kind: columns.u8('kind'),
+    };
+  }
+
+  #read(table: string, { bytes, rows }: TableFile, columns: readonly Column[]): DecodedColumns {
+    const read = readTable(table, bytes, columns, rows, this.#budget);
+    // From a dictionary's entry to the block's string.
+    const strings = Uint32Array.from(read?.dictionary ?? [], (text) => this.#intern(text));
+    return new DecodedColumns(table, read, strings, this.#budget);
+  }
+
+  #intern(text: string): number {
+    const known = this.#known.get(text);
+    if (known !== undefined) return known;
+    const index = this.strings.push(text) - 1;
+    this.#known.set(text, index);
+    return index;
+  }
+}
+
+/** Typed access to what `readTable` found; all empty for a table without rows. */
+class DecodedColumns {
+  readonly #table: string;
+  readonly #read: TableRead | undefined;
+  readonly #strings: Uint32Array;
+  readonly #budget: MemoryBudget;
+
+  constructor(table: string, read: TableRead | undefined, strings: Uint32Array, budget: MemoryBudget) {
+    this.#table = table;
+    this.#read = read;
+    this.#strings = strings;
+    this.#budget = budget;
+  }
+
+  u8(path: string): Uint8Array {
+    return this.#get(path, Uint8Array, () => new Uint8Array(0));
+  }
+
+  u32(path: string): Uint32Array {
+    return this.#get(path, Uint32Array, () => new Uint32Array(0));
+  }
+
+  u64(path: string): BigUint64Array {
+    return this.#get(path, BigUint64Array, () => new BigUint64Array(0));
+  }
+
+  offsets(path: string): Uint32Array {
+    const offsets = this.#get(path, Int32Array, () => new Int32Array(1));
+    return new Uint32Array(offsets.buffer, offsets.byteOffset, offsets.length);
+  }
+
+  float64(path: string): Float64Array {
+    const values = this.#get(path, BigInt64Array, () => new BigInt64Array(0));
+    this.#budget.take(8 * values.length, `${this.#table}.${path}`);
+    return float64FromInt64(values);
+  }
+
+  /** Dictionary indices as indices into the block's strings, in place. */
+  text(path: string): Uint32Array {
+    const indices = this.#get(path, Int32Array, () => new Int32Array(0));
+    const out = new Uint32Array(indices.buffer, indices.byteOffset, indices.length);
+    for (let row = 0; row < out.length; row++) {
+      const index = out[row]!;
+      if (index >= this.#strings.length) {
+        throw corrupt(
+          `${this.#table}.${path}[${row}]`,
+          `there is no string ${indices[row]} in the dictionary`,
+        );
+      }
+      out[row] = this.#strings[index]!;
+    }
+    return out;
+  }
+
+  #get<T extends ColumnArray>(path: string, kind: new (length: number) => T, empty: () => T): T {
+    return this.#read === undefined ? empty() : arrayOf(this.#read.arrays, path, kind);
+  }
+}

@@ -1,0 +1,142 @@
+/** Each table of a block as an Arrow IPC file. decode-tables.ts mirrors it. */
+import type { Block, SampleTable } from '../block.ts';
+import type { DatasetRange } from '../datasets.ts';
+import {
+  FUNCTIONS_COLUMNS,
+  LOCATIONS_COLUMNS,
+  MAPPINGS_COLUMNS,
+  SERIES_COLUMNS,
+  STACKS_COLUMNS,
+  samplesColumns,
+  type Column,
+  type ColumnArrays,
+} from './columns.ts';
+import { int64FromFloat64 } from './int64.ts';
+import { writeTable, type BatchToWrite } from './write-table.ts';
+
+export function encodeSeries({ series, strings }: Block): Uint8Array {
+  const dictionary = new DictionaryOut(strings);
+  return single(SERIES_COLUMNS, series.length, dictionary, {
+    profile_type: dictionary.indices(series.profileType),
+    period: int64FromFloat64(series.period),
+    labels: asInt32(series.labelStart),
+    'labels[].name': dictionary.indices(series.labelName),
+    'labels[].value': dictionary.indices(series.labelValue),
+  });
+}
+
+export function encodeStacks({ stacks }: Block): Uint8Array {
+  return single(STACKS_COLUMNS, stacks.length, undefined, {
+    parent: stacks.parent,
+    location: stacks.location,
+  });
+}
+
+export function encodeLocations({ locations }: Block): Uint8Array {
+  return single(LOCATIONS_COLUMNS, locations.length, undefined, {
+    mapping: locations.mapping,
+    address: locations.address,
+    lines: asInt32(locations.lineStart),
+    'lines[].function': locations.lineFunction,
+    'lines[].line': locations.lineNumber,
+  });
+}
+
+export function encodeFunctions({ functions, strings }: Block): Uint8Array {
+  const dictionary = new DictionaryOut(strings);
+  return single(FUNCTIONS_COLUMNS, functions.length, dictionary, {
+    name: dictionary.indices(functions.name),
+    system_name: dictionary.indices(functions.systemName),
+    filename: dictionary.indices(functions.filename),
+    start_line: functions.startLine,
+  });
+}
+
+export function encodeMappings({ mappings, strings }: Block): Uint8Array {
+  const dictionary = new DictionaryOut(strings);
+  return single(MAPPINGS_COLUMNS, mappings.length, dictionary, {
+    file: dictionary.indices(mappings.file),
+    build_id: dictionary.indices(mappings.buildId),
+    kind: mappings.kind,
+  });
+}
+
+/** One record batch per dataset. */
+export function encodeSamples({ samples }: Block, datasets: readonly DatasetRange[]): Uint8Array {
+  const kind = fitsU32(samples.value) ? 'u32' : 'i64';
+  const batches = datasets.map((dataset) => sampleBatch(samples, dataset, kind));
+  return writeTable(samplesColumns(kind), batches);
+}
+
+function sampleBatch(samples: SampleTable, dataset: DatasetRange, kind: 'u32' | 'i64'): BatchToWrite {
+  const { sampleStart: start, sampleEnd: end } = dataset;
+  const pointStart = samples.pointStart[start]!;
+  const pointEnd = samples.pointStart[end]!;
+  const offsets = new Int32Array(end - start + 1);
+  for (let row = start; row <= end; row++) offsets[row - start] = samples.pointStart[row]! - pointStart;
+  const values = samples.value.subarray(pointStart, pointEnd);
+  return {
+    rows: end - start,
+    arrays: {
+      series: samples.series.subarray(start, end),
+      stack: samples.stack.subarray(start, end),
+      total: int64FromFloat64(samples.total.subarray(start, end)),
+      times: offsets,
+      'times[]': samples.time.subarray(pointStart, pointEnd),
+      values: offsets,
+      'values[]': kind === 'u32' ? Uint32Array.from(values) : int64FromFloat64(values),
+    },
+    metadata: new Map([
+      ['profile_type', dataset.profileType],
+      ['service_name', dataset.serviceName],
+      ['rows', String(end - start)],
+      ['time_min_ms', String(dataset.timeMinMs)],
+      ['time_max_ms', String(dataset.timeMaxMs)],
+      ['total', String(BigInt(dataset.total))],
+    ]),
+  };
+}
+
+/** A table without rows has no record batch, and then no dictionary. */
+function single(
+  columns: readonly Column[],
+  rows: number,
+  dictionary: DictionaryOut | undefined,
+  arrays: ColumnArrays,
+): Uint8Array {
+  return rows === 0 ? writeTable(columns, []) : writeTable(columns, [{ rows, arrays }], dictionary?.strings);
+}
+
+/** The strings that one table uses, in order of first use. */
+class DictionaryOut {
+  readonly strings: string[] = [];
+  readonly #blockStrings: readonly string[];
+  /** Index in `strings` + 1 per block string; 0: not used yet. */
+  readonly #local: Int32Array;
+
+  constructor(blockStrings: readonly string[]) {
+    this.#blockStrings = blockStrings;
+    this.#local = new Int32Array(blockStrings.length);
+  }
+
+  indices(column: Uint32Array): Int32Array {
+    const out = new Int32Array(column.length);
+    for (let row = 0; row < column.length; row++) {
+      const string = column[row]!;
+      if (this.#local[string] === 0) this.#local[string] = this.strings.push(this.#blockStrings[string]!);
+      out[row] = this.#local[string]! - 1;
+    }
+    return out;
+  }
+}
+
+function fitsU32(values: Float64Array): boolean {
+  for (let i = 0; i < values.length; i++) {
+    if (values[i]! < 0 || values[i]! > 0xffff_ffff) return false;
+  }
+  return true;
+}
+
+function asInt32(starts: Uint32Array): Int32Array {
+  return new Int32Array(starts.buffer, starts.byteOffset, starts.length);
+}

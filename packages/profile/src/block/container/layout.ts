@@ -1,0 +1,14 @@
+/**
+ * The bytes around the tables. docs/format.md is the description; this is its constants.
+ *
+ *   magic │ series │ stacks │ locations │ functions │ mappings │ samples │ footer │ length │ crc │ magic
+ */
+export const MAGIC = Uint8Array.of(0x46, 0x4c, 0x45, 0x45, 0x54, 0x42, 0x4b, 0x31); // FLEETBK1
+export const FORMAT_VERSION = 1;
+/** Footer length, footer CRC32C, magic. */
+export const TRAILER_BYTES = 4 + 4 + MAGIC.length;
+export const TABLE_ALIGNMENT = 8;
+
+export function alignTable(offset: number): number {
+  return Math.ceil(offset / TABLE_ALIGNMENT) * TABLE_ALIGNMENT;
+}

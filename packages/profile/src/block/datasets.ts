@@ -1,0 +1,76 @@
+import type { Block, SeriesIndex } from './block.ts';
+import { SERVICE_NAME } from './block.ts';
+
+/** The samples of one (profile type, service_name): neighbours in the block, one record batch on disk. */
+export interface DatasetRange {
+  readonly profileType: string;
+  /** Empty when the series have no service_name. */
+  readonly serviceName: string;
+  readonly seriesStart: number;
+  readonly seriesEnd: number;
+  readonly sampleStart: number;
+  readonly sampleEnd: number;
+  /** Unix milliseconds, both inclusive; of a block without points, the block's start. */
+  readonly timeMinMs: number;
+  readonly timeMaxMs: number;
+  /** Sum of the samples' totals, in row order. */
+  readonly total: number;
+}
+
+/** Datasets that have samples, in order. */
+export function findDatasets(block: Block): DatasetRange[] {
+  const { series, samples } = block;
+  const datasets: DatasetRange[] = [];
+  let sample = 0;
+  for (let start = 0; start < series.length;) {
+    const profileType = block.strings[series.profileType[start]!]!;
+    const serviceName = serviceOf(block, start);
+    let end = start + 1;
+    while (
+      end < series.length &&
+      block.strings[series.profileType[end]!] === profileType &&
+      serviceOf(block, end) === serviceName
+    ) {
+      end++;
+    }
+    const sampleStart = sample;
+    while (sample < samples.length && samples.series[sample]! < end) sample++;
+    if (sample > sampleStart) {
+      const range = { profileType, serviceName, seriesStart: start, seriesEnd: end };
+      datasets.push({ ...range, ...summarize(block, sampleStart, sample) });
+    }
+    start = end;
+  }
+  return datasets;
+}
+
+export function serviceOf({ series, strings }: Block, row: SeriesIndex): string {
+  for (let label = series.labelStart[row]!; label < series.labelStart[row + 1]!; label++) {
+    if (strings[series.labelName[label]!] === SERVICE_NAME) return strings[series.labelValue[label]!]!;
+  }
+  return '';
+}
+
+function summarize(
+  { samples, timeStartMs }: Block,
+  sampleStart: number,
+  sampleEnd: number,
+): Pick<DatasetRange, 'sampleStart' | 'sampleEnd' | 'timeMinMs' | 'timeMaxMs' | 'total'> {
+  let total = 0;
+  for (let row = sampleStart; row < sampleEnd; row++) total += samples.total[row]!;
+  let min = 0xffff_ffff;
+  let max = 0;
+  const pointEnd = samples.pointStart[sampleEnd]!;
+  for (let point = samples.pointStart[sampleStart]!; point < pointEnd; point++) {
+    const time = samples.time[point]!;
+    if (time < min) min = time;
+    if (time > max) max = time;
+  }
+  return {
+    sampleStart,
+    sampleEnd,
+    timeMinMs: timeStartMs + Math.min(min, max),
+    timeMaxMs: timeStartMs + max,
+    total,
+  };
+}

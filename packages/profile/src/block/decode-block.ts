@@ -1,0 +1,127 @@
+import type { Dataset, Footer } from '@fleetflame/proto/block/v1/footer';
+
+import { TABLE_NAMES, samplesColumns, type TableName } from './arrow/columns.ts';
+import { corrupt } from './arrow/corrupt.ts';
+import { TableDecoder, type TableFile } from './arrow/decode-tables.ts';
+import { MemoryBudget } from './arrow/memory-budget.ts';
+import { decodeBatchMessage } from './arrow/metadata.ts';
+import { readBatch } from './arrow/read-batch.ts';
+import { bufferSource, messageBytes, openTable } from './arrow/read-table.ts';
+import type { Block, SampleTable } from './block.ts';
+import { crc32c } from './container/crc32c.ts';
+import { decodeFooter, footerBytes, footerNumber, isMagic } from './container/decode-footer.ts';
+import { TRAILER_BYTES } from './container/layout.ts';
+import { findDatasets } from './datasets.ts';
+import { SampleCollector, checkSampleBatch } from './decode-samples.ts';
+import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
+import { validateBlock } from './validate-block.ts';
+
+export interface DecodeBlockOptions {
+  /** Lower limits than BLOCK_LIMITS, for blocks from outside. */
+  readonly limits?: Partial<BlockLimits>;
+}
+
+/** Both columns lists that a samples table may have. */
+export const SAMPLES_COLUMNS = [samplesColumns('u32'), samplesColumns('i64')];
+
+/**
+ * The block in the bytes of an object; docs/format.md. Everything is checked: checksums, sizes before
+ * they are allocated, every index, orders, sums. Throws corrupt_data, limit_exceeded or (for another
+ * format version) unsupported, with the field.
+ */
+export function decodeBlock(bytes: Uint8Array, options: DecodeBlockOptions = {}): Block {
+  const limits = { ...BLOCK_LIMITS, ...options.limits };
+  if (!isMagic(bytes)) throw corrupt('magic', 'it does not begin like a block');
+  const trailer = bytes.subarray(Math.max(0, bytes.length - TRAILER_BYTES));
+  const footerStart = bytes.length - TRAILER_BYTES - footerBytes(trailer, bytes.length, limits);
+  const footer = decodeFooter(bytes.subarray(footerStart), bytes.length, limits);
+  const budget = new MemoryBudget(limits.inflatedBytes);
+  const file = (name: TableName): TableFile => {
+    const { offset, size } = tablePlace(footer, name);
+    return checkedTable(footer, name, bytes.subarray(offset, offset + size));
+  };
+  const samples = decodeSamples(file('samples').bytes, footer, budget);
+  return assemble(footer, file, samples, footer.datasets, { points: true, limits, budget });
+}
+
+/** Where a table lies in its object. */
+export function tablePlace(footer: Footer, name: TableName): { offset: number; size: number; rows: number } {
+  const entry = footer.tables[TABLE_NAMES.indexOf(name)];
+  if (entry === undefined) throw corrupt('footer.tables', `${name} is missing`);
+  return { offset: Number(entry.offset), size: Number(entry.sizeBytes), rows: Number(entry.rows) };
+}
+
+/** Compares a whole table with its checksum. */
+export function checkedTable(footer: Footer, name: TableName, bytes: Uint8Array): TableFile {
+  if (footer.tables[TABLE_NAMES.indexOf(name)]?.crc32c !== crc32c(bytes)) {
+    throw corrupt(name, 'the checksum of the table is wrong');
+  }
+  return { bytes, rows: tablePlace(footer, name).rows };
+}
+
+/** All of the samples table. */
+export function decodeSamples(bytes: Uint8Array, footer: Footer, budget: MemoryBudget): SampleTable {
+  const { batches, columns, dictionaries } = openTable('samples', bytes, SAMPLES_COLUMNS);
+  if (batches.length !== footer.datasets.length || dictionaries.length > 0) {
+    throw corrupt('samples', 'it does not have one batch per dataset');
+  }
+  const collector = new SampleCollector(budget);
+  for (const [i, dataset] of footer.datasets.entries()) {
+    const field = `samples.batch[${i}]`;
+    const place = batches[i]!;
+    const message = decodeBatchMessage(field, messageBytes(bytes, place), place);
+    checkSampleBatch(message, dataset, field);
+    collector.add(readBatch(field, message, bufferSource(bytes, place, message), columns, budget), field);
+  }
+  return collector.collect();
+}
+
+/** Decodes the five other tables, puts the block together and checks all of it. */
+export function assemble(
+  footer: Footer,
+  file: (name: TableName) => TableFile,
+  samples: SampleTable,
+  datasets: readonly Dataset[],
+  options: { readonly points: boolean; readonly limits: BlockLimits; readonly budget: MemoryBudget },
+): Block {
+  const decoder = new TableDecoder(options.budget);
+  const block: Block = {
+    timeStartMs: footerNumber(footer.timeStartMs, 'time_start_ms'),
+    timeEndMs: footerNumber(footer.timeEndMs, 'time_end_ms'),
+    strings: decoder.strings,
+    series: decoder.series(file('series')),
+    samples,
+    stacks: decoder.stacks(file('stacks')),
+    locations: decoder.locations(file('locations')),
+    functions: decoder.functions(file('functions')),
+    mappings: decoder.mappings(file('mappings')),
+    losses: new Map(
+      footer.losses.map(({ cause, samples: count }) => [cause, footerNumber(count, `losses.${cause}`)]),
+    ),
+  };
+  validateBlock(block, { points: options.points, limits: options.limits, code: 'corrupt_data' });
+  checkDatasets(block, datasets, options.points);
+  return block;
+}
+
+/** What the footer says of each dataset must be what its samples say. */
+function checkDatasets(block: Block, expected: readonly Dataset[], points: boolean): void {
+  const found = findDatasets(block);
+  for (let i = 0; i < Math.max(found.length, expected.length); i++) {
+    const a = found[i];
+    const b = expected[i];
+    if (
+      a === undefined ||
+      b === undefined ||
+      a.profileType !== b.profileType ||
+      a.serviceName !== b.serviceName ||
+      a.seriesStart !== b.seriesStart ||
+      a.seriesEnd - a.seriesStart !== b.seriesCount ||
+      a.sampleEnd - a.sampleStart !== b.sampleCount ||
+      BigInt(a.total) !== b.total ||
+      (points && (BigInt(a.timeMinMs) !== b.timeMinMs || BigInt(a.timeMaxMs) !== b.timeMaxMs))
+    ) {
+      throw corrupt(`footer.datasets[${i}]`, 'it does not describe the samples');
+    }
+  }
+}

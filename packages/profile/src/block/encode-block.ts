@@ -1,0 +1,94 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import { FooterSchema, type TableEntry } from '@fleetflame/proto/block/v1/footer';
+
+import { FleetflameError } from '../errors.ts';
+import type { TableName } from './arrow/columns.ts';
+import { TABLE_NAMES } from './arrow/columns.ts';
+import {
+  encodeFunctions,
+  encodeLocations,
+  encodeMappings,
+  encodeSamples,
+  encodeSeries,
+  encodeStacks,
+} from './arrow/encode-tables.ts';
+import type { Block } from './block.ts';
+import { crc32c } from './container/crc32c.ts';
+import { FORMAT_VERSION, MAGIC, TRAILER_BYTES, alignTable } from './container/layout.ts';
+import { findDatasets, type DatasetRange } from './datasets.ts';
+import { BLOCK_LIMITS } from './limits.ts';
+import { validateBlock } from './validate-block.ts';
+
+/** A block as the bytes of one object; docs/format.md. Throws invalid_input for a block that is not valid. */
+export function encodeBlock(block: Block): Uint8Array {
+  validateBlock(block);
+  const datasets = findDatasets(block);
+  if (datasets.length > BLOCK_LIMITS.datasets) {
+    throw new FleetflameError(
+      'limit_exceeded',
+      `The block has ${datasets.length} datasets (profile type and service), over the limit of ${BLOCK_LIMITS.datasets}: split it.`,
+      { field: 'datasets' },
+    );
+  }
+  const tables: Record<TableName, readonly [bytes: Uint8Array, rows: number]> = {
+    series: [encodeSeries(block), block.series.length],
+    stacks: [encodeStacks(block), block.stacks.length],
+    locations: [encodeLocations(block), block.locations.length],
+    functions: [encodeFunctions(block), block.functions.length],
+    mappings: [encodeMappings(block), block.mappings.length],
+    samples: [encodeSamples(block, datasets), block.samples.length],
+  };
+  const entries: Omit<TableEntry, '$typeName'>[] = [];
+  let offset = MAGIC.length;
+  for (const name of TABLE_NAMES) {
+    const [bytes, rows] = tables[name];
+    offset = alignTable(offset);
+    entries.push({
+      name,
+      offset: BigInt(offset),
+      sizeBytes: BigInt(bytes.length),
+      crc32c: crc32c(bytes),
+      rows: BigInt(rows),
+    });
+    offset += bytes.length;
+  }
+  const footer = encodeFooter(block, datasets, entries);
+  const out = new Uint8Array(offset + footer.length + TRAILER_BYTES);
+  out.set(MAGIC, 0);
+  for (const [i, name] of TABLE_NAMES.entries()) out.set(tables[name][0], Number(entries[i]?.offset));
+  out.set(footer, offset);
+  const view = new DataView(out.buffer);
+  view.setUint32(offset + footer.length, footer.length, true);
+  view.setUint32(offset + footer.length + 4, crc32c(footer), true);
+  out.set(MAGIC, offset + footer.length + 8);
+  return out;
+}
+
+function encodeFooter(
+  block: Block,
+  datasets: readonly DatasetRange[],
+  tables: readonly Omit<TableEntry, '$typeName'>[],
+): Uint8Array {
+  const losses = [...block.losses].sort(([a], [b]) => (a < b ? -1 : 1));
+  return toBinary(
+    FooterSchema,
+    create(FooterSchema, {
+      formatVersion: FORMAT_VERSION,
+      timeStartMs: BigInt(block.timeStartMs),
+      timeEndMs: BigInt(block.timeEndMs),
+      tables: [...tables],
+      datasets: datasets.map((dataset) => ({
+        profileType: dataset.profileType,
+        serviceName: dataset.serviceName,
+        seriesStart: dataset.seriesStart,
+        seriesCount: dataset.seriesEnd - dataset.seriesStart,
+        sampleStart: dataset.sampleStart,
+        sampleCount: dataset.sampleEnd - dataset.sampleStart,
+        timeMinMs: BigInt(dataset.timeMinMs),
+        timeMaxMs: BigInt(dataset.timeMaxMs),
+        total: BigInt(dataset.total),
+      })),
+      losses: losses.map(([cause, samples]) => ({ cause, samples: BigInt(samples) })),
+    }),
+  );
+}
