@@ -1,0 +1,86 @@
+/**
+ * What the store knows about its blocks. Every method is one transaction; a returned promise means
+ * it is committed and durable.
+ *
+ * Life of a block's row:
+ *
+ *   commit, swap ──▶ live ──▶ deleted ──▶ removed ──▶ (row purged)
+ *                     │       deleted_ms  removed_ms
+ *                     │       object stays for queries that still read it (I6)
+ *                     └─ quarantined: live, but left out of queries and merges (I7)
+ *
+ * A row can also start as `removed`: the sweeper writes such a tombstone before it removes an object
+ * without a row, so that a writer which was stopped between object and row cannot commit any more (I3).
+ */
+import type { BatchId, BlockEntry, QuarantinedEntry } from './block-entry.ts';
+
+export interface Catalog {
+  /**
+   * The row of a new block and the batches in it, or nothing at all: when batches were committed
+   * before, they are returned and nothing has changed (I2). Throws unavailable when a tombstone has
+   * taken the block's id.
+   */
+  commit(block: BlockEntry, batches: readonly BatchId[], nowMs: number): Promise<CommitResult>;
+  /**
+   * What became of a commit whose answer was lost. `absent` is final: the id is taken by a tombstone.
+   */
+  settle(block: BlockEntry, nowMs: number): Promise<'committed' | 'absent'>;
+  /**
+   * Puts the outputs in place of the inputs (I5); `false` and nothing done when an input is no longer
+   * live. The caller has compared the sums.
+   */
+  swap(inputs: readonly string[], outputs: readonly BlockEntry[], nowMs: number): Promise<boolean>;
+  /** The block moves to another level as it is; no change when it is not live. */
+  relevel(id: string, level: number): Promise<void>;
+  /** One consistent view of the live blocks with a sample in [fromMs, toMs). */
+  view(fromMs: number, toMs: number): Promise<CatalogView>;
+  /** True when the block was live and not yet quarantined. */
+  quarantine(id: string, reason: string, nowMs: number): Promise<boolean>;
+  /** Blocks whose newest sample is older become `deleted`; how many. */
+  expireBlocks(beforeMs: number, nowMs: number): Promise<number>;
+  /** Batches committed before are forgotten; how many. */
+  expireBatches(beforeMs: number): Promise<number>;
+  /** Rows deleted before `beforeMs` whose object may still be there; oldest first, at most `limit`. */
+  deletedBefore(beforeMs: number, limit: number): Promise<BlockEntry[]>;
+  /** Their objects are gone. */
+  markRemoved(ids: readonly string[], nowMs: number): Promise<void>;
+  /** Rows removed before are forgotten; how many. */
+  purgeRemoved(beforeMs: number): Promise<number>;
+  /** Every key that has a row, and whether the row's object must be there. */
+  knownKeys(): Promise<Map<string, KnownKey>>;
+  totals(): Promise<CatalogTotals>;
+  close(): Promise<void>;
+}
+
+export type CommitResult =
+  | { readonly committed: true }
+  | { readonly committed: false; readonly duplicates: readonly BatchId[] };
+
+export interface CatalogView {
+  /** By time. */
+  readonly blocks: readonly BlockEntry[];
+  readonly quarantined: readonly QuarantinedEntry[];
+  /** Of all live blocks; 0 when there are none. */
+  readonly newestSampleMs: number;
+}
+
+export interface KnownKey {
+  readonly id: string;
+  readonly state: 'live' | 'quarantined' | 'deleted' | 'removed';
+}
+
+export interface CatalogTotals {
+  readonly levels: readonly LevelTotals[];
+  /** Deleted, object not yet removed. */
+  readonly deleted: { readonly blocks: number; readonly bytes: number };
+  readonly quarantined: number;
+  readonly batches: number;
+  readonly schemaVersion: number;
+}
+
+export interface LevelTotals {
+  readonly level: number;
+  readonly blocks: number;
+  readonly bytes: number;
+  readonly rows: number;
+}

@@ -1,0 +1,49 @@
+/**
+ * The embedded engine: SQLite through node:sqlite. WAL, so that readers never wait for a writer, and
+ * synchronous=FULL, so that a commit has reached the disk when it returns (I1); with WAL's usual
+ * NORMAL a power cut could take back commits that were acked.
+ */
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { FleetflameError } from '@fleetflame/profile';
+import { Kysely, SqliteDialect, type SqliteDatabase } from 'kysely';
+import type { Tables } from './tables.ts';
+
+/** The directory lock keeps other writers away; this covers a person who looks in with a shell. */
+const BUSY_TIMEOUT_MS = 5000;
+
+export function openSqlite(path: string): Kysely<Tables> {
+  let database;
+  try {
+    database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma trusted_schema = off');
+  } catch (error) {
+    throw new FleetflameError('unavailable', `The catalog ${path} cannot be opened: ${String(error)}`, {
+      cause: error,
+    });
+  }
+  return new Kysely<Tables>({ dialect: new SqliteDialect({ database: forKysely(database) }) });
+}
+
+/** kysely's dialect is written for better-sqlite3; the two differ only in how they take parameters. */
+function forKysely(database: DatabaseSync): SqliteDatabase {
+  return {
+    close: () => database.close(),
+    prepare(text) {
+      const statement = database.prepare(text);
+      return {
+        reader: statement.columns().length > 0,
+        all: (parameters) => statement.all(...inputs(parameters)),
+        run: (parameters) => statement.run(...inputs(parameters)),
+        iterate: (parameters) => statement.iterate(...inputs(parameters)),
+      };
+    },
+  };
+}
+
+function inputs(parameters: readonly unknown[]): SQLInputValue[] {
+  return parameters.map((value) => {
+    if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint')
+      return value;
+    throw new TypeError(`a ${typeof value} cannot be a parameter of a catalog statement`);
+  });
+}

@@ -1,0 +1,64 @@
+/** One merge, as the worker thread runs it: read, merge, write. The caller swaps the rows. */
+import { decodeBlock, FleetflameError, type Block, type ErrorCode } from '@fleetflame/profile';
+import type { BlockEntry } from '../catalog/block-entry.ts';
+import { openObjectStore } from '../objects/open-object-store.ts';
+import type { ObjectStore, ObjectStoreConfig } from '../objects/object-store.ts';
+import { sealBlock } from '../seal-block.ts';
+import { mergeIntoWindows } from './merge-windows.ts';
+
+export interface MergeRequest {
+  readonly objects: ObjectStoreConfig;
+  readonly inputs: readonly BlockEntry[];
+  /** The plan's time: it decides which windows are over. */
+  readonly nowMs: number;
+}
+
+export type MergeReply =
+  | { readonly ok: true; readonly outputs: readonly BlockEntry[] }
+  | {
+      readonly ok: false;
+      readonly code: ErrorCode | 'internal';
+      readonly message: string;
+      /** The input that could not be read, when it was one. */
+      readonly inputId: string | undefined;
+    };
+
+/** Who runs merges: a thread, or in tests the caller itself. */
+export interface MergeRunner {
+  run(request: MergeRequest): Promise<MergeReply>;
+  /** A running merge is given up: it ends with code `cancelled`. */
+  close(): Promise<void>;
+}
+
+export async function runMerge(
+  request: MergeRequest,
+  objects: ObjectStore = openObjectStore(request.objects),
+): Promise<MergeReply> {
+  let inputId: string | undefined;
+  try {
+    const blocks: Block[] = [];
+    for (const input of request.inputs) {
+      inputId = input.id;
+      blocks.push(decodeBlock(await objects.get(input.key)));
+    }
+    inputId = undefined;
+    return { ok: true, outputs: await writeOutputs(objects, blocks, request.nowMs) };
+  } catch (error) {
+    const code = error instanceof FleetflameError ? error.code : 'internal';
+    return { ok: false, code, message: error instanceof Error ? error.message : String(error), inputId };
+  }
+}
+
+async function writeOutputs(
+  objects: ObjectStore,
+  blocks: readonly Block[],
+  nowMs: number,
+): Promise<BlockEntry[]> {
+  const outputs: BlockEntry[] = [];
+  for (const { window, block } of mergeIntoWindows(blocks, nowMs)) {
+    const sealed = sealBlock(block, window.level, nowMs);
+    await objects.put(sealed.entry.key, sealed.bytes);
+    outputs.push(sealed.entry);
+  }
+  return outputs;
+}

@@ -1,0 +1,80 @@
+/**
+ * Merges take seconds of CPU for large blocks; here they run where they block nobody. The thread
+ * starts with the first merge and ends when there has been nothing to do for a while, which gives
+ * its memory back.
+ */
+import { Worker } from 'node:worker_threads';
+import type { MergeReply, MergeRequest, MergeRunner } from './merge-task.ts';
+
+/** Longer than the minute between two rounds of level 1, so that a busy store keeps its thread. */
+const IDLE_MS = 90_000;
+
+const CLOSING: MergeReply = {
+  ok: false,
+  code: 'cancelled',
+  message: 'the store is closing',
+  inputId: undefined,
+};
+
+export class MergeThread implements MergeRunner {
+  #worker: Worker | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #tail: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  /** One after the other, in the order of the calls. */
+  run(request: MergeRequest): Promise<MergeReply> {
+    const reply = this.#tail.then(() => this.#send(request));
+    this.#tail = reply;
+    return reply;
+  }
+
+  /** Ends a running merge too: what it has written has no row and is swept. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#stop();
+  }
+
+  async #send(request: MergeRequest): Promise<MergeReply> {
+    if (this.#closed) return CLOSING;
+    clearTimeout(this.#idle);
+    this.#worker ??= new Worker(new URL('./merge-worker.ts', import.meta.url), { name: 'merge' });
+    const worker = this.#worker;
+    const reply = await answer(worker, request);
+    if (this.#closed) return CLOSING;
+    if (reply.ok || reply.code !== 'internal') {
+      this.#idle = setTimeout(() => void this.#stop(), IDLE_MS);
+      this.#idle.unref();
+    } else {
+      // Its state is unknown: the next merge gets a new one.
+      await this.#stop();
+    }
+    return reply;
+  }
+
+  async #stop(): Promise<void> {
+    clearTimeout(this.#idle);
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.terminate();
+  }
+}
+
+function answer(worker: Worker, request: MergeRequest): Promise<MergeReply> {
+  return new Promise((resolve) => {
+    const done = (reply: MergeReply): void => {
+      worker.off('message', done);
+      worker.off('error', failed);
+      worker.off('exit', exited);
+      resolve(reply);
+    };
+    const fail = (message: string): void =>
+      done({ ok: false, code: 'internal', message, inputId: undefined });
+    const failed = (error: unknown): void => fail(`the merge thread failed: ${String(error)}`);
+    const exited = (): void => fail('the merge thread ended');
+    worker.on('message', done);
+    worker.on('error', failed);
+    worker.on('exit', exited);
+    worker.postMessage(request, []);
+  });
+}

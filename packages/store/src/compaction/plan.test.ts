@@ -1,0 +1,144 @@
+import { expect, test } from 'vitest';
+import { newBlockId } from '../block-id.ts';
+import type { BlockEntry } from '../catalog/block-entry.ts';
+import { windowAt } from './levels.ts';
+import { MERGE_INPUT_BYTES, planCompaction, type CompactionJob } from './plan.ts';
+
+const DAY = Date.UTC(2026, 10, 22);
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+function block(
+  level: number,
+  timeMinMs: number,
+  timeMaxMs: number,
+  fields: Partial<BlockEntry> = {},
+): BlockEntry {
+  const id = newBlockId(timeMaxMs);
+  return { id, key: `blocks/${id}`, level, timeMinMs, timeMaxMs, sizeBytes: 1000, rows: 10, ...fields };
+}
+
+const shape = (jobs: readonly CompactionJob[]) =>
+  jobs.map((job) => ({
+    kind: job.kind,
+    level: job.window.level,
+    start: (job.window.startMs - DAY) / MINUTE,
+    inputs: job.kind === 'merge' ? job.inputs.length : 1,
+  }));
+
+test('a time lies in the widest window that is over', () => {
+  const time = DAY + 10 * HOUR + 5 * MINUTE + 3;
+  const at = (now: number) => {
+    const { level, startMs, endMs } = windowAt(time, now);
+    return [level, (startMs - DAY) / MINUTE, (endMs - DAY) / MINUTE];
+  };
+  expect(at(time)).toEqual([0, 605, 606]);
+  expect(at(DAY + 10 * HOUR + 6 * MINUTE + 19_999)).toEqual([0, 605, 606]);
+  expect(at(DAY + 10 * HOUR + 6 * MINUTE + 20_000)).toEqual([1, 605, 606]);
+  expect(at(DAY + 11 * HOUR + 3 * MINUTE)).toEqual([2, 600, 660]);
+  expect(at(DAY + 24 * HOUR + 30 * MINUTE)).toEqual([3, 0, 1440]);
+});
+
+test('segments of a minute that is over are merged, later ones wait', () => {
+  const blocks = Array.from({ length: 12 }, (_, index) =>
+    block(0, DAY + index * 10_000, DAY + index * 10_000 + 9_999),
+  );
+  expect(shape(planCompaction(blocks, DAY + MINUTE + 19_000))).toEqual([]);
+  expect(shape(planCompaction(blocks, DAY + MINUTE + 20_000))).toEqual([
+    { kind: 'merge', level: 1, start: 0, inputs: 6 },
+  ]);
+});
+
+test('minutes become an hour, hours a day, and late segments go straight to the day', () => {
+  const minutes = Array.from({ length: 60 }, (_, index) =>
+    block(1, DAY + index * MINUTE, DAY + (index + 1) * MINUTE - 1),
+  );
+  expect(shape(planCompaction(minutes, DAY + HOUR + 3 * MINUTE))).toEqual([
+    { kind: 'merge', level: 2, start: 0, inputs: 60 },
+  ]);
+  const hours = Array.from({ length: 24 }, (_, index) =>
+    block(2, DAY + index * HOUR, DAY + (index + 1) * HOUR - 1),
+  );
+  const late = block(0, DAY + 5 * HOUR, DAY + 5 * HOUR + 9_999);
+  expect(shape(planCompaction([...hours, late], DAY + 25 * HOUR))).toEqual([
+    { kind: 'merge', level: 3, start: 0, inputs: 25 },
+  ]);
+});
+
+test('a block that is alone in its window moves up without being rewritten', () => {
+  const inside = block(0, DAY, DAY + 9_999);
+  const across = block(0, DAY + 3 * MINUTE - 5000, DAY + 3 * MINUTE + 4999);
+  expect(shape(planCompaction([inside, across], DAY + 5 * MINUTE))).toEqual([
+    { kind: 'relevel', level: 1, start: 0, inputs: 1 },
+    { kind: 'merge', level: 1, start: 2, inputs: 1 },
+  ]);
+});
+
+test('a merge is bounded in bytes: a large window becomes several blocks that are not merged again', () => {
+  const sizeBytes = MERGE_INPUT_BYTES / 4;
+  const blocks = Array.from({ length: 10 }, (_, index) =>
+    block(1, DAY + index * MINUTE, DAY + index * MINUTE + 59_999, { sizeBytes }),
+  );
+  const jobs = planCompaction(blocks, DAY + 2 * HOUR);
+  expect(jobs.map((job) => (job.kind === 'merge' ? job.inputs.length : 1))).toEqual([2, 4, 4]);
+  const outputs = jobs.map(() => block(2, DAY, DAY + HOUR - 1, { sizeBytes: MERGE_INPUT_BYTES }));
+  expect(planCompaction(outputs, DAY + 3 * HOUR)).toEqual([]);
+});
+
+test('late blocks of one window are merged when they are several of like size, or when it has gone quiet', () => {
+  const now = DAY + 30 * HOUR;
+  const large = block(3, DAY, DAY + 24 * HOUR - 1, { id: newBlockId(now), sizeBytes: 1_000_000 });
+  const late = (count: number) =>
+    Array.from({ length: count }, () => block(3, DAY + HOUR, DAY + 2 * HOUR, { id: newBlockId(now) }));
+  expect(shape(planCompaction([large, ...late(3)], now))).toEqual([]);
+  expect(shape(planCompaction([large, ...late(4)], now))).toEqual([
+    { kind: 'merge', level: 3, start: 0, inputs: 4 },
+  ]);
+  expect(shape(planCompaction([large, ...late(1)], now + 11 * MINUTE))).toEqual([
+    { kind: 'merge', level: 3, start: 0, inputs: 2 },
+  ]);
+  expect(shape(planCompaction([large], now + 11 * MINUTE))).toEqual([]);
+});
+
+test('small jobs come first', () => {
+  const big = [0, 1].map((index) =>
+    block(1, DAY + index * MINUTE, DAY + index * MINUTE + 1, { sizeBytes: 1e6 }),
+  );
+  const small = [0, 1].map((index) => block(0, DAY + 2 * HOUR + index, DAY + 2 * HOUR + index));
+  expect(
+    shape(planCompaction([...big, ...small], DAY + 2 * HOUR + 5 * MINUTE)).map((job) => job.level),
+  ).toEqual([1, 2]);
+});
+
+test('a day of one host, at any time, is answered from fewer than a hundred blocks', () => {
+  let live: BlockEntry[] = [];
+  let most = 0;
+  for (let now = DAY + 14_000; now < DAY + 50 * HOUR; now += 10_000) {
+    // An agent's batch arrives a few seconds after it ends.
+    live.push(block(0, now - 14_000, now - 4001));
+    for (const job of planCompaction(live, now)) live = apply(job, live, now);
+    const asked = live.filter((entry) => entry.timeMaxMs >= now - 24 * HOUR);
+    most = Math.max(most, asked.length);
+  }
+  expect(most).toBeLessThan(100);
+  expect(live.filter((entry) => entry.level === 3)).toHaveLength(2);
+});
+
+/** What a job leaves behind: every window of its inputs as one block. */
+function apply(job: CompactionJob, live: readonly BlockEntry[], now: number): BlockEntry[] {
+  if (job.kind === 'relevel') {
+    return live.map((entry) => (entry === job.input ? { ...entry, level: job.window.level } : entry));
+  }
+  const outputs = new Map<number, BlockEntry>();
+  for (const input of job.inputs) {
+    for (let from = input.timeMinMs; from <= input.timeMaxMs;) {
+      const window = windowAt(from, now);
+      const to = Math.min(input.timeMaxMs, window.endMs - 1);
+      const part = outputs.get(window.startMs) ?? block(window.level, from, to, { id: newBlockId(now) });
+      const merged = { timeMinMs: Math.min(part.timeMinMs, from), timeMaxMs: Math.max(part.timeMaxMs, to) };
+      outputs.set(window.startMs, { ...part, ...merged });
+      from = window.endMs;
+    }
+  }
+  return [...live.filter((entry) => !job.inputs.includes(entry)), ...outputs.values()];
+}

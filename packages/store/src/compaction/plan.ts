@@ -1,0 +1,121 @@
+/**
+ * Decides what to merge: a pure function of the live blocks and the time.
+ *
+ * - A block whose window is over at a higher level than its own goes up, together with all others of
+ *   that window.
+ * - Blocks that share a window at the same level (late data) are merged when they are several of like
+ *   size, so that a large block is not rewritten for every small one that comes, or when nothing new
+ *   has come for a while.
+ *
+ * A merge takes a bounded number of bytes. What exceeds it becomes several blocks of one window.
+ */
+import { blockCreatedMs } from '../block-id.ts';
+import type { BlockEntry } from '../catalog/block-entry.ts';
+import { windowAt, type Window } from './levels.ts';
+
+/**
+ * Stored bytes that one merge reads. Decoded, a block takes about ten times its stored size, and a
+ * merge holds inputs and output: some 300 MB in the worker at the very most.
+ */
+export const MERGE_INPUT_BYTES = 16 << 20;
+/** A minute of segments from several ingest processes; bounds open footers and the swap's statement. */
+export const MERGE_INPUT_BLOCKS = 2048;
+/** So many blocks of like size in one window are worth a merge at once. */
+const LATE_BLOCKS = 4;
+/** A block is of like size while it is at most so many times what is smaller than it. */
+const LIKE_SIZE = 4;
+/** A window that got nothing new for so long is tidied up whatever the sizes. */
+const LATE_QUIET_MS = 600_000;
+
+export type CompactionJob =
+  /** Read, merged, written anew. */
+  | { readonly kind: 'merge'; readonly window: Window; readonly inputs: readonly BlockEntry[] }
+  /** The block is alone in its window already: only its row changes. */
+  | { readonly kind: 'relevel'; readonly window: Window; readonly input: BlockEntry };
+
+/** Smallest first, so that what is cheap and what queries wait for comes before what is large. */
+export function planCompaction(blocks: readonly BlockEntry[], nowMs: number): CompactionJob[] {
+  const rising = new Map<string, Group>();
+  const settled = new Map<string, Group>();
+  for (const block of blocks) {
+    const window = windowAt(block.timeMinMs, nowMs);
+    if (window.level > block.level) addTo(rising, window, block);
+    else if (block.level > 0) addTo(settled, window, block);
+  }
+  const jobs: CompactionJob[] = [];
+  for (const { window, blocks: group } of rising.values()) {
+    for (const inputs of split(group)) jobs.push(risingJob(window, inputs, nowMs));
+  }
+  for (const [name, { window, blocks: group }] of settled) {
+    // The window is about to be merged anyway.
+    if (rising.has(name)) continue;
+    const inputs = lateInputs(group, nowMs);
+    if (inputs.length > 1) jobs.push({ kind: 'merge', window, inputs });
+  }
+  return jobs.toSorted((a, b) => jobBytes(a) - jobBytes(b));
+}
+
+interface Group {
+  readonly window: Window;
+  readonly blocks: BlockEntry[];
+}
+
+function addTo(groups: Map<string, Group>, window: Window, block: BlockEntry): void {
+  const name = `${window.level}/${window.startMs}`;
+  const group = groups.get(name);
+  if (group === undefined) groups.set(name, { window, blocks: [block] });
+  else group.blocks.push(block);
+}
+
+function risingJob(window: Window, inputs: readonly BlockEntry[], nowMs: number): CompactionJob {
+  const [only, ...others] = inputs;
+  if (only !== undefined && others.length === 0) {
+    const last = windowAt(only.timeMaxMs, nowMs);
+    if (last.startMs === window.startMs && last.level === window.level) {
+      return { kind: 'relevel', window, input: only };
+    }
+  }
+  return { kind: 'merge', window, inputs };
+}
+
+/** Runs of neighbours in time that fit into one merge. */
+function split(blocks: readonly BlockEntry[]): BlockEntry[][] {
+  const ordered = blocks.toSorted((a, b) => a.timeMinMs - b.timeMinMs || (a.id < b.id ? -1 : 1));
+  const runs: BlockEntry[][] = [];
+  let run: BlockEntry[] = [];
+  let bytes = 0;
+  for (const block of ordered) {
+    const full = bytes + block.sizeBytes > MERGE_INPUT_BYTES || run.length >= MERGE_INPUT_BLOCKS;
+    if (full && run.length > 0) {
+      runs.push(run);
+      run = [];
+      bytes = 0;
+    }
+    run.push(block);
+    bytes += block.sizeBytes;
+  }
+  if (run.length > 0) runs.push(run);
+  return runs;
+}
+
+/** Which of a window's blocks to merge now; fewer than two: none. */
+function lateInputs(group: readonly BlockEntry[], nowMs: number): BlockEntry[] {
+  const bySize = group.toSorted((a, b) => a.sizeBytes - b.sizeBytes || (a.id < b.id ? -1 : 1));
+  const newestMs = bySize.reduce((newest, block) => Math.max(newest, blockCreatedMs(block.id)), 0);
+  const quiet = nowMs - newestMs >= LATE_QUIET_MS;
+  const inputs: BlockEntry[] = [];
+  let bytes = 0;
+  for (const block of bySize) {
+    const alike = inputs.length === 0 || block.sizeBytes <= bytes * LIKE_SIZE;
+    if (bytes + block.sizeBytes > MERGE_INPUT_BYTES || inputs.length >= MERGE_INPUT_BLOCKS) break;
+    if (!quiet && !alike) break;
+    inputs.push(block);
+    bytes += block.sizeBytes;
+  }
+  return quiet || inputs.length >= LATE_BLOCKS ? inputs : [];
+}
+
+function jobBytes(job: CompactionJob): number {
+  if (job.kind === 'relevel') return 0;
+  return job.inputs.reduce((sum, block) => sum + block.sizeBytes, 0);
+}

@@ -1,0 +1,49 @@
+/** Removes what is past its time: old blocks and batches, and the objects of blocks deleted a while ago. */
+import type { BlockPins } from '../block-pins.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { ObjectStore } from '../objects/object-store.ts';
+import type { StoreMetrics } from '../store-metrics.ts';
+
+/**
+ * How long a deleted block's object stays (I6). Queries in this process pin what they read; the grace
+ * covers other processes, and is longer than any query may run.
+ */
+export const DELETED_GRACE_MS = 900_000;
+/** Rows of removed blocks stay as tombstones: longer than any writer could have been stopped. */
+const TOMBSTONE_MS = 7 * 86_400_000;
+/**
+ * A batch's id is kept for the retention and this much more. Ingest refuses samples older than the
+ * retention and more than minutes in the future, so by then a repeat would be refused anyway.
+ */
+const BATCH_SLACK_MS = 86_400_000;
+/** Objects removed in one round: keeps a round short when a day's worth of blocks expires at once. */
+const REMOVE_LIMIT = 2000;
+
+export interface RemoverOptions {
+  readonly objects: ObjectStore;
+  readonly catalog: Catalog;
+  readonly pins: BlockPins;
+  readonly metrics: StoreMetrics;
+  readonly retentionMs: number;
+}
+
+export async function expire(options: RemoverOptions, nowMs: number): Promise<void> {
+  const { catalog, metrics, retentionMs } = options;
+  metrics.expired.inc({ what: 'block' }, await catalog.expireBlocks(nowMs - retentionMs, nowMs));
+  const batches = await catalog.expireBatches(nowMs - retentionMs - BATCH_SLACK_MS);
+  metrics.expired.inc({ what: 'batch' }, batches);
+}
+
+export async function removeDeleted(options: RemoverOptions, nowMs: number): Promise<number> {
+  const { objects, catalog, pins, metrics } = options;
+  const removed: string[] = [];
+  for (const entry of await catalog.deletedBefore(nowMs - DELETED_GRACE_MS, REMOVE_LIMIT)) {
+    if (pins.has(entry.id)) continue;
+    await objects.delete(entry.key);
+    removed.push(entry.id);
+  }
+  if (removed.length > 0) await catalog.markRemoved(removed, nowMs);
+  metrics.removed.inc(removed.length);
+  await catalog.purgeRemoved(nowMs - TOMBSTONE_MS);
+  return removed.length;
+}

@@ -1,0 +1,25 @@
+import { encodeBlock, type Block } from '@fleetflame/profile';
+import { blockKey, newBlockId } from './block-id.ts';
+import type { BlockEntry } from './catalog/block-entry.ts';
+
+/** A block as it will rest: its row and its bytes. */
+export interface SealedBlock {
+  readonly entry: BlockEntry;
+  readonly bytes: Uint8Array;
+}
+
+export function sealBlock(block: Block, level: number, nowMs: number): SealedBlock {
+  const bytes = encodeBlock(block);
+  const id = newBlockId(nowMs);
+  const entry = {
+    id,
+    key: blockKey(id),
+    level,
+    timeMinMs: block.timeStartMs,
+    // The catalog counts inclusively; a block without samples still needs a time.
+    timeMaxMs: Math.max(block.timeStartMs, block.timeEndMs - 1),
+    sizeBytes: bytes.length,
+    rows: block.samples.length,
+  };
+  return { entry, bytes };
+}

@@ -1,0 +1,115 @@
+/** The store's counters. Gauges of what is stored are read from the catalog when they are scraped. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { CatalogTotals } from './catalog/catalog.ts';
+
+/** From a millisecond on a fast disk to a stuck one. */
+const WRITE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const MERGE_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+export class StoreMetrics {
+  readonly putSeconds: Histogram;
+  readonly commitSeconds: Histogram;
+  readonly encodeSeconds: Histogram;
+  readonly mergeSeconds: Histogram<'level'>;
+  readonly merges: Counter<'level' | 'outcome'>;
+  readonly mergedBlocks: Counter<'level'>;
+  readonly mergedBytes: Counter<'direction'>;
+  readonly expired: Counter<'what'>;
+  readonly removed: Counter;
+  readonly swept: Counter<'what'>;
+  readonly quarantined: Counter<'reason'>;
+  readonly maintenanceFailures: Counter<'task'>;
+
+  constructor(registry: Registry, totals: () => Promise<CatalogTotals>, pinned: () => number) {
+    const registers = [registry];
+    const seconds = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
+      new Histogram<L>({ name, help, labelNames, registers, buckets: WRITE_BUCKETS });
+    const counter = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
+      new Counter<L>({ name, help, labelNames, registers });
+    this.encodeSeconds = seconds('fleetflame_store_encode_seconds', 'Encoding a segment.');
+    this.putSeconds = seconds('fleetflame_store_put_seconds', 'Making a segment durable as an object.');
+    this.commitSeconds = seconds('fleetflame_store_commit_seconds', 'Committing a segment to the catalog.');
+    this.mergeSeconds = new Histogram({
+      name: 'fleetflame_store_merge_seconds',
+      help: 'One merge from its inputs to the swap.',
+      labelNames: ['level'],
+      registers,
+      buckets: MERGE_BUCKETS,
+    });
+    this.merges = counter('fleetflame_store_merges_total', 'Merges by target level and how they ended.', [
+      'level',
+      'outcome',
+    ]);
+    this.mergedBlocks = counter('fleetflame_store_merged_blocks_total', 'Blocks that merges replaced.', [
+      'level',
+    ]);
+    this.mergedBytes = counter('fleetflame_store_merged_bytes_total', 'Bytes that merges read and wrote.', [
+      'direction',
+    ]);
+    this.expired = counter('fleetflame_store_expired_total', 'Blocks and batches past their time.', ['what']);
+    this.removed = counter('fleetflame_store_removed_objects_total', 'Objects of deleted blocks removed.');
+    this.swept = counter(
+      'fleetflame_store_swept_total',
+      'What the sweeper found: orphans, missing objects.',
+      ['what'],
+    );
+    this.quarantined = counter('fleetflame_store_quarantined_total', 'Blocks set aside, by who found them.', [
+      'reason',
+    ]);
+    this.maintenanceFailures = counter(
+      'fleetflame_store_maintenance_failures_total',
+      'Rounds of maintenance that failed, by task.',
+      ['task'],
+    );
+    registry.registerMetric(
+      new Gauge({
+        name: 'fleetflame_store_pinned_blocks',
+        help: 'Blocks that queries are reading.',
+        registers: [],
+        collect() {
+          this.set(pinned());
+        },
+      }),
+    );
+    registerLevels(registry, totals);
+  }
+}
+
+function registerLevels(registry: Registry, totals: () => Promise<CatalogTotals>): void {
+  // A scrape collects all gauges at once: they share one look at the catalog.
+  let look: Promise<CatalogTotals> | undefined;
+  const shared = (): Promise<CatalogTotals> => {
+    look ??= totals().finally(() => {
+      look = undefined;
+    });
+    return look;
+  };
+  const byLevel = (name: string, help: string, field: 'blocks' | 'bytes' | 'rows'): void =>
+    registry.registerMetric(
+      new Gauge({
+        name,
+        help,
+        labelNames: ['level'],
+        registers: [],
+        async collect() {
+          const { levels, deleted } = await shared();
+          this.reset();
+          for (const level of levels) this.set({ level: String(level.level) }, level[field]);
+          if (field !== 'rows') this.set({ level: 'deleted' }, deleted[field]);
+        },
+      }),
+    );
+  byLevel('fleetflame_store_blocks', 'Blocks by level; deleted ones wait for their removal.', 'blocks');
+  byLevel('fleetflame_store_bytes', 'Stored bytes by level.', 'bytes');
+  byLevel('fleetflame_store_rows', 'Sample rows by level.', 'rows');
+  registry.registerMetric(
+    new Gauge({
+      name: 'fleetflame_store_quarantined_blocks',
+      help: 'Blocks set aside because they could not be read.',
+      registers: [],
+      async collect() {
+        this.set((await shared()).quarantined);
+      },
+    }),
+  );
+}

@@ -1,0 +1,282 @@
+/**
+ * The store: objects, a catalog that says which of them count, and the maintenance that keeps both
+ * small. See README.md for the map and docs in ARCHITECTURE.md for the invariants I1 to I8.
+ *
+ *   DIR/objects/     the objects: blocks/<id>, and what other packages keep beside them
+ *   DIR/catalog.db   the catalog
+ *   DIR/lock         held by the one process that may use DIR
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FleetflameError, type Block, type RangeSource } from '@fleetflame/profile';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { BlockPins } from './block-pins.ts';
+import type { BatchId, BlockEntry, QuarantinedEntry } from './catalog/block-entry.ts';
+import type { Catalog, CatalogTotals, CommitResult } from './catalog/catalog.ts';
+import { SqlCatalog } from './catalog/sql-catalog.ts';
+import { openSqlite } from './catalog/sqlite.ts';
+import { Compactor } from './compaction/compactor.ts';
+import type { MergeRunner } from './compaction/merge-task.ts';
+import { MergeThread } from './compaction/merge-thread.ts';
+import { DirectoryLock } from './directory-lock.ts';
+import { MaintenanceLoop, type TaskStatus } from './maintenance/maintenance-loop.ts';
+import { expire, removeDeleted } from './maintenance/remover.ts';
+import { sweep } from './maintenance/sweeper.ts';
+import { DirectoryObjectStore } from './objects/directory-object-store.ts';
+import type { ObjectStore, ObjectStoreConfig } from './objects/object-store.ts';
+import { ObjectSource } from './object-source.ts';
+import { sealBlock, type SealedBlock } from './seal-block.ts';
+import { StoreMetrics } from './store-metrics.ts';
+
+/** Retention and removal look at rows only; once a minute is often enough for ages of days. */
+const EXPIRE_EVERY_MS = 60_000;
+/** Lists all objects; orphans are rare and harmless. */
+const SWEEP_EVERY_MS = 600_000;
+
+export interface StoreOptions {
+  /** Created when it is not there. */
+  readonly dataDir: string;
+  /** Blocks whose newest sample is older are dropped. */
+  readonly retentionMs: number;
+  readonly log: Logger;
+  readonly registry: Registry;
+  /** Unix ms; default Date.now. */
+  readonly now?: () => number;
+}
+
+/** What a query reads (I6). The objects of its blocks stay until `release`. */
+export interface Snapshot {
+  /** Live blocks with a sample in the range, by time. */
+  readonly blocks: readonly BlockEntry[];
+  /** Blocks of the range that cannot be read (I7). */
+  readonly quarantined: readonly QuarantinedEntry[];
+  /** Newest sample of the whole store, Unix ms; 0: it is empty. */
+  readonly newestSampleMs: number;
+  release(): void;
+}
+
+export interface StoreStatus extends CatalogTotals {
+  readonly pinnedBlocks: number;
+  readonly retentionMs: number;
+  readonly tasks: readonly TaskStatus[];
+}
+
+/** What a store is made of; `open` chooses the engines. */
+export interface StoreParts {
+  readonly objects: ObjectStore;
+  /** The same objects, for the thread that merges. */
+  readonly objectsConfig: ObjectStoreConfig;
+  readonly catalog: Catalog;
+  readonly merges: MergeRunner;
+  /** Called last. */
+  readonly release: () => void;
+}
+
+export class Store {
+  readonly objects: ObjectStore;
+  readonly catalog: Catalog;
+  readonly retentionMs: number;
+  readonly #log: Logger;
+  readonly #now: () => number;
+  readonly #release: () => void;
+  readonly #metrics: StoreMetrics;
+  readonly #pins = new BlockPins();
+  /** Keys between their first byte and their row. */
+  readonly #writing = new Set<string>();
+  /** Commits that are underway. */
+  readonly #commits = new Set<Promise<CommitResult>>();
+  readonly #merges: MergeRunner;
+  readonly #maintenance: MaintenanceLoop;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: Omit<StoreOptions, 'dataDir'>, parts: StoreParts) {
+    this.objects = parts.objects;
+    this.catalog = parts.catalog;
+    this.#merges = parts.merges;
+    this.#release = parts.release;
+    this.retentionMs = options.retentionMs;
+    this.#log = options.log;
+    this.#now = options.now ?? Date.now;
+    this.#metrics = new StoreMetrics(
+      options.registry,
+      () => parts.catalog.totals(),
+      () => this.#pins.size,
+    );
+    this.#maintenance = this.#createMaintenance(parts.objectsConfig);
+  }
+
+  /** Throws unavailable when another process has the directory, unsupported when a newer version wrote it. */
+  static async open(options: StoreOptions): Promise<Store> {
+    const { dataDir, retentionMs } = options;
+    if (!(retentionMs > 0)) {
+      throw new FleetflameError('invalid_input', `A retention of ${retentionMs} ms keeps nothing.`, {
+        field: 'retentionMs',
+      });
+    }
+    await makeDirectory(dataDir);
+    const lock = DirectoryLock.take(dataDir);
+    try {
+      const objects = await DirectoryObjectStore.create(join(dataDir, 'objects'));
+      const catalog = await SqlCatalog.open(openSqlite(join(dataDir, 'catalog.db')));
+      return new Store(options, {
+        objects,
+        objectsConfig: { engine: 'directory', root: objects.root },
+        catalog,
+        merges: new MergeThread(),
+        release: () => lock.release(),
+      });
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /**
+   * Makes one segment durable: object, then row and batches in one transaction (I1). Batches that
+   * were committed before come back and nothing is stored (I2): call again without them. Throws
+   * unavailable when nothing was stored, or when that cannot be known; calling again is safe, since
+   * the batches would come back as duplicates.
+   */
+  async commitSegment(segment: {
+    readonly block: Block;
+    readonly batches: readonly BatchId[];
+  }): Promise<CommitResult> {
+    if (this.#closing !== undefined) throw closed();
+    const endEncode = this.#metrics.encodeSeconds.startTimer();
+    const sealed = sealBlock(segment.block, 0, this.#now());
+    endEncode();
+    this.#writing.add(sealed.entry.key);
+    const commit = this.#commit(sealed, segment.batches);
+    this.#commits.add(commit);
+    try {
+      return await commit;
+    } finally {
+      this.#commits.delete(commit);
+      this.#writing.delete(sealed.entry.key);
+    }
+  }
+
+  async snapshot(range: { readonly fromMs: number; readonly toMs: number }): Promise<Snapshot> {
+    const view = await this.catalog.view(range.fromMs, range.toMs);
+    const release = this.#pins.pin(view.blocks.map((block) => block.id));
+    return { ...view, release };
+  }
+
+  source(entry: BlockEntry): RangeSource {
+    return new ObjectSource(this.objects, entry.key, entry.sizeBytes);
+  }
+
+  /** Sets a block aside that could not be read (I7): queries report it as missing, merges leave it alone. */
+  async quarantine(entry: BlockEntry, reason: string): Promise<void> {
+    await this.#quarantine(entry, reason, 'query');
+  }
+
+  async status(): Promise<StoreStatus> {
+    return {
+      ...(await this.catalog.totals()),
+      pinnedBlocks: this.#pins.size,
+      retentionMs: this.retentionMs,
+      tasks: this.#maintenance.status(),
+    };
+  }
+
+  /** Compaction, retention and sweeping, in the background until `close`. */
+  startMaintenance(): void {
+    this.#maintenance.start();
+  }
+
+  /** One round of what is due, now. */
+  async maintain(): Promise<void> {
+    await this.#maintenance.round();
+  }
+
+  /** Waits for commits that are underway; a running merge is given up. Afterwards another process may open. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const stopped = this.#maintenance.stop();
+    await this.#merges.close();
+    await stopped;
+    await Promise.allSettled(this.#commits);
+    await this.catalog.close();
+    this.#release();
+  }
+
+  async #commit({ entry, bytes }: SealedBlock, batches: readonly BatchId[]): Promise<CommitResult> {
+    const endPut = this.#metrics.putSeconds.startTimer();
+    await this.objects.put(entry.key, bytes);
+    endPut();
+    const endCommit = this.#metrics.commitSeconds.startTimer();
+    let result: CommitResult;
+    try {
+      result = await this.catalog.commit(entry, batches, this.#now());
+    } catch (error) {
+      result = await this.#settle(entry, error);
+    }
+    endCommit();
+    // Its id was never committed and never will be: nobody else can want the object.
+    if (!result.committed) await this.objects.delete(entry.key);
+    return result;
+  }
+
+  /** The commit failed, but perhaps only its answer was lost: ask the catalog, which then decides for good. */
+  async #settle(entry: BlockEntry, error: unknown): Promise<CommitResult> {
+    let outcome;
+    try {
+      outcome = await this.catalog.settle(entry, this.#now());
+    } catch (cause) {
+      this.#log.error({ err: cause, block: entry.id }, 'whether a segment was committed is not known');
+      throw error;
+    }
+    if (outcome === 'absent') throw error;
+    this.#log.warn({ err: error, block: entry.id }, 'a segment was committed although its commit failed');
+    return { committed: true };
+  }
+
+  async #quarantine(entry: BlockEntry, reason: string, finder: 'query' | 'merge' | 'sweep'): Promise<void> {
+    if (!(await this.catalog.quarantine(entry.id, reason, this.#now()))) return;
+    this.#metrics.quarantined.inc({ reason: finder });
+    this.#log.error({ block: entry.id, reason, finder }, 'a block was quarantined: it cannot be read');
+  }
+
+  #createMaintenance(objectsConfig: ObjectStoreConfig): MaintenanceLoop {
+    const { objects, catalog } = this;
+    const metrics = this.#metrics;
+    const log = this.#log;
+    const shared = { objects, catalog, metrics, log, quarantine: this.#quarantine.bind(this) };
+    const compactor = new Compactor({ ...shared, objectsConfig, merges: this.#merges });
+    const removing = { ...shared, pins: this.#pins, retentionMs: this.retentionMs };
+    const sweeping = { ...shared, isWriting: (key: string) => this.#writing.has(key) };
+    const loop = new MaintenanceLoop(
+      [
+        { name: 'compact', everyMs: 0, run: (nowMs) => compactor.round(nowMs, () => loop.stopped) },
+        { name: 'expire', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => expire(removing, nowMs) },
+        { name: 'remove', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => removeDeleted(removing, nowMs) },
+        { name: 'sweep', everyMs: SWEEP_EVERY_MS, run: (nowMs) => sweep(sweeping, nowMs) },
+      ],
+      metrics,
+      log,
+      this.#now,
+    );
+    return loop;
+  }
+}
+
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o750 });
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new FleetflameError('unavailable', `The data directory ${directory} cannot be used: ${detail}`, {
+      cause: error,
+    });
+  }
+}
+
+function closed(): FleetflameError {
+  return new FleetflameError('unavailable', 'The store is closed: the server is stopping.');
+}
