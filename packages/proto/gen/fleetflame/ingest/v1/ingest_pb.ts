@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fleetflame/ingest/v1/ingest.proto.
  */
 export const file_fleetflame_ingest_v1_ingest: GenFile = /*@__PURE__*/
-  fileDesc("CiFmbGVldGZsYW1lL2luZ2VzdC92MS9pbmdlc3QucHJvdG8SFGZsZWV0ZmxhbWUuaW5nZXN0LnYxIjwKDFdyaXRlUmVxdWVzdBIQCghhZ2VudF9pZBgBIAEoCRILCgNzZXEYAiABKAQSDQoFYmxvY2sYAyABKAwiIgoNV3JpdGVSZXNwb25zZRIRCglkdXBsaWNhdGUYASABKAgiugEKEVdyaXRlUHByb2ZSZXF1ZXN0Eg8KB3Byb2ZpbGUYASABKAwSQwoGbGFiZWxzGAIgAygLMjMuZmxlZXRmbGFtZS5pbmdlc3QudjEuV3JpdGVQcHJvZlJlcXVlc3QuTGFiZWxzRW50cnkSFAoHdGltZV9tcxgDIAEoA0gAiAEBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCgoIX3RpbWVfbXMiawoSV3JpdGVQcHJvZlJlc3BvbnNlEjYKBnRvdGFscxgBIAMoCzImLmZsZWV0ZmxhbWUuaW5nZXN0LnYxLlByb2ZpbGVUeXBlVG90YWwSDAoEcm93cxgCIAEoBBIPCgd0aW1lX21zGAMgASgDIjcKEFByb2ZpbGVUeXBlVG90YWwSFAoMcHJvZmlsZV90eXBlGAEgASgJEg0KBXRvdGFsGAIgASgSMsIBCg1Jbmdlc3RTZXJ2aWNlElAKBVdyaXRlEiIuZmxlZXRmbGFtZS5pbmdlc3QudjEuV3JpdGVSZXF1ZXN0GiMuZmxlZXRmbGFtZS5pbmdlc3QudjEuV3JpdGVSZXNwb25zZRJfCgpXcml0ZVBwcm9mEicuZmxlZXRmbGFtZS5pbmdlc3QudjEuV3JpdGVQcHJvZlJlcXVlc3QaKC5mbGVldGZsYW1lLmluZ2VzdC52MS5Xcml0ZVBwcm9mUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("CiFmbGVldGZsYW1lL2luZ2VzdC92MS9pbmdlc3QucHJvdG8SFGZsZWV0ZmxhbWUuaW5nZXN0LnYxIjwKDFdyaXRlUmVxdWVzdBIQCghhZ2VudF9pZBgBIAEoCRILCgNzZXEYAiABKAQSDQoFYmxvY2sYAyABKAwiIgoNV3JpdGVSZXNwb25zZRIRCglkdXBsaWNhdGUYASABKAgiywEKEVdyaXRlUHByb2ZSZXF1ZXN0Eg8KB3Byb2ZpbGUYASABKAwSQwoGbGFiZWxzGAIgAygLMjMuZmxlZXRmbGFtZS5pbmdlc3QudjEuV3JpdGVQcHJvZlJlcXVlc3QuTGFiZWxzRW50cnkSFAoHdGltZV9tcxgDIAEoA0gAiAEBEg8KB3B1c2hfaWQYBCABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIKCghfdGltZV9tcyJ+ChJXcml0ZVBwcm9mUmVzcG9uc2USNgoGdG90YWxzGAEgAygLMiYuZmxlZXRmbGFtZS5pbmdlc3QudjEuUHJvZmlsZVR5cGVUb3RhbBIMCgRyb3dzGAIgASgEEg8KB3RpbWVfbXMYAyABKAMSEQoJZHVwbGljYXRlGAQgASgIIjcKEFByb2ZpbGVUeXBlVG90YWwSFAoMcHJvZmlsZV90eXBlGAEgASgJEg0KBXRvdGFsGAIgASgSMsIBCg1Jbmdlc3RTZXJ2aWNlElAKBVdyaXRlEiIuZmxlZXRmbGFtZS5pbmdlc3QudjEuV3JpdGVSZXF1ZXN0GiMuZmxlZXRmbGFtZS5pbmdlc3QudjEuV3JpdGVSZXNwb25zZRJfCgpXcml0ZVBwcm9mEicuZmxlZXRmbGFtZS5pbmdlc3QudjEuV3JpdGVQcHJvZlJlcXVlc3QaKC5mbGVldGZsYW1lLmluZ2VzdC52MS5Xcml0ZVBwcm9mUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message fleetflame.ingest.v1.WriteRequest
@@ -88,6 +88,14 @@ export type WritePprofRequest = Message<"fleetflame.ingest.v1.WritePprofRequest"
    * @generated from field: optional int64 time_ms = 3;
    */
   timeMs?: bigint | undefined;
+
+  /**
+   * 1 to 64 characters of [A-Za-z0-9_-], chosen by the client for this push: repeating it is harmless.
+   * Empty: every call counts.
+   *
+   * @generated from field: string push_id = 4;
+   */
+  pushId: string;
 };
 
 /**
@@ -119,6 +127,13 @@ export type WritePprofResponse = Message<"fleetflame.ingest.v1.WritePprofRespons
    * @generated from field: int64 time_ms = 3;
    */
   timeMs: bigint;
+
+  /**
+   * True when push_id had been committed before this call.
+   *
+   * @generated from field: bool duplicate = 4;
+   */
+  duplicate: boolean;
 };
 
 /**

@@ -1,0 +1,159 @@
+/** What a decoded batch must satisfy before it may become part of a segment. */
+import { FleetflameError, SERVICE_NAME, type Block } from '@fleetflame/profile';
+import type { IngestMetrics } from './ingest-metrics.ts';
+import type { IngestLimits, RefusalReason } from './limits.ts';
+
+export interface BatchRules {
+  readonly limits: IngestLimits;
+  readonly retentionMs: number;
+  readonly metrics: IngestMetrics;
+}
+
+const ID = /^[A-Za-z0-9_-]{1,64}$/;
+
+export function checkId(id: string, field: string, metrics: IngestMetrics): void {
+  if (ID.test(id)) return;
+  const text = JSON.stringify(id.length > 80 ? `${id.slice(0, 80)}...` : id);
+  throw metrics.refuse(
+    'agent_id',
+    new FleetflameError(
+      'invalid_input',
+      `${field} is ${text}: it must be 1 to 64 characters of A-Z, a-z, 0-9, _ and -.`,
+      { field },
+    ),
+  );
+}
+
+export function checkSize(
+  sizeBytes: number,
+  limit: 'batchBytes' | 'pprofBytes',
+  field: string,
+  { limits, metrics }: BatchRules,
+): void {
+  if (sizeBytes <= limits[limit]) return;
+  throw over(
+    metrics,
+    limit,
+    field,
+    `${field} has ${sizeBytes} bytes, the limit is ${limits[limit]}: send less at once.`,
+  );
+}
+
+export function checkLabels(block: Block, { limits, metrics }: BatchRules): void {
+  const { series, strings } = block;
+  if (series.length > limits.seriesPerBatch) {
+    const found = `The batch has ${series.length} series, the limit is ${limits.seriesPerBatch}`;
+    throw over(metrics, 'seriesPerBatch', 'series', `${found}: drop a label with many values.`);
+  }
+  // A label's name and value are in many series; every string is looked at once.
+  const names = new Set<number>();
+  const values = new Set<number>();
+  for (let row = 0; row < series.length; row++) {
+    const from = series.labelStart[row]!;
+    const to = series.labelStart[row + 1]!;
+    if (to - from > limits.labelsPerSeries) {
+      const found = `Series ${row} has ${to - from} labels, the limit is ${limits.labelsPerSeries}`;
+      throw over(metrics, 'labelsPerSeries', `series[${row}].labels`, `${found}: drop some.`);
+    }
+    for (let at = from; at < to; at++) {
+      names.add(series.labelName[at]!);
+      values.add(series.labelValue[at]!);
+    }
+  }
+  for (const index of names) checkName(strings[index] ?? '', limits, metrics);
+  for (const index of values) {
+    const value = strings[index] ?? '';
+    if (value.length <= limits.labelValueLength) continue;
+    const start = JSON.stringify(value.slice(0, 60));
+    const found = `A label's value has ${value.length} characters, the limit is ${limits.labelValueLength}`;
+    throw over(metrics, 'labelValueLength', 'series.labels', `${found}. It starts with ${start}.`);
+  }
+}
+
+function checkName(name: string, limits: IngestLimits, metrics: IngestMetrics): void {
+  if (name === '') {
+    throw metrics.refuse(
+      'labels',
+      new FleetflameError('invalid_input', 'A label has an empty name.', { field: 'series.labels' }),
+    );
+  }
+  if (name.length > limits.labelNameLength) {
+    const start = JSON.stringify(name.slice(0, 60));
+    const found = `A label's name has ${name.length} characters, the limit is ${limits.labelNameLength}`;
+    throw over(metrics, 'labelNameLength', 'series.labels', `${found}. It starts with ${start}.`);
+  }
+}
+
+/** Pushed files belong to a service; agents may see processes whose service is not known. */
+export function checkServiceName(block: Block, metrics: IngestMetrics): void {
+  const { series, strings } = block;
+  for (let row = 0; row < series.length; row++) {
+    let found = false;
+    for (let at = series.labelStart[row]!; at < series.labelStart[row + 1]!; at++) {
+      if (strings[series.labelName[at]!] === SERVICE_NAME) found ||= strings[series.labelValue[at]!] !== '';
+    }
+    if (found) continue;
+    throw metrics.refuse(
+      'service_name',
+      new FleetflameError(
+        'invalid_input',
+        `The profile has samples without ${SERVICE_NAME}: give it as a label of the request ` +
+          `(--label ${SERVICE_NAME}=NAME), or set it on every sample of the profile.`,
+        { field: `labels.${SERVICE_NAME}` },
+      ),
+    );
+  }
+}
+
+/** `retryWith` says what the caller can do about a time that is too old. */
+export function checkTime(block: Block, nowMs: number, rules: BatchRules, retryWith: string): void {
+  const { limits, metrics, retentionMs } = rules;
+  const spanMs = block.timeEndMs - block.timeStartMs;
+  if (spanMs > limits.batchSpanMs) {
+    const found = `The batch spans ${seconds(spanMs)}, the limit is ${seconds(limits.batchSpanMs)}`;
+    throw over(metrics, 'batchSpanMs', 'block.time_end_ms', `${found}: send it in parts.`);
+  }
+  const ahead = block.timeEndMs - nowMs;
+  if (ahead > limits.futureMs) {
+    throw invalidTime(
+      metrics,
+      'futureMs',
+      `The batch ends at ${time(block.timeEndMs)}, ${seconds(ahead)} after the server's clock; at most ` +
+        `${seconds(limits.futureMs)} are taken: set the sender's clock (NTP).`,
+    );
+  }
+  const age = nowMs - block.timeEndMs;
+  if (age > retentionMs) {
+    throw invalidTime(
+      metrics,
+      'retention',
+      `The newest sample is of ${time(block.timeEndMs)}, ${seconds(age)} ago, and data is kept for ` +
+        `${seconds(retentionMs)}: ${retryWith}.`,
+    );
+  }
+}
+
+function invalidTime(metrics: IngestMetrics, reason: RefusalReason, message: string): FleetflameError {
+  return metrics.refuse(
+    reason,
+    new FleetflameError('invalid_input', message, { field: 'block.time_end_ms' }),
+  );
+}
+
+function over(
+  metrics: IngestMetrics,
+  reason: RefusalReason,
+  field: string,
+  message: string,
+): FleetflameError {
+  return metrics.refuse(reason, new FleetflameError('limit_exceeded', message, { field }));
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
+}
+
+function time(ms: number): string {
+  // Dates beyond year 275,760 have no text.
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : `${ms} ms`;
+}

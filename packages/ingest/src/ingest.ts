@@ -1,0 +1,159 @@
+/**
+ * The door of the store. What comes in is decoded and checked in full before it is let near other
+ * batches; what is refused says why and where, and costs nobody else anything.
+ */
+import { create } from '@bufbuild/protobuf';
+import type { ConnectRouter } from '@connectrpc/connect';
+import { decodeBlock, FleetflameError, type Block } from '@fleetflame/profile';
+import {
+  IngestService,
+  WritePprofResponseSchema,
+  WriteResponseSchema,
+  type WritePprofRequest,
+  type WritePprofResponse,
+  type WriteRequest,
+  type WriteResponse,
+} from '@fleetflame/proto/ingest/v1/ingest';
+import { MAX_SEQ, type BatchId, type Store } from '@fleetflame/store';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { checkId, checkLabels, checkSize, checkTime, type BatchRules } from './check-batch.ts';
+import { IngestMetrics } from './ingest-metrics.ts';
+import { INGEST_LIMITS, type IngestLimits } from './limits.ts';
+import { decodePush, pushBatchId } from './pprof-push.ts';
+import { RecentBatches } from './recent-batches.ts';
+import { batchKey, SegmentWriter, type Ack } from './segment-writer.ts';
+
+export interface IngestOptions {
+  readonly store: Pick<Store, 'commitSegment' | 'retentionMs'>;
+  readonly log: Logger;
+  readonly registry: Registry;
+  /** Overrides of INGEST_LIMITS. */
+  readonly limits?: Partial<IngestLimits>;
+  /** Unix ms; default Date.now. */
+  readonly now?: () => number;
+}
+
+export interface Ingest {
+  /** Adds IngestService. */
+  routes(router: ConnectRouter): void;
+  /** Refuses new batches, writes those that wait, and resolves when all are answered. */
+  close(): Promise<void>;
+}
+
+export function createIngest(options: IngestOptions): Ingest {
+  const service = new IngestServer(options);
+  return {
+    routes: (router) => {
+      router.service(IngestService, {
+        write: (request) => service.write(request),
+        writePprof: (request) => service.writePprof(request),
+      });
+    },
+    close: () => service.close(),
+  };
+}
+
+class IngestServer {
+  readonly #rules: BatchRules;
+  readonly #metrics: IngestMetrics;
+  readonly #now: () => number;
+  readonly #segments: SegmentWriter;
+  readonly #recent: RecentBatches;
+
+  constructor({ store, log, registry, limits: overrides, now }: IngestOptions) {
+    const limits = { ...INGEST_LIMITS, ...overrides };
+    this.#now = now ?? Date.now;
+    const metrics: IngestMetrics = new IngestMetrics(registry, () => this.#segments.pending);
+    this.#metrics = metrics;
+    this.#rules = { limits, metrics, retentionMs: store.retentionMs };
+    this.#segments = new SegmentWriter({ sink: store, limits, metrics, log });
+    this.#recent = new RecentBatches(limits.recentBatches);
+  }
+
+  async write(request: WriteRequest): Promise<WriteResponse> {
+    const metrics = this.#metrics;
+    checkId(request.agentId, 'agent_id', metrics);
+    checkSeq(request.seq, metrics);
+    checkSize(request.block.length, 'batchBytes', 'block', this.#rules);
+    const id = { agentId: request.agentId, seq: request.seq };
+    const { duplicate } = await this.#store(id, 'agent', request.block.length, () => {
+      const block = this.#decode(request.block);
+      checkTime(block, this.#now(), this.#rules, 'drop the batch');
+      return block;
+    });
+    return create(WriteResponseSchema, { duplicate });
+  }
+
+  async writePprof(request: WritePprofRequest): Promise<WritePprofResponse> {
+    const metrics = this.#metrics;
+    if (request.pushId !== '') checkId(request.pushId, 'push_id', metrics);
+    checkSize(request.profile.length, 'pprofBytes', 'profile', this.#rules);
+    const { block, totals, timeMs } = decodePush(request, this.#now(), this.#rules);
+    checkLabels(block, this.#rules);
+    const id = pushBatchId(request.pushId);
+    const { duplicate } = await this.#store(id, 'pprof', request.profile.length, () => block);
+    return create(WritePprofResponseSchema, {
+      totals: [...totals].map(([profileType, total]) => ({ profileType, total: BigInt(total) })),
+      rows: BigInt(block.samples.length),
+      timeMs: BigInt(timeMs),
+      duplicate,
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#segments.close();
+  }
+
+  /** Answers repeats without decoding them, and everything else when it is durable. */
+  async #store(id: BatchId, source: 'agent' | 'pprof', sizeBytes: number, decode: () => Block): Promise<Ack> {
+    const metrics = this.#metrics;
+    const key = batchKey(id);
+    if (this.#recent.has(key)) {
+      metrics.duplicates.inc({ source });
+      return { duplicate: true };
+    }
+    const underway = this.#segments.find(id);
+    if (underway !== undefined) return underway;
+    this.#segments.admit(sizeBytes);
+    const endDecode = metrics.decodeSeconds.startTimer();
+    const block = decode();
+    endDecode();
+    const endAck = metrics.ackSeconds.startTimer({ source });
+    const ack = await this.#segments.add(id, block);
+    endAck();
+    this.#recent.add(key);
+    if (ack.duplicate) metrics.duplicates.inc({ source });
+    else {
+      metrics.batches.inc({ source });
+      metrics.bytes.inc({ source }, sizeBytes);
+      metrics.rows.inc({ source }, block.samples.length);
+    }
+    return ack;
+  }
+
+  #decode(bytes: Uint8Array): Block {
+    let block;
+    try {
+      block = decodeBlock(bytes);
+    } catch (error) {
+      if (!(error instanceof FleetflameError)) throw error;
+      // Corrupt in storage would be our fault; corrupt in a request is the sender's.
+      const code = error.code === 'corrupt_data' ? 'invalid_input' : error.code;
+      const field = error.field === undefined ? 'block' : `block.${error.field}`;
+      throw this.#metrics.refuse('format', new FleetflameError(code, error.message, { field, cause: error }));
+    }
+    checkLabels(block, this.#rules);
+    return block;
+  }
+}
+
+function checkSeq(seq: bigint, metrics: IngestMetrics): void {
+  if (seq <= MAX_SEQ) return;
+  throw metrics.refuse(
+    'seq',
+    new FleetflameError('invalid_input', `seq is ${seq}, at most ${MAX_SEQ} is taken: it counts batches.`, {
+      field: 'seq',
+    }),
+  );
+}

@@ -1,0 +1,74 @@
+/**
+ * What ingest turns away (I8). Each limit has a counter of the same reason in
+ * fleetflame_ingest_refused_total, and an error that names the limit and the value that exceeded it.
+ */
+export interface IngestLimits {
+  /** Stored bytes of one batch. Ten seconds of a large host are some hundred kilobytes. */
+  readonly batchBytes: number;
+  /** Bytes of one pprof file as sent. */
+  readonly pprofBytes: number;
+  /** Series of one batch: a host of ten thousand threads with labels of their own still fits. */
+  readonly seriesPerBatch: number;
+  /** Labels of one series. Everything an agent knows about a process is some fifteen. */
+  readonly labelsPerSeries: number;
+  /** UTF-16 units of a label's name. */
+  readonly labelNameLength: number;
+  /** UTF-16 units of a label's value: paths and systemd units are long, documents are not labels. */
+  readonly labelValueLength: number;
+  /** Ms from the first to the last sample of a batch: a day, since blocks are merged by day. */
+  readonly batchSpanMs: number;
+  /** Ms that a batch may end after the server's now: clocks differ, but not by more than this. */
+  readonly futureMs: number;
+  /** In-memory bytes of batches that wait for their segment or are being written. */
+  readonly pendingBytes: number;
+  /** Calls that wait for their segment. */
+  readonly pendingBatches: number;
+  /** In-memory bytes at which a segment is closed before its time. */
+  readonly segmentBytes: number;
+  /** Ms that a segment stays open: an ack waits half of it on average. */
+  readonly segmentMs: number;
+  /** Recently committed batches that are remembered, to ack a retry without asking the catalog. */
+  readonly recentBatches: number;
+}
+
+export const INGEST_LIMITS: IngestLimits = {
+  batchBytes: 16 << 20,
+  pprofBytes: 32 << 20,
+  seriesPerBatch: 20_000,
+  labelsPerSeries: 48,
+  labelNameLength: 256,
+  labelValueLength: 2048,
+  batchSpanMs: 86_400_000,
+  futureMs: 600_000,
+  pendingBytes: 256 << 20,
+  pendingBatches: 20_000,
+  segmentBytes: 64 << 20,
+  segmentMs: 1000,
+  recentBatches: 50_000,
+};
+
+/** Values of the `reason` label of fleetflame_ingest_refused_total. */
+export type RefusalReason =
+  | 'agent_id'
+  | 'seq'
+  | 'format'
+  | 'labels'
+  | 'service_name'
+  | 'time'
+  | 'overloaded'
+  | 'stopping'
+  | 'not_stored'
+  | keyof Pick<
+      IngestLimits,
+      | 'batchBytes'
+      | 'pprofBytes'
+      | 'seriesPerBatch'
+      | 'labelsPerSeries'
+      | 'labelNameLength'
+      | 'labelValueLength'
+      | 'batchSpanMs'
+      | 'futureMs'
+      | 'pendingBytes'
+      | 'pendingBatches'
+    >
+  | 'retention';
