@@ -5,6 +5,7 @@ export interface ProfileType {
   /** The kind of profile: process_cpu, memory, mutex and so on. */
   readonly name: string;
   readonly sampleType: string;
+  /** "" where a pprof file says none. */
   readonly sampleUnit: string;
   /** What a sample is taken for each `period` of; "" where profiles have no period. */
   readonly periodType: string;
@@ -20,7 +21,7 @@ const SHAPE = 'name:sample_type:sample_unit:period_type:period_unit';
 export function parseProfileType(id: string): ProfileType {
   const parts = id.split(':');
   const [name = '', sampleType = '', sampleUnit = '', periodType = '', periodUnit = ''] = parts;
-  if (parts.length !== 5 || name === '' || sampleType === '' || sampleUnit === '') {
+  if (parts.length !== 5 || name === '' || sampleType === '') {
     const shown = id.length > 80 ? `${id.slice(0, 80).toWellFormed()}…` : id;
     throw new FleetflameError(
       'invalid_input',

@@ -1,0 +1,84 @@
+import { compareStrings } from '../block/tables/compare-strings.ts';
+import type { Block } from '../block/block.ts';
+import { parseProfileType } from '../profile-type/profile-type.ts';
+import { baseName, missingLabelName } from '../projection/flame-builder.ts';
+import { foldSamples } from './fold-samples.ts';
+import type { LabelSet } from './fold-samples.ts';
+
+export interface EncodeFoldedOptions {
+  /** The whole profile type to export. */
+  readonly profileType: string;
+  /** Labels whose values become the first frames, outermost first. */
+  readonly groupBy?: readonly string[] | undefined;
+}
+
+/** The frame of a sample that has none at all. */
+const NO_FRAMES = '[no frames]';
+
+/**
+ * The samples of one profile type as folded stacks, the format of flamegraph.pl: one line per stack,
+ * sorted, summed over time and labels. Inlined calls are frames of their own; what has no name is
+ * binary+0xaddress, as in the flame graph. The format cannot quote: a semicolon in a name is written
+ * as a colon, a line break as a space.
+ */
+export function encodeFolded(block: Block, options: EncodeFoldedOptions): string {
+  parseProfileType(options.profileType);
+  const groupBy = options.groupBy ?? [];
+  const { groups } = foldSamples(block, options.profileType, (labels) =>
+    labels.filter(([name]) => groupBy.includes(name)),
+  );
+  const { parent, location } = block.stacks;
+  // Text of a stack without its group; a parent's is ready before its children's.
+  const texts: (string | undefined)[] = [''];
+  const frames: (string | undefined)[] = [];
+  const path: number[] = [];
+  const textOf = (stack: number): string => {
+    let at = stack;
+    while (texts[at] === undefined) {
+      path.push(at);
+      at = parent[at]!;
+    }
+    let text = texts[at] ?? '';
+    for (let next = path.pop(); next !== undefined; next = path.pop()) {
+      const frame = (frames[location[next]!] ??= frameText(block, location[next]!));
+      text = text === '' ? frame : `${text};${frame}`;
+      texts[next] = text;
+    }
+    return text;
+  };
+
+  const sums = new Map<string, number>();
+  for (const { labels, stacks, values } of groups) {
+    const first = groupBy.map((name) => clean(labelFrame(labels, name)));
+    for (let i = 0; i < stacks.length; i++) {
+      const text = textOf(stacks[i]!);
+      const line = [...first, ...(text === '' ? [NO_FRAMES] : [text])].join(';');
+      sums.set(line, (sums.get(line) ?? 0) + values[i]!);
+    }
+  }
+  return [...sums]
+    .filter(([, value]) => value !== 0)
+    .sort(([a], [b]) => compareStrings(a, b))
+    .map(([line, value]) => `${line.replace(/^#(?=\s)/, '#_')} ${value}\n`)
+    .join('');
+}
+
+function labelFrame(labels: LabelSet, name: string): string {
+  return labels.find(([label]) => label === name)?.[1] ?? missingLabelName(name);
+}
+
+/** The frames at a location, outermost first, joined. */
+function frameText({ locations, functions, mappings, strings }: Block, row: number): string {
+  const file = strings[mappings.file[locations.mapping[row]!]!] ?? '';
+  const unnamed = `${baseName(file) || '[unknown]'}+0x${locations.address[row]!.toString(16)}`;
+  const names: string[] = [];
+  for (let line = locations.lineStart[row + 1]! - 1; line >= locations.lineStart[row]!; line--) {
+    names.push(clean(strings[functions.name[locations.lineFunction[line]!]!] || unnamed));
+  }
+  return names.length === 0 ? clean(unnamed) : names.join(';');
+}
+
+/** A name as a frame can be written; one of only spaces would read as empty. */
+function clean(name: string): string {
+  return name.replaceAll(';', ':').replaceAll(/\s+/g, ' ').trim() || '[unknown]';
+}
