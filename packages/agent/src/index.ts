@@ -1,1 +1,3 @@
-export {};
+export { type Agent, type AgentOptions, startAgent } from './agent.ts';
+export type { AgentStats } from './agent-stats.ts';
+export { DEFAULT_SPOOL_MAX_BYTES } from './spool/spool.ts';

@@ -1,0 +1,90 @@
+/** What the agent says of itself: for /status, and the source of its metrics. Counters since the start. */
+export interface AgentStats {
+  readonly agentId: string;
+  readonly startedMs: number;
+  readonly frequencyHz: number;
+  readonly cpus: number;
+  /** Samples in windows that are closed. */
+  readonly samples: number;
+  /** Samples lost, by cause; stack_read_failed and stack_truncated ones are kept, with shortened stacks. */
+  readonly losses: Readonly<Record<string, number>>;
+  readonly windows: number;
+  readonly collections: number;
+  /** Collections that came later than they should have by more than a second. */
+  readonly lateCollections: number;
+  readonly spool: {
+    readonly batches: number;
+    readonly bytes: number;
+    readonly written: number;
+    readonly dropped: number;
+    readonly corrupt: number;
+    readonly refused: number;
+  };
+  readonly send: {
+    readonly sent: number;
+    readonly sentBytes: number;
+    readonly duplicates: number;
+    readonly errors: Readonly<Record<string, number>>;
+    readonly lastError: string;
+    /** Unix milliseconds, 0 before the first. */
+    readonly lastAckMs: number;
+  };
+  readonly processes: {
+    readonly known: number;
+    readonly labelSets: number;
+    readonly reads: number;
+    readonly inherited: number;
+    readonly unknown: number;
+    readonly overLimit: number;
+    readonly otherThreads: number;
+  };
+  readonly binaries: {
+    readonly known: number;
+    readonly openFiles: number;
+    readonly opened: number;
+    /** Binaries that could not be read, by reason. */
+    readonly problems: Readonly<Record<string, number>>;
+    readonly evicted: number;
+    readonly unknownFrames: number;
+  };
+  readonly kernel: {
+    readonly symbols: number;
+    readonly bytes: number;
+    readonly readings: number;
+    /** Why kernel frames have no names, "" when they have. */
+    readonly reason: string;
+  };
+  readonly jit: {
+    readonly processes: number;
+    readonly entries: number;
+    readonly unnamed: number;
+    readonly bytesRead: number;
+    readonly evicted: number;
+    readonly foreign: number;
+  };
+  /** Different frames of windows without a name that only the agent could have given. */
+  readonly unnamedFrames: Readonly<Record<string, number>>;
+  readonly symbols: {
+    readonly asked: number;
+    readonly wanted: number;
+    readonly uploaded: number;
+    readonly uploadedBytes: number;
+    readonly gone: number;
+    readonly unfit: number;
+    readonly refused: number;
+    readonly errors: number;
+  };
+  readonly memory: {
+    /** Kernel maps, ring buffers and fold table of the sampler. */
+    readonly samplerBytes: number;
+    readonly kernelSymbolBytes: number;
+  };
+  readonly cpuSeconds: {
+    /** Collecting, labelling, building and encoding, on the main thread. */
+    readonly loop: number;
+    /** The sampler's own thread. */
+    readonly drain: number;
+    /** The BPF program; 0 unless kernel.bpf_stats_enabled. */
+    readonly bpf: number;
+  };
+}

@@ -1,0 +1,302 @@
+import { hostname } from 'node:os';
+import { createClient } from '@connectrpc/connect';
+import { Sampler } from '@fleetflame/bpf';
+import { FleetflameError } from '@fleetflame/profile';
+import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
+import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { AgentStats } from './agent-stats.ts';
+import { BatchWriter } from './batch-writer.ts';
+import { BinaryTable } from './binaries/binary-table.ts';
+import { kernelBuildId } from './binaries/kernel-build-id.ts';
+import { readVdso } from './binaries/vdso.ts';
+import { ProcessTable } from './labels/process-table.ts';
+import { Losses } from './losses.ts';
+import { registerMetrics } from './metrics.ts';
+import { JitNames } from './names/jit-names.ts';
+import { KernelNames } from './names/kernel-names.ts';
+import { newAgentId } from './send/agent-id.ts';
+import { Sender } from './send/sender.ts';
+import { createTransport } from './send/transport.ts';
+import { Spool } from './spool/spool.ts';
+import { SymbolUploader } from './upload/symbol-uploader.ts';
+import type { FrameSources, UnnamedCounters } from './window/frame-resolver.ts';
+import { Windows } from './window/windows.ts';
+
+/** How often the sampler is emptied: a process must be looked at while it is there, and waking up costs. */
+const COLLECT_EVERY_MS = 250;
+/** A collection later than this was held up by something. */
+const LATE_MS = 1000;
+/** What stop() gives the sender for the last batch. */
+const STOP_SEND_MS = 5000;
+const MIN_WINDOW_MS = 1000;
+const MAX_WINDOW_MS = 300_000;
+
+export interface AgentOptions {
+  /** Base URL of ingest and symbols, such as http://127.0.0.1:7171. */
+  readonly serverUrl: string;
+  /** Samples per second and CPU, 1 to 1000. */
+  readonly frequencyHz: number;
+  /** Length of a batch, 1 s to 5 min. */
+  readonly windowMs: number;
+  readonly spoolDir: string;
+  /** Default: DEFAULT_SPOOL_MAX_BYTES, 256 MiB. */
+  readonly spoolMaxBytes?: number | undefined;
+  readonly log: Logger;
+  readonly registry: Registry;
+  /** Added to every series, such as cloud_region; host_name here replaces this host's name. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface Agent {
+  /** Flushes the last window to the spool and tries for a bounded time to deliver what is there. */
+  stop(): Promise<void>;
+  stats(): AgentStats;
+}
+
+/**
+ * Samples every process of this host and sends batches to the server until it is stopped.
+ * @throws FleetflameError: `unsupported` when this host or user cannot sample, `invalid_input` for bad options.
+ */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  checkOptions(options);
+  const { log } = options;
+  const spool = await Spool.open(options.spoolDir, { maxBytes: options.spoolMaxBytes, log });
+  const kernel = new KernelNames(log);
+  await kernel.load(Date.now());
+  return new RunningAgent(options, spool, kernel, startSampler(options.frequencyHz));
+}
+
+class RunningAgent implements Agent {
+  readonly #options: AgentOptions;
+  readonly #agentId: string;
+  readonly #startedMs = Date.now();
+  readonly #sampler: Sampler;
+  readonly #spool: Spool;
+  readonly #kernel: KernelNames;
+  readonly #processes: ProcessTable;
+  readonly #binaries = new BinaryTable();
+  readonly #jit = new JitNames();
+  readonly #unnamed: UnnamedCounters = { kernel: 0, jit: 0, unmapped: 0, unreadable: 0 };
+  readonly #windows: Windows;
+  readonly #losses = new Losses();
+  readonly #writer: BatchWriter;
+  readonly #sender: Sender;
+  readonly #uploader: SymbolUploader;
+  readonly #closeMetrics: () => void;
+  #samples = 0;
+  #collections = 0;
+  #lateCollections = 0;
+  #loopCpuMicros = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #dueAt = performance.now();
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: AgentOptions, spool: Spool, kernel: KernelNames, sampler: Sampler) {
+    const { log, registry, frequencyHz, windowMs } = options;
+    this.#options = options;
+    this.#sampler = sampler;
+    this.#agentId = newAgentId(this.#startedMs);
+    this.#spool = spool;
+    this.#kernel = kernel;
+    const { host_name: hostName, ...extra } = options.labels ?? {};
+    this.#processes = new ProcessTable({ hostName: hostName ?? hostname(), extra });
+    const vdso = readVdso(log);
+    const sources: FrameSources = {
+      kernel,
+      kernelBuildId: kernelBuildId(),
+      vdso,
+      jit: this.#jit,
+      binaries: this.#binaries,
+    };
+    this.#windows = new Windows({
+      windowMs,
+      periodNs: Math.round(1e9 / frequencyHz),
+      processes: this.#processes,
+      sources,
+      unnamed: this.#unnamed,
+    });
+    const transport = createTransport(options.serverUrl);
+    const metrics = registerMetrics(registry, () => this.stats());
+    this.#closeMetrics = metrics.close;
+    this.#sender = new Sender({
+      spool,
+      client: createClient(IngestService, transport),
+      log,
+      onLatency: metrics.observeSend,
+    });
+    this.#writer = new BatchWriter({
+      spool,
+      agentId: this.#agentId,
+      losses: this.#losses,
+      log,
+      onSpooled: () => this.#sender.notify(),
+    });
+    this.#uploader = new SymbolUploader({
+      client: createClient(SymbolService, transport),
+      binaries: this.#binaries,
+      vdso,
+      log,
+    });
+    this.#sender.start();
+    log.info(
+      { agentId: this.#agentId, frequencyHz, windowMs, server: options.serverUrl },
+      'sampling every process of this host',
+    );
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#dueAt = performance.now() + COLLECT_EVERY_MS;
+    this.#timer = setTimeout(() => {
+      if (performance.now() - this.#dueAt > LATE_MS) this.#lateCollections++;
+      const nowMs = Date.now();
+      try {
+        this.#collect(nowMs);
+      } catch (error) {
+        void this.#fail(error);
+        return;
+      }
+      this.#kernel.maintain(nowMs);
+      this.#schedule();
+    }, COLLECT_EVERY_MS);
+  }
+
+  /** Sampling cannot go on: what was gathered is saved, then the process ends with the error. */
+  async #fail(error: unknown): Promise<void> {
+    this.#options.log.fatal({ err: error }, 'sampling has failed');
+    this.#close(this.#windows.closeAll(), Date.now());
+    await this.#writer.settled();
+    throw error;
+  }
+
+  #collect(nowMs: number): void {
+    const cpu = process.threadCpuUsage();
+    const collection = this.#sampler.collect();
+    this.#collections++;
+    this.#jit.beginCollection();
+    for (const { kind, pid } of collection.processes) if (kind !== 'exit') this.#jit.forget(pid);
+    this.#processes.apply(collection.processes, nowMs);
+    this.#binaries.add(collection.binaries);
+    this.#windows.add(collection, nowMs);
+    this.#close(this.#windows.close(nowMs), nowMs);
+    const spent = process.threadCpuUsage(cpu);
+    this.#loopCpuMicros += spent.user + spent.system;
+  }
+
+  #close(windows: ReturnType<Windows['close']>, nowMs: number): void {
+    for (const window of windows) {
+      this.#losses.setSampler(this.#sampler.stats());
+      this.#losses.set('spool_full', this.#spool.counters.droppedSamples);
+      this.#losses.set('refused', this.#spool.counters.refusedSamples);
+      this.#samples += window.samples;
+      this.#writer.write(window);
+      this.#uploader.offer(window.buildIds, nowMs);
+      this.#processes.sweep(nowMs);
+      this.#binaries.beginWindow(nowMs);
+    }
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    const nowMs = Date.now();
+    this.#sampler.close();
+    // What the rings still held.
+    this.#collect(nowMs);
+    this.#close(this.#windows.closeAll(), nowMs);
+    await this.#writer.settled();
+    await Promise.all([this.#sender.stop(STOP_SEND_MS), this.#uploader.stop()]);
+    this.#binaries.close();
+    await this.#kernel.settled();
+    this.#closeMetrics();
+    this.#options.log.info(
+      { samples: this.#samples, spooled: this.#spool.length, losses: this.#losses.totals() },
+      'sampling has ended',
+    );
+  }
+
+  stats(): AgentStats {
+    const sampler = this.#sampler.stats();
+    const send = this.#sender.counters;
+    return {
+      agentId: this.#agentId,
+      startedMs: this.#startedMs,
+      frequencyHz: this.#options.frequencyHz,
+      cpus: sampler.cpus,
+      samples: this.#samples,
+      losses: this.#losses.totals(),
+      windows: this.#writer.windows,
+      collections: this.#collections,
+      lateCollections: this.#lateCollections,
+      spool: { batches: this.#spool.length, bytes: this.#spool.sizeBytes, ...this.#spool.counters },
+      send: { ...send, errors: Object.fromEntries(send.errors) },
+      processes: {
+        known: this.#processes.size,
+        labelSets: this.#processes.labelSetCount,
+        ...this.#processes.counters,
+      },
+      binaries: {
+        known: this.#binaries.size,
+        openFiles: this.#binaries.openFiles,
+        ...this.#binaries.counters,
+      },
+      kernel: {
+        symbols: this.#kernel.symbolCount,
+        bytes: this.#kernel.sizeBytes,
+        readings: this.#kernel.readings,
+        reason: this.#kernel.reason,
+      },
+      jit: {
+        processes: this.#jit.processCount,
+        entries: this.#jit.entryCount,
+        ...this.#jit.counters,
+      },
+      unnamedFrames: { ...this.#unnamed },
+      symbols: { ...this.#uploader.counters },
+      memory: { samplerBytes: sampler.memoryBytes, kernelSymbolBytes: this.#kernel.sizeBytes },
+      cpuSeconds: {
+        loop: this.#loopCpuMicros / 1e6,
+        drain: sampler.drainCpuNs / 1e9,
+        bpf: sampler.bpfRunTimeNs / 1e9,
+      },
+    };
+  }
+}
+
+function startSampler(frequencyHz: number): Sampler {
+  try {
+    return new Sampler({ frequencyHz });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new FleetflameError(
+      'unsupported',
+      `This host's processes cannot be sampled: ${reason}. \`fleetflame doctor\` says what is missing.`,
+      { cause: error },
+    );
+  }
+}
+
+function checkOptions({ serverUrl, frequencyHz, windowMs }: AgentOptions): void {
+  if (!URL.canParse(serverUrl)) {
+    throw new FleetflameError('invalid_input', `"${serverUrl}" is no URL, such as http://127.0.0.1:7171.`, {
+      field: 'serverUrl',
+    });
+  }
+  if (!Number.isInteger(frequencyHz) || frequencyHz < 1 || frequencyHz > 1000) {
+    throw new FleetflameError('invalid_input', `The frequency is 1 to 1000 Hz, not ${frequencyHz}.`, {
+      field: 'frequencyHz',
+    });
+  }
+  if (!Number.isInteger(windowMs) || windowMs < MIN_WINDOW_MS || windowMs > MAX_WINDOW_MS) {
+    throw new FleetflameError(
+      'invalid_input',
+      `The window is ${MIN_WINDOW_MS} to ${MAX_WINDOW_MS} ms, not ${windowMs}.`,
+      { field: 'windowMs' },
+    );
+  }
+}

@@ -1,0 +1,198 @@
+import type { ProcessEvent } from '@fleetflame/bpf';
+import { ContainerNames } from './container-names.ts';
+import { LabelSet } from './label-set.ts';
+import { ProcFiles } from './proc-files.ts';
+import { type ProcessFacts, readProcessFacts } from './process-facts.ts';
+import { type HostLabels, UNKNOWN_SERVICE, processLabels } from './process-labels.ts';
+import { NO_RESOURCE } from './resource.ts';
+
+/** Processes remembered; what comes beyond is labelled UNKNOWN_SERVICE. About 300 bytes each. */
+export const MAX_PROCESSES = 65_536;
+/**
+ * Processes without samples that are read per collection, about 60 µs each: so that a burst of forks
+ * costs little. Processes with samples are always read.
+ */
+export const MAX_EAGER_READS = 64;
+/** A process may be moved to another cgroup after it was read: those with samples are read again. */
+export const FACTS_TTL_MS = 10 * 60_000;
+/** An exited process stays this long: its last samples may come after the record of its exit. */
+const EXITED_TTL_MS = 2000;
+
+interface Process {
+  facts: ProcessFacts;
+  labelSet: LabelSet | undefined;
+  /** 0: only inherited so far. */
+  readAtMs: number;
+  exitedAtMs: number;
+}
+
+export interface ProcessTableCounters {
+  /** /proc was read. */
+  reads: number;
+  /** Gone before /proc could be read: labels inherited from the parent. */
+  inherited: number;
+  /** Samples of processes that no record told of and that were gone. */
+  unknown: number;
+  /** Processes beyond MAX_PROCESSES. */
+  overLimit: number;
+  /** Thread names that became "(other)". */
+  otherThreads: number;
+}
+
+const UNKNOWN_FACTS: ProcessFacts = {
+  kernelThread: false,
+  executable: '',
+  comm: '',
+  cgroup: {},
+  resource: NO_RESOURCE,
+  k8sContainerName: undefined,
+};
+
+/**
+ * Which labels a pid has. Facts are read from /proc as soon as the process is seen; a process that is gone
+ * by then keeps what it inherited from its parent, with its own executable from the record of its mapping.
+ */
+export class ProcessTable {
+  readonly counters: ProcessTableCounters = {
+    reads: 0,
+    inherited: 0,
+    unknown: 0,
+    overLimit: 0,
+    otherThreads: 0,
+  };
+  readonly #host: HostLabels;
+  readonly #files: ProcFiles;
+  readonly #containerNames: ContainerNames;
+  readonly #processes = new Map<number, Process>();
+  /** By the text of the labels. */
+  readonly #labelSets = new Map<string, LabelSet>();
+  /** To be read when there is time. */
+  #unread = new Set<number>();
+  #exited: number[] = [];
+
+  constructor(host: HostLabels, files = new ProcFiles()) {
+    this.#host = host;
+    this.#files = files;
+    this.#containerNames = new ContainerNames(files);
+  }
+
+  get size(): number {
+    return this.#processes.size;
+  }
+
+  get labelSetCount(): number {
+    return this.#labelSets.size;
+  }
+
+  /** Takes the records of one collection, before its samples are looked at. */
+  apply(events: readonly ProcessEvent[], nowMs: number): void {
+    for (const event of events) {
+      if (event.kind === 'exit') this.#exit(event.pid, nowMs);
+      else this.#begin(event);
+    }
+    let budget = MAX_EAGER_READS;
+    for (const pid of this.#unread) {
+      if (budget-- <= 0) break;
+      this.#unread.delete(pid);
+      const process = this.#processes.get(pid);
+      if (process !== undefined && process.readAtMs === 0) this.#read(pid, process, nowMs);
+    }
+  }
+
+  /** The labels of a process that has a sample. */
+  labelSet(pid: number, nowMs: number): LabelSet {
+    let process = this.#processes.get(pid);
+    if (process === undefined) {
+      process = this.#add(pid, UNKNOWN_FACTS);
+      if (process === undefined) return this.#intern({ ...this.#unknownLabels() });
+    }
+    const age = nowMs - process.readAtMs;
+    // A clock that was set back makes ages negative.
+    if (process.readAtMs === 0 || age > FACTS_TTL_MS || age < 0) this.#read(pid, process, nowMs);
+    return (process.labelSet ??= this.#labelsOf(process));
+  }
+
+  /** Forgets processes that exited a while ago, and labels that no process has. Once per window. */
+  sweep(nowMs: number): void {
+    const kept: number[] = [];
+    for (const pid of this.#exited) {
+      const process = this.#processes.get(pid);
+      if (process === undefined || process.exitedAtMs === 0) continue; // The pid is in use again.
+      if (Math.abs(nowMs - process.exitedAtMs) > EXITED_TTL_MS) this.#processes.delete(pid);
+      else kept.push(pid);
+    }
+    this.#exited = kept;
+    const used = new Set<LabelSet>();
+    for (const { labelSet } of this.#processes.values()) if (labelSet !== undefined) used.add(labelSet);
+    for (const [key, labelSet] of this.#labelSets) if (!used.has(labelSet)) this.#labelSets.delete(key);
+  }
+
+  #begin(event: ProcessEvent): void {
+    const old = this.#processes.get(event.pid);
+    const from = event.kind === 'exec' && old !== undefined ? old : this.#processes.get(event.parentPid);
+    const facts: ProcessFacts = {
+      ...(from?.facts ?? UNKNOWN_FACTS),
+      kernelThread: false,
+      executable: event.executable || (from?.facts.executable ?? ''),
+      comm: event.comm || (from?.facts.comm ?? ''),
+    };
+    if (this.#add(event.pid, facts) !== undefined) this.#unread.add(event.pid);
+  }
+
+  #add(pid: number, facts: ProcessFacts): Process | undefined {
+    if (this.#processes.size >= MAX_PROCESSES && !this.#processes.has(pid)) {
+      this.counters.overLimit++;
+      return undefined;
+    }
+    const process: Process = { facts, labelSet: undefined, readAtMs: 0, exitedAtMs: 0 };
+    this.#processes.set(pid, process);
+    return process;
+  }
+
+  #exit(pid: number, nowMs: number): void {
+    this.#unread.delete(pid);
+    const process = this.#processes.get(pid);
+    if (process === undefined || process.exitedAtMs !== 0) return;
+    process.exitedAtMs = nowMs;
+    this.#exited.push(pid);
+  }
+
+  #read(pid: number, process: Process, nowMs: number): void {
+    // An exited process is gone from /proc, or its pid is already another's.
+    const facts =
+      process.exitedAtMs === 0 ? readProcessFacts(this.#files, this.#containerNames, pid) : undefined;
+    if (facts !== undefined) {
+      this.counters.reads++;
+      // A forbidden or empty exe link leaves what the mapping's record told.
+      process.facts =
+        facts.executable === '' && !facts.kernelThread
+          ? { ...facts, executable: process.facts.executable }
+          : facts;
+      process.labelSet = undefined;
+    } else if (process.readAtMs === 0) {
+      if (process.facts === UNKNOWN_FACTS) this.counters.unknown++;
+      else this.counters.inherited++;
+    }
+    process.readAtMs = Math.max(1, nowMs);
+  }
+
+  #labelsOf(process: Process): LabelSet {
+    return process.facts === UNKNOWN_FACTS
+      ? this.#intern(this.#unknownLabels())
+      : this.#intern(processLabels(process.facts, this.#host));
+  }
+
+  #unknownLabels(): Record<string, string> {
+    return processLabels({ ...UNKNOWN_FACTS, comm: UNKNOWN_SERVICE }, this.#host);
+  }
+
+  #intern(labels: Record<string, string>): LabelSet {
+    const key = JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+    let labelSet = this.#labelSets.get(key);
+    if (labelSet === undefined) {
+      labelSet = new LabelSet(labels, () => this.counters.otherThreads++);
+      this.#labelSets.set(key, labelSet);
+    }
+    return labelSet;
+  }
+}

@@ -1,0 +1,149 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { AgentStats } from './agent-stats.ts';
+
+/** Seconds: a server acks after its segment, about a second. */
+const LATENCY_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 1.5, 2.5, 5, 10, 30];
+
+export interface AgentMetrics {
+  readonly observeSend: (seconds: number) => void;
+  /** Takes the metrics off the registry. */
+  readonly close: () => void;
+}
+
+type Read = (stats: AgentStats) => number;
+type ReadByLabel = (stats: AgentStats) => Readonly<Record<string, number>>;
+
+const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] = [
+  ['samples_total', 'Samples put into batches', (s) => s.samples],
+  ['windows_total', 'Windows closed', (s) => s.windows],
+  ['collections_total', 'Times the sampler was emptied', (s) => s.collections],
+  ['late_collections_total', 'Collections more than a second late', (s) => s.lateCollections],
+  ['batches_spooled_total', 'Batches written to the spool', (s) => s.spool.written],
+  ['batches_sent_total', 'Batches acknowledged by the server', (s) => s.send.sent],
+  ['batches_duplicate_total', 'Batches that the server had already', (s) => s.send.duplicates],
+  ['batches_dropped_total', 'Batches dropped because the spool was full', (s) => s.spool.dropped],
+  ['batches_refused_total', 'Batches refused by the server', (s) => s.spool.refused],
+  ['batches_corrupt_total', 'Spooled batches found corrupt', (s) => s.spool.corrupt],
+  ['sent_bytes_total', 'Bytes of acknowledged batches', (s) => s.send.sentBytes],
+  ['process_reads_total', 'Processes read from /proc', (s) => s.processes.reads],
+  ['processes_inherited_total', 'Processes gone too early to be read', (s) => s.processes.inherited],
+  ['processes_unknown_total', 'Sampled processes that nothing is known of', (s) => s.processes.unknown],
+  ['processes_over_limit_total', 'Processes beyond the limit', (s) => s.processes.overLimit],
+  ['threads_other_total', 'Thread names folded into (other)', (s) => s.processes.otherThreads],
+  ['binaries_opened_total', 'Binaries opened', (s) => s.binaries.opened],
+  ['binaries_evicted_total', 'Binaries forgotten by the limit', (s) => s.binaries.evicted],
+  ['kernel_readings_total', 'Readings of the kernel symbols', (s) => s.kernel.readings],
+  ['jit_map_read_bytes_total', 'Bytes of perf maps read', (s) => s.jit.bytesRead],
+  ['jit_maps_evicted_total', 'Perf maps forgotten by the limits', (s) => s.jit.evicted],
+  ['jit_maps_foreign_total', 'Perf maps not read: links or of another user', (s) => s.jit.foreign],
+  ['symbols_asked_total', 'Build ids offered to the server', (s) => s.symbols.asked],
+  ['symbols_uploaded_total', 'Binaries whose symbols were uploaded', (s) => s.symbols.uploaded],
+  ['symbols_uploaded_bytes_total', 'Bytes of symbols uploaded', (s) => s.symbols.uploadedBytes],
+  ['loop_cpu_seconds_total', 'CPU time of collecting and building', (s) => s.cpuSeconds.loop],
+  ['drain_cpu_seconds_total', 'CPU time of the thread that drains the ring', (s) => s.cpuSeconds.drain],
+  ['bpf_run_seconds_total', 'CPU time of the BPF program, if the kernel counts it', (s) => s.cpuSeconds.bpf],
+];
+
+const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
+  ['cpus', 'CPUs being sampled', (s) => s.cpus],
+  ['processes', 'Processes known', (s) => s.processes.known],
+  ['label_sets', 'Different sets of process labels', (s) => s.processes.labelSets],
+  ['binaries', 'Binaries known', (s) => s.binaries.known],
+  ['open_files', 'Binaries held open', (s) => s.binaries.openFiles],
+  ['spool_batches', 'Batches in the spool', (s) => s.spool.batches],
+  ['spool_bytes', 'Bytes in the spool', (s) => s.spool.bytes],
+  ['kernel_symbols', 'Kernel symbols known', (s) => s.kernel.symbols],
+  ['jit_processes', 'Processes whose perf map is kept', (s) => s.jit.processes],
+  ['jit_entries', 'Entries of perf maps kept', (s) => s.jit.entries],
+  ['sampler_memory_bytes', 'Kernel maps, rings and fold table', (s) => s.memory.samplerBytes],
+  ['kernel_symbol_memory_bytes', 'Memory of kernel symbols', (s) => s.memory.kernelSymbolBytes],
+  ['last_ack_timestamp_seconds', 'Time of the last acknowledged batch', (s) => s.send.lastAckMs / 1000],
+];
+
+const LABELLED: readonly (readonly [name: string, label: string, help: string, read: ReadByLabel])[] = [
+  ['samples_lost_total', 'cause', 'Samples lost or shortened', (s) => s.losses],
+  ['send_errors_total', 'code', 'Failed deliveries', (s) => s.send.errors],
+  ['binary_problems_total', 'reason', 'Binaries that could not be read', (s) => s.binaries.problems],
+  ['frames_unnamed_total', 'kind', 'Different frames per window without a name', (s) => s.unnamedFrames],
+  [
+    'symbols_failed_total',
+    'reason',
+    'Symbols that the server wanted and did not get',
+    ({ symbols: { gone, unfit, refused, errors } }) => ({ gone, unfit, refused, errors }),
+  ],
+];
+
+/** All metrics of one scrape are of one moment, and stats() is called once for them. */
+const SNAPSHOT_MS = 50;
+
+/** Registers the agent's metrics; their values are taken from stats() when they are scraped. */
+export function registerMetrics(registry: Registry, readStats: () => AgentStats): AgentMetrics {
+  let snapshot: AgentStats | undefined;
+  let takenAt = 0;
+  const stats = (): AgentStats => {
+    const now = performance.now();
+    if (snapshot === undefined || now - takenAt > SNAPSHOT_MS) {
+      snapshot = readStats();
+      takenAt = now;
+    }
+    return snapshot;
+  };
+  const names: string[] = [];
+  const named = (name: string): string => {
+    const full = `fleetflame_agent_${name}`;
+    names.push(full);
+    return full;
+  };
+  const add = (metric: Counter | Gauge): void => registry.registerMetric(metric);
+  for (const [name, help, read] of COUNTERS) {
+    add(
+      new Counter({
+        name: named(name),
+        help,
+        registers: [],
+        collect() {
+          this.reset();
+          this.inc(read(stats()));
+        },
+      }),
+    );
+  }
+  for (const [name, help, read] of GAUGES) {
+    add(
+      new Gauge({
+        name: named(name),
+        help,
+        registers: [],
+        collect() {
+          this.set(read(stats()));
+        },
+      }),
+    );
+  }
+  for (const [name, label, help, read] of LABELLED) {
+    add(
+      new Counter({
+        name: named(name),
+        help,
+        labelNames: [label],
+        registers: [],
+        collect() {
+          this.reset();
+          for (const [value, count] of Object.entries(read(stats()))) this.inc({ [label]: value }, count);
+        },
+      }),
+    );
+  }
+  const latency = new Histogram({
+    name: named('send_seconds'),
+    help: 'From sending a batch to its acknowledgement',
+    buckets: LATENCY_BUCKETS,
+    registers: [registry],
+  });
+  return {
+    observeSend: (seconds) => latency.observe(seconds),
+    close: () => {
+      for (const name of names) registry.removeSingleMetric(name);
+    },
+  };
+}

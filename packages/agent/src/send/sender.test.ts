@@ -1,0 +1,176 @@
+import http2 from 'node:http2';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Code, ConnectError, createClient } from '@connectrpc/connect';
+import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Spool } from '../spool/spool.ts';
+import { IngestServer, portOf } from '../testing/ingest-server.ts';
+import { FIRST_DELAY_MS, MAX_DELAY_MS, backoffMs } from './backoff.ts';
+import { MAX_SUSPECT_ATTEMPTS, Sender } from './sender.ts';
+import { createTransport } from './transport.ts';
+
+const log = pino({ enabled: false });
+let directory: string;
+let server: IngestServer;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'fleetflame-sender-'));
+  server = new IngestServer();
+});
+afterEach(async () => {
+  await server.close();
+  rmSync(directory, { recursive: true });
+});
+
+async function spoolOf(...texts: string[]): Promise<Spool> {
+  const spool = await Spool.open(directory, { log });
+  for (const [i, text] of texts.entries()) {
+    await spool.put(
+      { agentId: 'agent', seq: BigInt(i) },
+      { samples: 1, createdMs: 0, payload: Buffer.from(text) },
+    );
+  }
+  return spool;
+}
+
+function senderTo(url: string, spool: Spool): Sender {
+  const client = createClient(IngestService, createTransport(url));
+  const sender = new Sender({ spool, client, log, backoffMs: () => 10 });
+  sender.start();
+  return sender;
+}
+
+const texts = (server: IngestServer): string[][] =>
+  [...server.kept].map(([key, block]) => [key, Buffer.from(block).toString()]);
+
+const empty = (spool: Spool) =>
+  vi.waitFor(() => expect(spool.length).toBe(0), { timeout: 10_000, interval: 5 });
+
+test('batches are delivered oldest first and leave the spool when they are acknowledged', async () => {
+  const spool = await spoolOf('zero', 'one', 'two');
+  const sender = senderTo(await server.listen(), spool);
+  await empty(spool);
+  expect(texts(server)).toEqual([
+    ['agent/0', 'zero'],
+    ['agent/1', 'one'],
+    ['agent/2', 'two'],
+  ]);
+  await spool.put({ agentId: 'agent', seq: 3n }, { samples: 1, createdMs: 0, payload: Buffer.from('three') });
+  sender.notify();
+  await empty(spool);
+  expect(texts(server).at(-1)).toEqual(['agent/3', 'three']);
+  expect(sender.counters).toMatchObject({ sent: 4, sentBytes: 15, duplicates: 0 });
+  expect(readdirSync(directory)).toEqual([]);
+  await sender.stop(1000);
+});
+
+test('a busy server gets the same batch again until it takes it', async () => {
+  const spool = await spoolOf('zero', 'one');
+  server.before = (call) => {
+    if (call <= 3) throw new ConnectError('full', Code.ResourceExhausted);
+  };
+  const sender = senderTo(await server.listen(), spool);
+  await empty(spool);
+  expect([...server.kept.keys()]).toEqual(['agent/0', 'agent/1']);
+  expect(server.calls).toBe(5);
+  expect(sender.counters.errors).toEqual(new Map([['ResourceExhausted', 3]]));
+  await sender.stop(1000);
+});
+
+test('an answer that is lost makes a duplicate, which counts once', async () => {
+  const spool = await spoolOf('zero');
+  server.after = (call) => {
+    if (call === 1) throw new ConnectError('gone', Code.Unavailable);
+  };
+  const sender = senderTo(await server.listen(), spool);
+  await empty(spool);
+  expect(server.kept.size).toBe(1);
+  expect(sender.counters).toMatchObject({ sent: 1, duplicates: 1 });
+  await sender.stop(1000);
+});
+
+test('a refused batch is set aside with the reason and does not hold up the next', async () => {
+  const spool = await spoolOf('bad', 'good');
+  server.before = (_, key) => {
+    if (key === 'agent/0') throw new ConnectError('series[0]: bad label', Code.InvalidArgument);
+  };
+  const sender = senderTo(await server.listen(), spool);
+  await empty(spool);
+  expect(texts(server).map(([, text]) => text)).toEqual(['good']);
+  expect(spool.counters.refused).toBe(1);
+  expect(readdirSync(join(directory, 'refused'))).toHaveLength(1);
+  expect(sender.counters.lastError).toContain('series[0]: bad label');
+  await sender.stop(1000);
+});
+
+test('a batch that makes the server fail gives way after a number of attempts', async () => {
+  const spool = await spoolOf('poison', 'good');
+  server.before = (_, key) => {
+    if (key === 'agent/0') throw new Error('a bug');
+  };
+  const sender = senderTo(await server.listen(), spool);
+  await empty(spool);
+  expect(server.calls).toBe(MAX_SUSPECT_ATTEMPTS + 1);
+  expect(texts(server).map(([, text]) => text)).toEqual(['good']);
+  await sender.stop(1000);
+});
+
+test('a wrong password or address keeps batches in the spool', async () => {
+  const spool = await spoolOf('zero');
+  server.before = () => {
+    throw new ConnectError('who?', Code.Unauthenticated);
+  };
+  const sender = senderTo(await server.listen(), spool);
+  await vi.waitFor(() => expect(server.calls).toBeGreaterThan(MAX_SUSPECT_ATTEMPTS), { timeout: 10_000 });
+  expect(spool.length).toBe(1);
+  await sender.stop(1000);
+  expect(spool.length).toBe(1);
+});
+
+test('a server that comes back gets everything, also what an agent of a former start left', async () => {
+  const url = await server.listen();
+  const { port } = server;
+  await server.close();
+  const spool = await spoolOf('zero', 'one');
+  const first = senderTo(url, spool);
+  await vi.waitFor(() => expect(first.counters.errors.size).toBeGreaterThan(0), { timeout: 10_000 });
+  await first.stop(1000);
+  expect(spool.length).toBe(2);
+
+  server = new IngestServer();
+  await server.listen(port);
+  const reopened = await Spool.open(directory, { log });
+  const second = senderTo(url, reopened);
+  await empty(reopened);
+  expect([...server.kept.keys()]).toEqual(['agent/0', 'agent/1']);
+  await second.stop(1000);
+});
+
+test('stop delivers what is spooled when the server answers, and gives up in time when it does not', async () => {
+  const spool = await spoolOf('zero', 'one', 'two');
+  const sender = senderTo(await server.listen(), spool);
+  await sender.stop(10_000);
+  expect([server.kept.size, spool.length]).toEqual([3, 0]);
+
+  await spool.put({ agentId: 'agent', seq: 3n }, { samples: 1, createdMs: 0, payload: Buffer.from('x') });
+  const silent = http2.createServer();
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const sessions: http2.ServerHttp2Session[] = [];
+  silent.on('session', (session) => sessions.push(session));
+  const waiting = senderTo(`http://127.0.0.1:${portOf(silent)}`, spool);
+  await vi.waitFor(() => expect(sessions).toHaveLength(1), { timeout: 10_000 });
+  await waiting.stop(50);
+  expect(spool.length).toBe(1);
+  for (const session of sessions) session.destroy();
+  silent.close();
+});
+
+test('the wait before a retry doubles up to a bound, with a random half', () => {
+  expect(backoffMs(1, 0)).toBe(FIRST_DELAY_MS / 2);
+  expect(backoffMs(1, 1)).toBe(FIRST_DELAY_MS);
+  expect(backoffMs(3, 1)).toBe(FIRST_DELAY_MS * 4);
+  expect(backoffMs(1000, 1)).toBe(MAX_DELAY_MS);
+});
