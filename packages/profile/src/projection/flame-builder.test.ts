@@ -113,7 +113,7 @@ function foldedOfTree({ tree }: FlameBuilder): Map<string, number> {
 }
 
 function symbolLine(name: string): SymbolLine {
-  return { name, systemName: name, filename: `${name}.c`, line: 1 };
+  return { name, systemName: name, filename: `${name}.c`, startLine: 1, line: 2 };
 }
 
 const symbolizeApp: Symbolize = (buildId, address) => {

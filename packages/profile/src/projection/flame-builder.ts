@@ -87,6 +87,16 @@ export class FlameBuilder {
     for (const entry of other.#unnamed.values()) this.#addUnnamed(entry);
   }
 
+  /** Bytes that it holds, roughly. */
+  get sizeBytes(): number {
+    return this.tree.sizeBytes + this.#unnamed.size * 400;
+  }
+
+  /** Gives back what growing left over; for sums that are kept. */
+  trim(): void {
+    this.tree.trim();
+  }
+
   #groupNode(group: GroupSums): TreeNode {
     let node = 0;
     for (let i = 0; i < this.#groupBy.length; i++) {

@@ -51,8 +51,15 @@ export class SeriesBuilder {
     sums[step] = sums[step]! + value;
   }
 
-  /** Adds the points inside the range of the selected series; the block must have points. */
-  addBlock(block: Block, selection: SampleSelection): { readonly rows: number; readonly series: number[] } {
+  /**
+   * Adds the points inside the range of the selected series; the block must have points. With `atMs`,
+   * a time inside the range, all totals count there and points are not needed: for blocks `inOneStep`.
+   */
+  addBlock(
+    block: Block,
+    selection: Pick<SampleSelection, 'series'>,
+    atMs?: number,
+  ): { readonly rows: number; readonly series: number[] } {
     const { samples } = block;
     const { fromMs, toMs, stepMs, groupBy } = this.#options;
     const ranges = sampleRanges(block);
@@ -68,6 +75,12 @@ export class SeriesBuilder {
       if (selection.series[series] === 0 || start === end) continue;
       rows += end - start;
       const { sums } = this.#group(groupBy.map((name) => labelValue(block, series, name)));
+      if (atMs !== undefined) {
+        const step = Math.floor(atMs / stepMs) - this.#firstStep();
+        for (let row = start; row < end; row++) sums[step] = sums[step]! + samples.total[row]!;
+        found.push(seriesFingerprint(block, series));
+        continue;
+      }
       let counted = false;
       // The points of consecutive rows are consecutive.
       for (let point = samples.pointStart[start]!; point < samples.pointStart[end]!; point++) {

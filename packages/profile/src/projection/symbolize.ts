@@ -8,7 +8,9 @@ export interface SymbolLine {
   /** As in the binary. */
   readonly systemName: string;
   readonly filename: string;
-  /** 0 is unknown. */
+  /** Line on which the function begins, 0 is unknown. */
+  readonly startLine: number;
+  /** Line of the address, 0 is unknown. */
   readonly line: number;
 }
 

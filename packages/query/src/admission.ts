@@ -1,0 +1,86 @@
+import { FleetflameError } from '@fleetflame/profile';
+import type { QueryLimits } from './limits.ts';
+import type { QueryMetrics } from './query-metrics.ts';
+
+/** Lets so many queries run, lets so many wait in order, and refuses the rest at once. */
+export class Admission {
+  readonly #limits: QueryLimits;
+  readonly #metrics: QueryMetrics;
+  readonly #waiting = new Set<() => void>();
+  #running = 0;
+  #idle: (() => void)[] = [];
+  #closed = false;
+
+  constructor(limits: QueryLimits, metrics: QueryMetrics) {
+    this.#limits = limits;
+    this.#metrics = metrics;
+  }
+
+  /** Runs the work when its turn comes; a query whose caller is gone by then does not run. */
+  async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    await this.#enter(signal);
+    try {
+      return await work();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** No further queries; resolves when the running ones have ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const wake of this.#waiting) wake();
+    if (this.#running > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  async #enter(signal: AbortSignal): Promise<void> {
+    this.#checkOpen();
+    if (this.#running >= this.#limits.running) {
+      if (this.#waiting.size >= this.#limits.waiting) {
+        this.#metrics.refuse('waiting');
+        throw new FleetflameError(
+          'overloaded',
+          `${this.#running} queries are running and ${this.#waiting.size} are waiting: try again in a few seconds.`,
+        );
+      }
+      await this.#wait(signal);
+      this.#checkOpen();
+      throwIfAborted(signal);
+    }
+    this.#running++;
+    this.#metrics.running.set(this.#running);
+  }
+
+  async #wait(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        signal.removeEventListener('abort', wake);
+        this.#waiting.delete(wake);
+        this.#metrics.waiting.set(this.#waiting.size);
+        resolve();
+      };
+      this.#waiting.add(wake);
+      this.#metrics.waiting.set(this.#waiting.size);
+      signal.addEventListener('abort', wake);
+    });
+  }
+
+  #leave(): void {
+    this.#running--;
+    this.#metrics.running.set(this.#running);
+    const [next] = this.#waiting;
+    next?.();
+    if (this.#running > 0) return;
+    for (const resolve of this.#idle) resolve();
+    this.#idle = [];
+  }
+
+  #checkOpen(): void {
+    if (this.#closed)
+      throw new FleetflameError('unavailable', 'The server is stopping: try again in a moment.');
+  }
+}
+
+export function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new FleetflameError('cancelled', 'The caller no longer waits for the answer.');
+}

@@ -1,0 +1,107 @@
+import { readBlock, readFooter, type Block, type RangeSource } from '@fleetflame/profile';
+import type { Dataset, Footer } from '@fleetflame/proto/block/v1/footer';
+import type { BlockEntry } from '@fleetflame/store';
+import { ByteLru } from './byte-lru.ts';
+import type { QueryLimits } from './limits.ts';
+import type { QueryMetrics } from './query-metrics.ts';
+
+export interface ReadResult {
+  readonly block: Block;
+  /** Bytes read for it now; 0 when it was in the cache. */
+  readonly bytesRead: number;
+}
+
+/** Footers and blocks by block id. Blocks are immutable, so both are cached. */
+export class BlockReader {
+  readonly #source: (entry: BlockEntry) => RangeSource;
+  readonly #metrics: QueryMetrics;
+  readonly #footers: ByteLru<Footer>;
+  readonly #blocks: ByteLru<Block>;
+
+  constructor(source: (entry: BlockEntry) => RangeSource, limits: QueryLimits, metrics: QueryMetrics) {
+    this.#source = source;
+    this.#metrics = metrics;
+    this.#footers = new ByteLru('footer', limits.footerCacheBytes, metrics);
+    this.#blocks = new ByteLru('block', limits.blockCacheBytes, metrics);
+  }
+
+  async footer(entry: BlockEntry): Promise<{ readonly footer: Footer; readonly bytesRead: number }> {
+    const cached = this.#footers.get(entry.id);
+    if (cached !== undefined) return { footer: cached, bytesRead: 0 };
+    const source = new CountingSource(this.#source(entry));
+    const footer = await readFooter(source);
+    this.#metrics.bytesRead.inc(source.bytesRead);
+    this.#footers.set(entry.id, footer, footerBytes(footer));
+    return { footer, bytesRead: source.bytesRead };
+  }
+
+  /** The chosen datasets (indices into the footer's, ascending), with points or with totals only. */
+  async block(
+    entry: BlockEntry,
+    footer: Footer,
+    chosen: readonly number[],
+    points: boolean,
+  ): Promise<ReadResult> {
+    const all = chosen.length === footer.datasets.length;
+    const which = all ? 'all' : chosen.join(',');
+    const key = `${entry.id} ${which} ${points ? 'points' : 'totals'}`;
+    // More than was asked for serves as well: series and time are selected afterwards.
+    const cached =
+      this.#blocks.peek(`${entry.id} all points`) ??
+      (points ? undefined : this.#blocks.peek(`${entry.id} ${which} points`)) ??
+      (points ? undefined : this.#blocks.peek(`${entry.id} all totals`)) ??
+      this.#blocks.peek(key);
+    this.#metrics.cacheRequests.inc({ cache: 'block', result: cached === undefined ? 'miss' : 'hit' });
+    if (cached !== undefined) return { block: cached, bytesRead: 0 };
+    const source = new CountingSource(this.#source(entry));
+    const wanted = new Set<Dataset>(chosen.map((index) => footer.datasets[index]!));
+    const { block } = await readBlock(source, {
+      footer,
+      points,
+      ...(all ? {} : { datasets: (dataset: Dataset) => wanted.has(dataset) }),
+    });
+    this.#metrics.bytesRead.inc(source.bytesRead);
+    this.#blocks.set(key, block, blockBytes(block));
+    return { block, bytesRead: source.bytesRead };
+  }
+}
+
+class CountingSource implements RangeSource {
+  readonly size: number;
+  bytesRead = 0;
+  readonly #inner: RangeSource;
+
+  constructor(inner: RangeSource) {
+    this.size = inner.size;
+    this.#inner = inner;
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    const bytes = await this.#inner.read(offset, length);
+    this.bytesRead += bytes.length;
+    return bytes;
+  }
+}
+
+/** Objects in V8: about this much per dataset and per footer. */
+function footerBytes(footer: Footer): number {
+  return 2000 + footer.datasets.length * 400;
+}
+
+function blockBytes(block: Block): number {
+  let bytes = 1000;
+  for (const table of [
+    block.series,
+    block.samples,
+    block.stacks,
+    block.locations,
+    block.functions,
+    block.mappings,
+  ]) {
+    for (const column of Object.values(table) as readonly unknown[]) {
+      if (ArrayBuffer.isView(column)) bytes += column.byteLength;
+    }
+  }
+  for (const string of block.strings) bytes += 40 + string.length;
+  return bytes;
+}

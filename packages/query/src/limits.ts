@@ -1,0 +1,66 @@
+/**
+ * What one query and all queries together may cost. What a limit turns away is counted in
+ * fleetflame_query_refused_total{limit="..."}, under the names used here.
+ */
+export interface QueryLimits {
+  /** Longest time range, ms. Retention is days to months; longer is a mistake in the units. */
+  readonly rangeMs: number;
+  /** Blocks of one query. Compaction keeps a month of one shard under a few hundred. */
+  readonly blocks: number;
+  /** Rows of a flame table. A million is 45 MB on the wire and as much as a UI draws smoothly. */
+  readonly nodes: number;
+  /** Labels of a group-by, and of an export's label filter. */
+  readonly groupByLabels: number;
+  /** Frames of a focused path. */
+  readonly focusFrames: number;
+  /** Shortest step of a series, ms: agents resolve a second. */
+  readonly stepMs: number;
+  /** Steps of a series: what a screen of 4K and some more can show; the same as in Prometheus. */
+  readonly steps: number;
+  /** Numbers (groups times steps) that one series query may hold: 128 MB. */
+  readonly seriesNumbers: number;
+  /** Groups that a series answer lists. */
+  readonly seriesGroups: number;
+  /** Functions of a top answer, values of a label answer. */
+  readonly listed: number;
+  /** Distinct values of one label that are counted. */
+  readonly labelValues: number;
+  /** (series, stack) rows of an export: about 500 MB while it is built. */
+  readonly exportRows: number;
+  /** Queries that run at once; the work is CPU on one thread, more only share it. */
+  readonly running: number;
+  /** Queries that wait for one to end; further ones are refused as overloaded. */
+  readonly waiting: number;
+  /** Blocks that one query reads ahead: bounds memory to so many decoded blocks. */
+  readonly readAhead: number;
+  /** Bytes of each cache. */
+  readonly footerCacheBytes: number;
+  readonly blockCacheBytes: number;
+  readonly partialCacheBytes: number;
+}
+
+export const QUERY_LIMITS: QueryLimits = {
+  rangeMs: 400 * 86_400_000,
+  blocks: 100_000,
+  nodes: 1_000_000,
+  groupByLabels: 8,
+  focusFrames: 1024,
+  stepMs: 1000,
+  steps: 11_000,
+  seriesNumbers: 1 << 24,
+  seriesGroups: 1000,
+  listed: 100_000,
+  labelValues: 1_000_000,
+  exportRows: 4_000_000,
+  running: 8,
+  waiting: 64,
+  readAhead: 4,
+  footerCacheBytes: 32 << 20,
+  blockCacheBytes: 256 << 20,
+  partialCacheBytes: 128 << 20,
+};
+
+/** Rows of a flame table when the request does not say. */
+export const DEFAULT_NODES = 16_384;
+/** Functions or values listed when the request does not say. */
+export const DEFAULT_LISTED = 1000;

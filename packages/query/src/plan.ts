@@ -1,0 +1,144 @@
+/**
+ * From a scope to the datasets that can hold its answer: one catalog snapshot, the footers of its
+ * blocks, the profile type among those present, and per block the datasets whose type, service and
+ * times can match. Nothing but footers is read here.
+ */
+import {
+  FleetflameError,
+  parseProfileType,
+  resolveProfileType,
+  SERVICE_NAME,
+  type Matcher,
+} from '@fleetflame/profile';
+import type { Footer } from '@fleetflame/proto/block/v1/footer';
+import type { BlockEntry, Snapshot } from '@fleetflame/store';
+import type { BlockReader } from './block-reader.ts';
+import type { Breather } from './breather.ts';
+import type { CoverageBuilder } from './coverage.ts';
+import { readAhead } from './read-ahead.ts';
+import type { Scope } from './scope.ts';
+
+/** Footers are small: many reads at once hide the latency of an object store. */
+const FOOTERS_AHEAD = 16;
+
+/** One block, and which of its datasets can match. */
+export interface PlannedBlock {
+  readonly entry: BlockEntry;
+  readonly footer: Footer;
+  /** Indices into the footer's datasets, ascending. */
+  readonly datasets: readonly number[];
+  /** The range cuts one of these datasets: their points have to be read. */
+  readonly cut: boolean;
+}
+
+export interface OpenedBlock {
+  readonly entry: BlockEntry;
+  readonly footer: Footer;
+}
+
+export type ReportUnreadable = (entry: BlockEntry, error: unknown) => Promise<void>;
+
+/** The footers of a snapshot's blocks; those that cannot be read are reported and left out. */
+export async function openBlocks(
+  snapshot: Snapshot,
+  reader: BlockReader,
+  coverage: CoverageBuilder,
+  breather: Breather,
+  unreadable: ReportUnreadable,
+): Promise<OpenedBlock[]> {
+  const open = async (entry: BlockEntry): Promise<OpenedBlock | undefined> => {
+    try {
+      const { footer, bytesRead } = await reader.footer(entry);
+      coverage.bytesRead(bytesRead);
+      return { entry, footer };
+    } catch (error) {
+      await unreadable(entry, error);
+      return undefined;
+    }
+  };
+  const opened: OpenedBlock[] = [];
+  for await (const block of readAhead(snapshot.blocks, FOOTERS_AHEAD, open)) {
+    await breather.breathe();
+    if (block !== undefined) opened.push(block);
+  }
+  return opened;
+}
+
+/** Profile types with samples in the range, sorted. */
+export function presentTypes(
+  opened: readonly OpenedBlock[],
+  scope: Pick<Scope, 'fromMs' | 'toMs'>,
+): string[] {
+  const types = new Set<string>();
+  for (const { footer } of opened) {
+    for (const dataset of footer.datasets) {
+      if (placeInRange(dataset, scope) !== 'outside') types.add(dataset.profileType);
+    }
+  }
+  return [...types].sort();
+}
+
+/**
+ * The profile type that is meant. A whole type that has no data is taken as it is, and so is any type
+ * when there is no data at all: the answer is then empty, which is no error.
+ */
+export function resolveType(wanted: string, present: readonly string[]): string {
+  if (present.includes(wanted)) return wanted;
+  if (wanted !== '' && (present.length === 0 || isWholeType(wanted))) return wanted;
+  return resolveProfileType(wanted, present);
+}
+
+function isWholeType(wanted: string): boolean {
+  try {
+    parseProfileType(wanted);
+    return true;
+  } catch (error) {
+    if (error instanceof FleetflameError) return false;
+    throw error;
+  }
+}
+
+/** Unit of a profile type's values; "" for a type that is not whole. */
+export function unitOf(profileType: string): string {
+  return isWholeType(profileType) ? parseProfileType(profileType).sampleUnit : '';
+}
+
+/** The datasets that can match; blocks without any are left out. `profileType` undefined: all types. */
+export function planBlocks(
+  opened: readonly OpenedBlock[],
+  scope: Scope,
+  profileType: string | undefined,
+): PlannedBlock[] {
+  const onService = scope.selector.matchers.filter((matcher) => matcher.name === SERVICE_NAME);
+  const planned: PlannedBlock[] = [];
+  for (const { entry, footer } of opened) {
+    const datasets: number[] = [];
+    let cut = false;
+    for (const [index, dataset] of footer.datasets.entries()) {
+      if (profileType !== undefined && dataset.profileType !== profileType) continue;
+      if (!onService.every((matcher: Matcher) => matcher.matches(dataset.serviceName))) continue;
+      const place = placeInRange(dataset, scope);
+      if (place === 'outside') continue;
+      if (place === 'cut') cut = true;
+      datasets.push(index);
+    }
+    if (datasets.length > 0) planned.push({ entry, footer, datasets, cut });
+  }
+  return planned;
+}
+
+/** Where a dataset's samples lie: all inside the range, all outside, or cut by it. */
+export function placeInRange(
+  dataset: { readonly timeMinMs: bigint; readonly timeMaxMs: bigint },
+  range: { readonly fromMs: number; readonly toMs: number },
+): 'inside' | 'outside' | 'cut' {
+  const min = Number(dataset.timeMinMs);
+  const max = Number(dataset.timeMaxMs);
+  if (max < range.fromMs || min >= range.toMs) return 'outside';
+  return min >= range.fromMs && max < range.toMs ? 'inside' : 'cut';
+}
+
+/** True when the matchers look at nothing but the service: footers can tell which samples match. */
+export function footersDecide(scope: Scope): boolean {
+  return scope.selector.matchers.every((matcher) => matcher.name === SERVICE_NAME);
+}

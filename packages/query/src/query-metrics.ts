@@ -1,0 +1,83 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { QueryLimits } from './limits.ts';
+
+/** What became of one block of one query. */
+export type BlockOutcome =
+  /** Decoded and summed. */
+  | 'scanned'
+  /** Answered from its footer alone. */
+  | 'footer'
+  /** Answered by a cached partial answer. */
+  | 'partial'
+  /** Nothing in it matches. */
+  | 'skipped'
+  /** Could not be read. */
+  | 'missing';
+
+export type CacheName = 'footer' | 'block' | 'partial';
+
+/** What /metrics says about queries. */
+export class QueryMetrics {
+  readonly seconds: Histogram<'rpc' | 'outcome'>;
+  readonly bytesRead: Counter;
+  readonly blocks: Counter<'outcome'>;
+  readonly cacheRequests: Counter<'cache' | 'result'>;
+  readonly cacheBytes: Gauge<'cache'>;
+  readonly refused: Counter<'limit'>;
+  readonly running: Gauge;
+  readonly waiting: Gauge;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.seconds = new Histogram({
+      name: 'fleetflame_query_seconds',
+      help: 'Time from request to answer, waiting included.',
+      labelNames: ['rpc', 'outcome'],
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    });
+    this.bytesRead = new Counter({
+      name: 'fleetflame_query_read_bytes_total',
+      help: 'Bytes of block objects read by queries.',
+      registers,
+    });
+    this.blocks = new Counter({
+      name: 'fleetflame_query_blocks_total',
+      help: 'Blocks of queries, by what became of them.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.cacheRequests = new Counter({
+      name: 'fleetflame_query_cache_requests_total',
+      help: 'Look-ups in the caches.',
+      labelNames: ['cache', 'result'],
+      registers,
+    });
+    this.cacheBytes = new Gauge({
+      name: 'fleetflame_query_cache_bytes',
+      help: 'Bytes that the caches hold, roughly.',
+      labelNames: ['cache'],
+      registers,
+    });
+    this.refused = new Counter({
+      name: 'fleetflame_query_refused_total',
+      help: 'Queries that a limit turned away.',
+      labelNames: ['limit'],
+      registers,
+    });
+    this.running = new Gauge({
+      name: 'fleetflame_query_running',
+      help: 'Queries that run now.',
+      registers,
+    });
+    this.waiting = new Gauge({
+      name: 'fleetflame_query_waiting',
+      help: 'Queries that wait for others to end.',
+      registers,
+    });
+  }
+
+  refuse(limit: keyof QueryLimits): void {
+    this.refused.inc({ limit });
+  }
+}

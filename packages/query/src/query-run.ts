@@ -1,0 +1,159 @@
+/**
+ * One query while it runs: its snapshot, what it may read, and its coverage. Every RPC is
+ *
+ *   begin ──▶ snapshot ──▶ footers ──▶ profile type ──▶ plan ──▶ scan ──▶ answer ──▶ end (always)
+ */
+import { FleetflameError, type Block } from '@fleetflame/profile';
+import type { Snapshot, Store } from '@fleetflame/store';
+import type { Logger } from 'pino';
+import type { BlockReader } from './block-reader.ts';
+import { Breather } from './breather.ts';
+import { CoverageBuilder } from './coverage.ts';
+import {
+  openBlocks,
+  planBlocks,
+  presentTypes,
+  resolveType,
+  type OpenedBlock,
+  type PlannedBlock,
+  type ReportUnreadable,
+} from './plan.ts';
+import type { BlockOutcome, QueryMetrics } from './query-metrics.ts';
+import { readAhead } from './read-ahead.ts';
+import type { LimitCheck, Scope } from './scope.ts';
+import type { SymbolSource } from './symbol-source.ts';
+
+/** The store as queries use it. */
+export type QueryStore = Pick<Store, 'snapshot' | 'source' | 'quarantine'>;
+
+/** What all queries share. */
+export interface QueryContext {
+  readonly store: QueryStore;
+  readonly symbols: SymbolSource;
+  readonly reader: BlockReader;
+  readonly checks: LimitCheck;
+  readonly metrics: QueryMetrics;
+  readonly log: Logger;
+}
+
+/** How a planned block is to be read. */
+export interface ReadPlan extends PlannedBlock {
+  /** Times and values, not only totals. */
+  readonly points: boolean;
+}
+
+export interface ScannedBlock<Plan extends ReadPlan> {
+  readonly plan: Plan;
+  readonly block: Block;
+}
+
+export class QueryRun {
+  readonly context: QueryContext;
+  readonly scope: Pick<Scope, 'fromMs' | 'toMs'>;
+  readonly coverage: CoverageBuilder;
+  readonly breather: Breather;
+  readonly #snapshot: Snapshot;
+  #opened: readonly OpenedBlock[] = [];
+
+  private constructor(
+    context: QueryContext,
+    scope: Pick<Scope, 'fromMs' | 'toMs'>,
+    snapshot: Snapshot,
+    signal: AbortSignal,
+  ) {
+    this.context = context;
+    this.scope = scope;
+    this.coverage = new CoverageBuilder(snapshot);
+    this.breather = new Breather(signal);
+    this.#snapshot = snapshot;
+  }
+
+  /** Runs `work` on one snapshot of the store, which is released whatever happens. */
+  static async with<T>(
+    context: QueryContext,
+    scope: Pick<Scope, 'fromMs' | 'toMs'>,
+    signal: AbortSignal,
+    work: (run: QueryRun) => Promise<T>,
+  ): Promise<T> {
+    const snapshot = await context.store.snapshot({ fromMs: scope.fromMs, toMs: scope.toMs });
+    try {
+      const run = new QueryRun(context, scope, snapshot, signal);
+      await run.#open();
+      return await work(run);
+    } finally {
+      snapshot.release();
+    }
+  }
+
+  get opened(): readonly OpenedBlock[] {
+    return this.#opened;
+  }
+
+  /** The whole profile type that is meant; becomes the coverage's. */
+  resolveType(wanted: string): string {
+    const profileType = resolveType(wanted, presentTypes(this.#opened, this.scope));
+    this.coverage.profileType(profileType);
+    return profileType;
+  }
+
+  /** Blocks that can match, with their datasets; the others count as answered. */
+  plan(scope: Scope, profileType: string | undefined): PlannedBlock[] {
+    const planned = planBlocks(this.#opened, scope, profileType);
+    this.count('skipped', this.#opened.length - planned.length);
+    return planned;
+  }
+
+  /** Blocks in the order of their plans; those that cannot be read become missing coverage. */
+  async *scan<Plan extends ReadPlan>(
+    plans: readonly Plan[],
+  ): AsyncGenerator<ScannedBlock<Plan>, void, undefined> {
+    const { reader, checks } = this.context;
+    const read = async (plan: Plan): Promise<ScannedBlock<Plan> | undefined> => {
+      try {
+        const { block, bytesRead } = await reader.block(plan.entry, plan.footer, plan.datasets, plan.points);
+        this.coverage.bytesRead(bytesRead);
+        return { plan, block };
+      } catch (error) {
+        await this.#unreadable(plan.entry, error);
+        return undefined;
+      }
+    };
+    for await (const scanned of readAhead(plans, checks.limits.readAhead, read)) {
+      await this.breather.breathe();
+      if (scanned === undefined) continue;
+      this.count('scanned', 1);
+      yield scanned;
+    }
+  }
+
+  count(outcome: BlockOutcome, blocks: number): void {
+    if (blocks > 0) this.context.metrics.blocks.inc({ outcome }, blocks);
+  }
+
+  /** I7: a block that is damaged is set aside for good; one that cannot be reached now is only missing. */
+  readonly #unreadable: ReportUnreadable = async (entry, error) => {
+    const { store, log } = this.context;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.coverage.missing(entry, reason);
+    this.count('missing', 1);
+    const damaged =
+      error instanceof FleetflameError &&
+      (error.code === 'corrupt_data' || error.code === 'invalid_input' || error.code === 'not_found');
+    if (damaged) await store.quarantine(entry, reason);
+    else
+      log.error({ err: error, block: entry.id }, 'a block could not be read; the answer says it is missing');
+  };
+
+  async #open(): Promise<void> {
+    const { reader, checks } = this.context;
+    const { blocks } = this.#snapshot;
+    checks.atMost(
+      'blocks',
+      blocks.length,
+      'scope',
+      `The time range holds ${blocks.length} blocks, at most ${checks.limits.blocks} are read: shorten it.`,
+    );
+    this.#opened = await openBlocks(this.#snapshot, reader, this.coverage, this.breather, this.#unreadable);
+    for (const { footer } of this.#opened) this.coverage.losses(footer);
+  }
+}

@@ -1,0 +1,70 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  buildIdsToSymbolize,
+  encodeFolded,
+  encodePprof,
+  FleetflameError,
+  selectSeries,
+  sumStacks,
+} from '@fleetflame/profile';
+import {
+  ExportFormat,
+  ExportResponseSchema,
+  type ExportRequest,
+  type ExportResponse,
+} from '@fleetflame/proto/query/v1/query';
+import { ExportBuilder } from '../export-builder.ts';
+import { QueryRun, type QueryContext } from '../query-run.ts';
+import { QuerySymbols } from '../symbol-source.ts';
+
+export async function exportProfile(
+  context: QueryContext,
+  request: ExportRequest,
+  signal: AbortSignal,
+): Promise<ExportResponse> {
+  const { checks } = context;
+  const scope = checks.scope(request.scope);
+  const groupBy = checks.groupBy(request.groupBy);
+  const { format } = request;
+  if (format !== ExportFormat.PPROF && format !== ExportFormat.FOLDED) {
+    throw new FleetflameError(
+      'invalid_input',
+      'format is missing: EXPORT_FORMAT_PPROF or EXPORT_FORMAT_FOLDED.',
+      {
+        field: 'format',
+      },
+    );
+  }
+  return QueryRun.with(context, scope, signal, async (run) => {
+    const profileType = run.resolveType(scope.profileType);
+    const symbols = new QuerySymbols(context.symbols, context.log);
+    const builder = new ExportBuilder({
+      // The pprof encoder selects labels itself, since it adds what numeric ones need.
+      keepLabel: format === ExportFormat.PPROF ? () => true : (name) => groupBy.includes(name),
+      atMs: scope.fromMs,
+      maxRows: checks.limits.exportRows,
+    });
+    const plans = run.plan(scope, profileType).map((plan) => ({ ...plan, points: plan.cut }));
+    for await (const { plan, block } of run.scan(plans)) {
+      const selection = {
+        series: selectSeries(block, profileType, scope.selector),
+        timeRange: plan.cut ? { fromMs: scope.fromMs, toMs: scope.toMs } : undefined,
+      };
+      const sums = sumStacks(block, selection, []);
+      run.coverage.samples(sums);
+      await symbols.load(buildIdsToSymbolize(block, sums));
+      builder.addBlock(block, selection, symbols.symbolize);
+    }
+    const block = builder.build();
+    await run.breather.breathe();
+    const file =
+      format === ExportFormat.PPROF
+        ? encodePprof(block, { profileType, groupBy, fromMs: scope.fromMs, toMs: scope.toMs })
+        : new TextEncoder().encode(encodeFolded(block, { profileType, groupBy }));
+    return create(ExportResponseSchema, {
+      file,
+      total: BigInt(builder.total),
+      coverage: run.coverage.build(),
+    });
+  });
+}

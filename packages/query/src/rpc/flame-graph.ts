@@ -1,0 +1,55 @@
+import { create } from '@bufbuild/protobuf';
+import { encodeFlameTable, FleetflameError, layoutFlameTree, parseProfileType } from '@fleetflame/profile';
+import {
+  FlameGraphResponseSchema,
+  type FlameGraphRequest,
+  type FlameGraphResponse,
+} from '@fleetflame/proto/query/v1/query';
+import { scanFlame, type PartialCache } from '../flame-scan.ts';
+import { DEFAULT_NODES } from '../limits.ts';
+import { QueryRun, type QueryContext } from '../query-run.ts';
+
+export async function flameGraph(
+  context: QueryContext,
+  partials: PartialCache,
+  request: FlameGraphRequest,
+  signal: AbortSignal,
+): Promise<FlameGraphResponse> {
+  const { checks } = context;
+  const scope = checks.scope(request.scope);
+  const groupBy = checks.groupBy(request.groupBy);
+  const maxNodes = checks.count('nodes', request.maxNodes, DEFAULT_NODES, 'max_nodes');
+  checks.atMost(
+    'focusFrames',
+    request.focus.length,
+    'focus',
+    `focus has ${request.focus.length} frames, at most ${checks.limits.focusFrames} are possible.`,
+  );
+  return QueryRun.with(context, scope, signal, async (run) => {
+    const profileType = run.resolveType(scope.profileType);
+    const { builder, period } = await scanFlame(run, partials, scope, profileType, groupBy);
+    const layout = layoutFlameTree(builder.tree, { maxNodes, focus: request.focus });
+    await run.breather.breathe();
+    return create(FlameGraphResponseSchema, {
+      table: encodeFlameTable(layout.table),
+      total: BigInt(layout.total),
+      prunedNodes: BigInt(layout.prunedNodes),
+      prunedValue: BigInt(layout.prunedValue),
+      coverage: run.coverage.build(),
+      period: BigInt(valueOfSample(profileType, period)),
+    });
+  });
+}
+
+/** Value of one sample: the period where values are measured in it, 1 where samples are counted. */
+function valueOfSample(profileType: string, period: number): number {
+  if (period === 0) return 0;
+  try {
+    const type = parseProfileType(profileType);
+    if (type.sampleType === type.periodType && type.sampleUnit === type.periodUnit) return period;
+    return type.sampleType === 'samples' && type.sampleUnit === 'count' ? 1 : 0;
+  } catch (error) {
+    if (error instanceof FleetflameError) return 0;
+    throw error;
+  }
+}

@@ -1,0 +1,70 @@
+import { create } from '@bufbuild/protobuf';
+import { FleetflameError, selectSeries, SERVICE_NAME, SeriesBuilder } from '@fleetflame/profile';
+import {
+  LabelValuesResponseSchema,
+  type LabelValuesRequest,
+  type LabelValuesResponse,
+} from '@fleetflame/proto/query/v1/query';
+import { DEFAULT_LISTED } from '../limits.ts';
+import { footersDecide } from '../plan.ts';
+import { QueryRun, type QueryContext, type ReadPlan } from '../query-run.ts';
+import { selectedTypes } from '../selected-types.ts';
+
+/**
+ * Values of one label by what their series add up to. An empty profile type means all types, whose
+ * totals are then added although their units differ: good for an order, not for a number.
+ */
+export async function labelValues(
+  context: QueryContext,
+  request: LabelValuesRequest,
+  signal: AbortSignal,
+): Promise<LabelValuesResponse> {
+  const { checks } = context;
+  const scope = checks.scope(request.scope);
+  const limit = checks.count('listed', request.limit, DEFAULT_LISTED, 'limit');
+  const { name } = request;
+  if (name === '') {
+    throw new FleetflameError('invalid_input', 'name is empty: it is the label whose values are asked for.', {
+      field: 'name',
+    });
+  }
+  return QueryRun.with(context, scope, signal, async (run) => {
+    const types = selectedTypes(run, scope);
+    // One step over all of time: a sum per value.
+    const sums = new SeriesBuilder({
+      fromMs: scope.fromMs,
+      toMs: scope.toMs,
+      stepMs: Number.MAX_SAFE_INTEGER,
+      groupBy: [name],
+      maxGroups: checks.limits.labelValues,
+    });
+    const fromFooters = name === SERVICE_NAME && footersDecide(scope);
+    const plans: ReadPlan[] = [];
+    for (const plan of run.plan(scope, types.only)) {
+      if (!fromFooters || plan.cut) {
+        plans.push({ ...plan, points: plan.cut });
+        continue;
+      }
+      for (const index of plan.datasets) {
+        const dataset = plan.footer.datasets[index]!;
+        sums.add([dataset.serviceName], scope.fromMs, Number(dataset.total));
+      }
+      run.count('footer', 1);
+    }
+    for await (const { plan, block } of run.scan(plans)) {
+      for (const type of types.all) {
+        const selection = { series: selectSeries(block, type, scope.selector) };
+        run.coverage.samples(sums.addBlock(block, selection, plan.points ? undefined : scope.fromMs));
+      }
+    }
+    const values = sums
+      .finish(Number.POSITIVE_INFINITY)
+      .map(({ values: [value = ''], total }) => ({ value, total }))
+      .filter(({ value }) => value !== '');
+    return create(LabelValuesResponseSchema, {
+      values: values.slice(0, limit).map(({ value, total }) => ({ value, total: BigInt(total) })),
+      omitted: BigInt(Math.max(0, values.length - limit)),
+      coverage: run.coverage.build(),
+    });
+  });
+}

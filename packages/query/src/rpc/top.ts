@@ -1,0 +1,35 @@
+import { create } from '@bufbuild/protobuf';
+import { topFunctions } from '@fleetflame/profile';
+import { TopResponseSchema, type TopRequest, type TopResponse } from '@fleetflame/proto/query/v1/query';
+import { scanFlame, type PartialCache } from '../flame-scan.ts';
+import { DEFAULT_LISTED } from '../limits.ts';
+import { QueryRun, type QueryContext } from '../query-run.ts';
+
+export async function top(
+  context: QueryContext,
+  partials: PartialCache,
+  request: TopRequest,
+  signal: AbortSignal,
+): Promise<TopResponse> {
+  const scope = context.checks.scope(request.scope);
+  const limit = context.checks.count('listed', request.limit, DEFAULT_LISTED, 'limit');
+  return QueryRun.with(context, scope, signal, async (run) => {
+    const profileType = run.resolveType(scope.profileType);
+    const { builder } = await scanFlame(run, partials, scope, profileType, []);
+    const table = topFunctions(builder.tree, limit);
+    return create(TopResponseSchema, {
+      total: BigInt(table.total),
+      functions: table.functions.map(({ name, filename, binary, self, total, kind }) => ({
+        name,
+        filename,
+        binary,
+        self: BigInt(self),
+        total: BigInt(total),
+        kind,
+      })),
+      omittedFunctions: BigInt(table.omittedFunctions),
+      omittedSelf: BigInt(table.omittedSelf),
+      coverage: run.coverage.build(),
+    });
+  });
+}
