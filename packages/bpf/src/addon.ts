@@ -16,6 +16,14 @@ export interface NativeProbe {
   readonly processEventsWithBuildIds: string;
 }
 
+export interface NativeOptions {
+  readonly frequencyHz: number;
+  readonly bpfLoop: boolean;
+  /** 0: by expected bytes. */
+  readonly ringBytes: number;
+  readonly maxRows: number;
+}
+
 export interface NativeSampler {
   collect(): Collection;
   stats(): SamplerStats;
@@ -23,7 +31,7 @@ export interface NativeSampler {
 }
 
 export interface Addon {
-  readonly Sampler: new (options: { frequencyHz: number; bpfLoop: boolean }) => NativeSampler;
+  readonly Sampler: new (options: NativeOptions) => NativeSampler;
   probe(): NativeProbe;
 }
 

@@ -7,6 +7,11 @@ import type { SamplerStats } from './sampler-stats.ts';
 /** Above this the cost of the interrupts alone exceeds 2 % of a CPU on a virtual machine. */
 export const MAX_FREQUENCY_HZ = 1000;
 
+const DEFAULT_MAX_ROWS = 65_536;
+const MAX_MAX_ROWS = 1 << 20;
+const MIN_RING_BYTES = 4096;
+const MAX_RING_BYTES = 64 << 20;
+
 export interface SamplerOptions {
   /** Samples per second and CPU, 1 to 1000. */
   readonly frequencyHz: number;
@@ -15,6 +20,13 @@ export interface SamplerOptions {
    * where it exists. Default true.
    */
   readonly bpfLoop?: boolean;
+  /**
+   * Bytes of the ring between the kernel and the addon, a power of two from 4,096 to 64 Mi. Default: four
+   * seconds of samples of 300 bytes from every CPU, at least 256 Ki.
+   */
+  readonly ringBytes?: number;
+  /** Rows that may wait for a collect, 1 to 1,048,576. Default 65,536, at most 45 MB. */
+  readonly maxRows?: number;
 }
 
 /**
@@ -26,15 +38,17 @@ export class Sampler {
 
   /** Throws SamplerError. */
   constructor(options: SamplerOptions) {
-    const { frequencyHz, bpfLoop = true } = options;
-    if (!Number.isInteger(frequencyHz) || frequencyHz < 1 || frequencyHz > MAX_FREQUENCY_HZ) {
-      throw new SamplerError(
-        'invalid_input',
-        `frequencyHz is ${frequencyHz}: it has to be an integer from 1 to ${MAX_FREQUENCY_HZ}`,
-      );
+    const { frequencyHz, bpfLoop = true, ringBytes, maxRows = DEFAULT_MAX_ROWS } = options;
+    checkInteger('frequencyHz', frequencyHz, 1, MAX_FREQUENCY_HZ);
+    checkInteger('maxRows', maxRows, 1, MAX_MAX_ROWS);
+    if (ringBytes !== undefined) {
+      checkInteger('ringBytes', ringBytes, MIN_RING_BYTES, MAX_RING_BYTES);
+      if (!Number.isInteger(Math.log2(ringBytes))) {
+        throw new SamplerError('invalid_input', `ringBytes is ${ringBytes}: it has to be a power of two`);
+      }
     }
     const { Sampler: Native } = loadAddon();
-    this.#native = attempt(() => new Native({ frequencyHz, bpfLoop }));
+    this.#native = attempt(() => new Native({ frequencyHz, bpfLoop, ringBytes: ringBytes ?? 0, maxRows }));
   }
 
   /** What was gathered since the last call; after close, the rest. Throws SamplerError if sampling had to end. */
@@ -50,6 +64,14 @@ export class Sampler {
   close(): void {
     this.#native.close();
   }
+}
+
+function checkInteger(name: string, value: number, min: number, max: number): void {
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  throw new SamplerError(
+    'invalid_input',
+    `${name} is ${value}: it has to be an integer from ${min} to ${max}`,
+  );
 }
 
 function attempt<T>(action: () => T): T {

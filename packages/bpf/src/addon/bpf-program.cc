@@ -121,7 +121,7 @@ BpfProgram::BpfProgram(const BpfOptions& options) : frequencyHz_(options.frequen
   if (!skeleton_) throw SamplerError(ERROR_FAILED, "libbpf cannot open the BPF object (" + errnoText(errno) + ")");
   try {
     const auto cpus = static_cast<size_t>(std::max(1L, sysconf(_SC_NPROCESSORS_CONF)));
-    const uint32_t bytes = sampleRingBytes(frequencyHz_, cpus);
+    const uint32_t bytes = options.ringBytes != 0 ? options.ringBytes : sampleRingBytes(frequencyHz_, cpus);
     skeleton_->rodata->wakeup_bytes = bytes / 2;
     skeleton_->rodata->use_bpf_loop =
         options.bpfLoop && libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_loop, nullptr) == 1;

@@ -17,6 +17,8 @@ struct BpfOptions {
   uint32_t frequencyHz;
   /// False forces the loop that kernels before 5.17 need.
   bool bpfLoop;
+  /// Of the ring of samples; a power of two of whole pages. 0 chooses by expected bytes.
+  uint32_t ringBytes;
 };
 
 struct BpfRunStats {

@@ -47,7 +47,7 @@ bool FoldTable::add(const SampleKey& key, std::span<const Frame> frames) {
       return true;
     }
   }
-  if (rows() >= MAX_ROWS || frameAddress.size() + frames.size() > MAX_FRAMES) return false;
+  if (rows() >= maxRows_ || frameAddress.size() + frames.size() > maxRows_ * MAX_FRAMES_PER_ROW) return false;
   pid.push_back(key.pid);
   comm.push_back(name);
   second.push_back(key.second);
@@ -88,7 +88,7 @@ bool FoldTable::commIndex(std::string_view name, uint32_t& index) {
     return true;
   }
   // A name that is new needs a row that is new.
-  if (rows() >= MAX_ROWS) return false;
+  if (rows() >= maxRows_) return false;
   index = static_cast<uint32_t>(comms.size());
   comms.push_back(key);
   commIndexes_.emplace(std::move(key), index);

@@ -30,13 +30,16 @@ struct SampleKey {
 class FoldTable {
  public:
   /// 64 CPUs at 99 Hz give 63,360 samples in ten seconds, before folding.
-  static constexpr size_t MAX_ROWS = 65536;
-  /// 13 bytes each. Measured stacks have about 20 frames on average; this leaves 32 for each row.
-  static constexpr size_t MAX_FRAMES = 32 * MAX_ROWS;
+  static constexpr size_t DEFAULT_MAX_ROWS = 65536;
+  /// 13 bytes each. Measured stacks have about 20 frames on average.
+  static constexpr size_t MAX_FRAMES_PER_ROW = 32;
+
+  explicit FoldTable(size_t maxRows = DEFAULT_MAX_ROWS) : maxRows_(maxRows) {}
 
   /// False when a new row is needed and there is no room for it.
   bool add(const SampleKey& key, std::span<const Frame> frames);
 
+  size_t maxRows() const { return maxRows_; }
   size_t memoryBytes() const;
 
   // Columns, one entry per row.
@@ -60,6 +63,7 @@ class FoldTable {
   bool commIndex(std::string_view comm, uint32_t& index);
   void grow();
 
+  size_t maxRows_;
   /// Row + 1, 0 is free. A power of two, at most half full.
   std::vector<uint32_t> slots_;
   std::vector<uint64_t> hashes_;

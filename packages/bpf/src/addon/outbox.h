@@ -46,6 +46,8 @@ class Outbox {
   /// Process events that wait. About 150 bytes each; a collect every ten seconds empties it.
   static constexpr size_t MAX_PROCESS_EVENTS = 65536;
 
+  explicit Outbox(size_t maxRows) : waiting_{FoldTable(maxRows), {}, {}} {}
+
   /// False when there was no room for a new row.
   bool addSample(const SampleKey& key, std::span<const Frame> frames) {
     const std::lock_guard lock(mutex_);
@@ -66,8 +68,8 @@ class Outbox {
   }
 
   Outgoing take() {
-    Outgoing fresh;
     const std::lock_guard lock(mutex_);
+    Outgoing fresh{FoldTable(waiting_.rows.maxRows()), {}, {}};
     std::swap(fresh, waiting_);
     return fresh;
   }

@@ -27,10 +27,10 @@ Napi::Function SamplerObject::define(Napi::Env env) {
 SamplerObject::SamplerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SamplerObject>(info) {
   // Types and ranges are checked in sampler.ts.
   const Napi::Object options = info[0].As<Napi::Object>();
-  const BpfOptions bpf{options.Get("frequencyHz").ToNumber().Uint32Value(),
-                       options.Get("bpfLoop").ToBoolean().Value()};
+  const auto number = [&](const char* name) { return options.Get(name).ToNumber().Uint32Value(); };
+  const BpfOptions bpf{number("frequencyHz"), options.Get("bpfLoop").ToBoolean().Value(), number("ringBytes")};
   try {
-    sampler_ = std::make_unique<Sampler>(bpf);
+    sampler_ = std::make_unique<Sampler>(SamplerOptions{bpf, number("maxRows")});
   } catch (const SamplerError& error) {
     throw toError(info.Env(), error);
   }

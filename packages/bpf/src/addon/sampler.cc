@@ -34,10 +34,11 @@ int64_t floorDivide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); 
 
 }  // namespace
 
-Sampler::Sampler(const BpfOptions& options)
-    : epoll_(epoll_create1(EPOLL_CLOEXEC)),
+Sampler::Sampler(const SamplerOptions& options)
+    : outbox_(options.maxRows),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      program_(std::make_unique<BpfProgram>(options)) {
+      program_(std::make_unique<BpfProgram>(options.bpf)) {
   if (!epoll_ || !wake_) throw SamplerError(ERROR_FAILED, "no descriptors left (" + errnoText(errno) + ")");
   watch(wake_.get());
   watch(program_->ringFd());

@@ -20,6 +20,12 @@
 
 namespace fleetflame {
 
+struct SamplerOptions {
+  BpfOptions bpf;
+  /// Rows that may wait for take().
+  uint32_t maxRows;
+};
+
 /// Fields as in SamplerStats of sampler.ts.
 struct SamplerStats {
   uint64_t interrupts = 0;
@@ -55,7 +61,7 @@ struct SamplerStats {
 class Sampler {
  public:
   /// Throws SamplerError.
-  explicit Sampler(const BpfOptions& options);
+  explicit Sampler(const SamplerOptions& options);
   ~Sampler();
   Sampler(const Sampler&) = delete;
   Sampler& operator=(const Sampler&) = delete;
