@@ -1,0 +1,17 @@
+import { FleetflameError } from '@fleetflame/profile';
+
+const BUILD_ID = /^[0-9a-f]{8,128}$/;
+
+export function isBuildId(text: string): boolean {
+  return BUILD_ID.test(text);
+}
+
+/** Build ids become keys of the object store: nothing else may pass. */
+export function checkBuildId(text: string, field: string): void {
+  if (isBuildId(text)) return;
+  throw new FleetflameError(
+    'invalid_input',
+    `${field}: ${JSON.stringify(text.slice(0, 140))} is not a build id: 8 to 128 lower-case hex digits.`,
+    { field },
+  );
+}

@@ -1,0 +1,58 @@
+/** The thread in which a binary is converted: see converter.ts. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { ElfError, type ByteSource } from '@fleetflame/elf';
+import { convertBinary, type Conversion } from './convert-binary.ts';
+import type { DemangleOptions } from './demangle.ts';
+
+export interface ConversionRequest {
+  /** The uploaded file. */
+  readonly path: string;
+  readonly buildId: string;
+  readonly demangle: DemangleOptions;
+}
+
+export type ConversionAnswer =
+  | { readonly ok: true; readonly conversion: Conversion }
+  /** `refused`: the file is at fault, not the server. */
+  | { readonly ok: false; readonly refused: boolean; readonly problem: string };
+
+function fileSource(fd: number): ByteSource {
+  return {
+    size: fstatSync(fd).size,
+    read(offset, length) {
+      const bytes = new Uint8Array(length);
+      let read = 0;
+      while (read < length) {
+        const count = readSync(fd, bytes, read, length - read, offset + read);
+        if (count === 0) break;
+        read += count;
+      }
+      return bytes.subarray(0, read);
+    },
+  };
+}
+
+async function answer(request: ConversionRequest): Promise<ConversionAnswer> {
+  const fd = openSync(request.path, 'r');
+  try {
+    return { ok: true, conversion: await convertBinary(fileSource(fd), request.buildId, request.demangle) };
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    return { ok: false, refused: error instanceof ElfError, problem };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const port = parentPort;
+if (port === null) throw new Error('conversion-worker.ts runs as a worker thread');
+// workerData is what converter.ts passes: a ConversionRequest.
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion
+const result = await answer(workerData as ConversionRequest);
+port.postMessage(result, result.ok ? [transferable(result.conversion.table)] : []);
+
+function transferable(bytes: Uint8Array): ArrayBuffer {
+  if (bytes.buffer instanceof ArrayBuffer) return bytes.buffer;
+  throw new Error('a table is never in shared memory');
+}

@@ -1,0 +1,161 @@
+/**
+ * The stored form of a SymbolTable, described in docs/symbols-format.md. Reading is one zstd inflation and a check
+ * of bounds; the columns are views of the inflated bytes.
+ */
+import { promisify } from 'node:util';
+import { constants, crc32, zstdCompressSync, zstdDecompress } from 'node:zlib';
+import { FleetflameError } from '@fleetflame/profile';
+import { SymbolTable, type SymbolColumns } from './symbol-table.ts';
+
+const MAGIC = 'FFSYMTAB';
+const VERSION = 1;
+const HEADER_BYTES = 40;
+/** Level 9: tables are written once and read often. */
+const ZSTD_LEVEL = 9;
+
+/** Bounds of what is read, so that a damaged header cannot make the reader allocate without end. */
+export const TABLE_LIMITS = {
+  ranges: 32_000_000,
+  functions: 16_000_000,
+  files: 4_000_000,
+  stringBytes: 1024 * 1024 * 1024,
+} as const;
+
+interface Counts {
+  readonly ranges: number;
+  readonly functions: number;
+  readonly files: number;
+  readonly stringBytes: number;
+}
+
+function payloadBytes(counts: Counts): number {
+  const words = counts.ranges * 3 + (counts.functions + 1) * 2 + counts.functions * 2 + counts.files + 1;
+  return words * 4 + counts.stringBytes;
+}
+
+export function encodeSymbolTable(columns: SymbolColumns): Uint8Array {
+  const counts: Counts = {
+    ranges: columns.starts.length,
+    functions: columns.files.length,
+    files: columns.fileOffsets.length - 1,
+    stringBytes: columns.strings.length,
+  };
+  const payload = new Uint8Array(payloadBytes(counts));
+  let at = 0;
+  for (const column of [
+    columns.starts,
+    columns.lengths,
+    columns.functions,
+    columns.nameOffsets,
+    columns.systemNameOffsets,
+    columns.files,
+    columns.lines,
+    columns.fileOffsets,
+  ]) {
+    payload.set(new Uint8Array(column.buffer, column.byteOffset, column.byteLength), at);
+    at += column.byteLength;
+  }
+  payload.set(columns.strings, at);
+  const body = zstdCompressSync(payload, { params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL } });
+  const out = new Uint8Array(HEADER_BYTES + body.length);
+  const view = new DataView(out.buffer);
+  out.set(new TextEncoder().encode(MAGIC));
+  view.setUint32(8, VERSION, true);
+  view.setUint32(16, counts.ranges, true);
+  view.setUint32(20, counts.functions, true);
+  view.setUint32(24, counts.files, true);
+  view.setUint32(28, counts.stringBytes, true);
+  view.setBigUint64(32, BigInt(columns.base), true);
+  out.set(body, HEADER_BYTES);
+  view.setUint32(12, crc32(out.subarray(16)), true);
+  return out;
+}
+
+const inflate = promisify(zstdDecompress);
+
+function corrupt(what: string): FleetflameError {
+  return new FleetflameError('corrupt_data', `Symbol table: ${what}. Upload the binary again.`);
+}
+
+/** @throws FleetflameError corrupt_data */
+export async function decodeSymbolTable(bytes: Uint8Array): Promise<SymbolTable> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < HEADER_BYTES || new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC) {
+    throw corrupt(`${bytes.length} bytes that do not begin with ${MAGIC}`);
+  }
+  const version = view.getUint32(8, true);
+  if (version !== VERSION) throw corrupt(`version ${version} is not known here (${VERSION} is)`);
+  if (crc32(bytes.subarray(16)) !== view.getUint32(12, true)) throw corrupt('checksum mismatch');
+  const counts: Counts = {
+    ranges: view.getUint32(16, true),
+    functions: view.getUint32(20, true),
+    files: view.getUint32(24, true),
+    stringBytes: view.getUint32(28, true),
+  };
+  const base = Number(view.getBigUint64(32, true));
+  for (const key of ['ranges', 'functions', 'files', 'stringBytes'] as const) {
+    if (counts[key] > TABLE_LIMITS[key])
+      throw corrupt(`${counts[key]} ${key}, at most ${TABLE_LIMITS[key]} are read`);
+  }
+  const size = payloadBytes(counts);
+  let payload: Uint8Array;
+  try {
+    payload = await inflate(bytes.subarray(HEADER_BYTES), { maxOutputLength: size + 1 });
+  } catch (error) {
+    throw new FleetflameError(
+      'corrupt_data',
+      'Symbol table: it cannot be inflated. Upload the binary again.',
+      {
+        cause: error,
+      },
+    );
+  }
+  if (payload.length !== size) throw corrupt(`${payload.length} bytes of columns instead of ${size}`);
+  const columns = columnsOf(payload.byteOffset % 4 === 0 ? payload : new Uint8Array(payload), counts, base);
+  check(columns);
+  return new SymbolTable(columns);
+}
+
+function columnsOf(payload: Uint8Array, counts: Counts, base: number): SymbolColumns {
+  let at = payload.byteOffset;
+  const take = (length: number): Uint32Array => {
+    const column = new Uint32Array(payload.buffer, at, length);
+    at += length * 4;
+    return column;
+  };
+  return {
+    base,
+    starts: take(counts.ranges),
+    lengths: take(counts.ranges),
+    functions: take(counts.ranges),
+    nameOffsets: take(counts.functions + 1),
+    systemNameOffsets: take(counts.functions + 1),
+    files: take(counts.functions),
+    lines: take(counts.functions),
+    fileOffsets: take(counts.files + 1),
+    strings: new Uint8Array(payload.buffer, at, counts.stringBytes),
+  };
+}
+
+function check(columns: SymbolColumns): void {
+  const { starts, lengths, functions, files } = columns;
+  if (!Number.isSafeInteger(columns.base + 2 ** 33)) throw corrupt('addresses beyond 2^53');
+  let end = 0;
+  for (let range = 0; range < starts.length; range++) {
+    if (starts[range]! < end) throw corrupt(`range ${range} begins before the one in front of it ends`);
+    end = starts[range]! + lengths[range]!;
+    if (functions[range]! >= files.length) throw corrupt(`range ${range} names a function that is not there`);
+  }
+  const fileCount = columns.fileOffsets.length - 1;
+  for (let index = 0; index < files.length; index++) {
+    if (files[index]! > fileCount) throw corrupt(`function ${index} names a file that is not there`);
+  }
+  for (const key of ['nameOffsets', 'systemNameOffsets', 'fileOffsets'] as const) {
+    let before = 0;
+    for (const offset of columns[key]) {
+      if (offset < before) throw corrupt(`${key} are not ascending`);
+      before = offset;
+    }
+    if (before > columns.strings.length) throw corrupt(`${key} end outside the strings`);
+  }
+}
