@@ -135,7 +135,7 @@ class IngestServer {
   #decode(bytes: Uint8Array): Block {
     let block;
     try {
-      block = decodeBlock(bytes);
+      block = decodeBlock(bytes, { limits: { inflatedBytes: this.#rules.limits.batchInflatedBytes } });
     } catch (error) {
       if (!(error instanceof FleetflameError)) throw error;
       // Corrupt in storage would be our fault; corrupt in a request is the sender's.

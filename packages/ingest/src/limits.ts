@@ -5,6 +5,8 @@
 export interface IngestLimits {
   /** Stored bytes of one batch. Ten seconds of a large host are some hundred kilobytes. */
   readonly batchBytes: number;
+  /** Memory that decoding one batch may take, whatever its compressed size says: the guard against bombs. */
+  readonly batchInflatedBytes: number;
   /** Bytes of one pprof file as sent. */
   readonly pprofBytes: number;
   /** Series of one batch: a host of ten thousand threads with labels of their own still fits. */
@@ -33,6 +35,7 @@ export interface IngestLimits {
 
 export const INGEST_LIMITS: IngestLimits = {
   batchBytes: 16 << 20,
+  batchInflatedBytes: 128 << 20,
   pprofBytes: 32 << 20,
   seriesPerBatch: 20_000,
   labelsPerSeries: 48,
