@@ -20,8 +20,8 @@ interface Partial {
   readonly rows: number;
   readonly series: StackSums['series'];
   readonly period: number;
-  /** Build ids whose frames have no names for want of symbols: once these are there, this is stale. */
-  readonly wanted: readonly string[];
+  /** Build ids that symbols were asked for, and which they had: with others, this is stale. */
+  readonly symbols: readonly (readonly [buildId: string, version: string])[];
 }
 
 export type PartialCache = ByteLru<Partial>;
@@ -50,7 +50,7 @@ export async function scanFlame(
   const question = JSON.stringify([profileType, scope.selector.source, groupBy]);
   const plans: ReadPlan[] = [];
 
-  const add = (partial: Omit<Partial, 'builder' | 'wanted'>): void => {
+  const add = (partial: Omit<Partial, 'builder' | 'symbols'>): void => {
     run.coverage.samples(partial);
     if (partial.series.length > 0) periods.add(partial.period);
   };
@@ -76,13 +76,14 @@ export async function scanFlame(
       },
       groupBy,
     );
-    await symbols.load(buildIdsToSymbolize(block, sums));
+    const buildIds = buildIdsToSymbolize(block, sums);
+    await symbols.load(buildIds);
     add(sums);
     if (plan.cut) {
       builder.addBlock(block, sums, symbols.symbolize);
       continue;
     }
-    const partial = makePartial(block, sums, groupBy, symbols);
+    const partial = makePartial(block, sums, groupBy, symbols, buildIds);
     builder.addBuilder(partial.builder);
     partials.set(partialKey(plan, question), partial, partial.builder.sizeBytes + sums.series.length * 8);
   }
@@ -102,8 +103,10 @@ async function freshPartial(
 ): Promise<Partial | undefined> {
   const partial = partials.get(key);
   if (partial === undefined) return undefined;
-  await symbols.load(partial.wanted);
-  return partial.wanted.some((buildId) => symbols.has(buildId)) ? undefined : partial;
+  await symbols.load(partial.symbols.map(([buildId]) => buildId));
+  return partial.symbols.every(([buildId, version]) => symbols.version(buildId) === version)
+    ? partial
+    : undefined;
 }
 
 function makePartial(
@@ -111,10 +114,11 @@ function makePartial(
   sums: StackSums,
   groupBy: readonly string[],
   symbols: QuerySymbols,
+  buildIds: readonly string[],
 ): Partial {
   const builder = new FlameBuilder({ groupBy });
   builder.addBlock(block, sums, symbols.symbolize);
   builder.trim();
-  const wanted = buildIdsToSymbolize(block, sums).filter((buildId) => !symbols.has(buildId));
-  return { builder, rows: sums.rows, series: sums.series, period: sums.period, wanted };
+  const versions = buildIds.map((buildId) => [buildId, symbols.version(buildId)] as const);
+  return { builder, rows: sums.rows, series: sums.series, period: sums.period, symbols: versions };
 }

@@ -1,10 +1,17 @@
-import { FleetflameError, type Symbolize, type SymbolLine } from '@fleetflame/profile';
+import { FleetflameError, type Symbolize, type SymbolLine, type UnnamedReason } from '@fleetflame/profile';
 import type { Logger } from 'pino';
 
 /** What queries need of the symbols package: its SymbolStore is one. */
 export interface SymbolSource {
+  /** What is known of a binary; undefined: nobody has uploaded it. */
+  record(buildId: string): Promise<SymbolRecord | undefined>;
   /** The table of a build id; undefined when there is none. */
   table(buildId: string): Promise<SymbolLookup | undefined>;
+}
+
+export interface SymbolRecord {
+  /** Names the table in force, another one after a better upload; "" when there is none. */
+  readonly table: string;
 }
 
 /** The functions of one binary by address. */
@@ -20,11 +27,19 @@ export interface SymbolLookup {
   line(index: number): number;
 }
 
-/** The symbols that one query has asked for: every build id is looked up once. */
+interface Loaded {
+  /** Equal as long as the names are: the record's table, or why there is none. */
+  readonly version: string;
+  readonly table: SymbolLookup | undefined;
+  /** Why frames have no names when there is no table. */
+  readonly reason: UnnamedReason;
+}
+
+/** The symbols that one query has asked for: every build id is looked up once, so one answer is of one kind. */
 export class QuerySymbols {
   readonly #source: SymbolSource;
   readonly #log: Logger;
-  readonly #tables = new Map<string, SymbolLookup | undefined>();
+  readonly #loaded = new Map<string, Loaded>();
 
   constructor(source: SymbolSource, log: Logger) {
     this.#source = source;
@@ -34,26 +49,19 @@ export class QuerySymbols {
   /** Loads what is not loaded yet. A table that cannot be read counts as not there. */
   async load(buildIds: Iterable<string>): Promise<void> {
     for (const buildId of buildIds) {
-      if (this.#tables.has(buildId)) continue;
-      let table: SymbolLookup | undefined;
-      try {
-        table = await this.#source.table(buildId);
-      } catch (error) {
-        if (!(error instanceof FleetflameError)) throw error;
-        this.#log.error({ err: error, buildId }, 'a symbol table cannot be read');
-      }
-      this.#tables.set(buildId, table);
+      if (!this.#loaded.has(buildId)) this.#loaded.set(buildId, await this.#load(buildId));
     }
   }
 
-  has(buildId: string): boolean {
-    return this.#tables.get(buildId) !== undefined;
+  /** Which names a build id has in this query; changes when symbols arrive. */
+  version(buildId: string): string {
+    return this.#loaded.get(buildId)?.version ?? '';
   }
 
-  /** For what was loaded; anything else has not been uploaded. */
+  /** For what was loaded. */
   readonly symbolize: Symbolize = (buildId, address) => {
-    const table = this.#tables.get(buildId);
-    if (table === undefined) return 'not_uploaded';
+    const { table, reason } = this.#loaded.get(buildId) ?? UNKNOWN;
+    if (table === undefined) return reason;
     const index = table.lookup(address);
     if (index < 0) return table.size === 0 ? 'no_symbols' : 'not_covered';
     const line: SymbolLine = {
@@ -65,4 +73,20 @@ export class QuerySymbols {
     };
     return [line];
   };
+
+  async #load(buildId: string): Promise<Loaded> {
+    try {
+      const record = await this.#source.record(buildId);
+      if (record === undefined) return UNKNOWN;
+      const table = record.table === '' ? undefined : await this.#source.table(buildId);
+      if (table === undefined) return { version: 'no_symbols', table, reason: 'no_symbols' };
+      return { version: record.table, table, reason: 'no_symbols' };
+    } catch (error) {
+      if (!(error instanceof FleetflameError)) throw error;
+      this.#log.error({ err: error, buildId }, 'the symbols of a binary cannot be read');
+      return UNKNOWN;
+    }
+  }
 }
+
+const UNKNOWN: Loaded = { version: 'not_uploaded', table: undefined, reason: 'not_uploaded' };
