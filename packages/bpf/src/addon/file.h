@@ -16,6 +16,7 @@ class Fd {
   explicit Fd(int fd) : fd_(fd) {}
   Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Fd& operator=(Fd&& other) noexcept {
+    // The old descriptor is closed with `other`.
     std::swap(fd_, other.fd_);
     return *this;
   }

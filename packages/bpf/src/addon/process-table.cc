@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Records are applied in time order, and applying one twice does no harm: the snapshot may already
-// contain what a record of the same moment tells. A fork is the exception, and is skipped when /proc
-// was read after it.
+// Records are applied in time order. What /proc shows may already contain what a record of the same
+// moment tells: forks, execs and exits that are older than a process's last read are skipped; a
+// mapping is put in place again, which does no harm.
 //
 #include "process-table.h"
 
@@ -206,6 +206,8 @@ void ProcessTable::applyExec(const ProcessRecord& record) {
     process->comm = record.text;
     reportStart(*process, record.timeNs, false);
   }
+  // What was read later shows the new program already.
+  if (process->readNs > record.timeNs) return;
   reportExec(*process);
   process->comm = record.text;
   process->kernelThread = false;

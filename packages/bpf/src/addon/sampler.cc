@@ -226,6 +226,8 @@ void Sampler::close() {
   const SamplerStats last = stats();
   rings_.clear();
   program_.reset();
+  epoll_ = Fd();
+  wake_ = Fd();
   const std::lock_guard lock(statsMutex_);
   published_ = last;
 }

@@ -1,0 +1,37 @@
+import { execFileSync } from 'node:child_process';
+
+interface Range {
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly name: string;
+}
+
+/** Names of file offsets of one ELF file, as binutils see them. */
+export class Symbols {
+  readonly #functions: readonly Range[];
+  /** Segment by file offset, with what turns its offsets into addresses. */
+  readonly #segments: readonly { start: bigint; end: bigint; shift: bigint }[];
+
+  constructor(path: string) {
+    const nm = execFileSync('nm', ['--defined-only', '--print-size', path], { encoding: 'utf8' });
+    this.#functions = nm.split('\n').flatMap((line) => {
+      const [address, size, kind, name] = line.split(' ');
+      if (name === undefined || !/^[tT]$/.test(kind ?? '')) return [];
+      const start = BigInt(`0x${address}`);
+      return [{ start, end: start + BigInt(`0x${size}`), name }];
+    });
+    const headers = execFileSync('readelf', ['--segments', '--wide', path], { encoding: 'utf8' });
+    this.#segments = [...headers.matchAll(/LOAD +(0x\w+) (0x\w+) 0x\w+ (0x\w+)/g)].map((match) => {
+      const [offset = 0n, address = 0n, size = 0n] = match.slice(1).map(BigInt);
+      return { start: offset, end: offset + size, shift: address - offset };
+    });
+  }
+
+  /** The function at a file offset, "" when there is none. */
+  nameOf(offset: bigint): string {
+    const segment = this.#segments.find(({ start, end }) => offset >= start && offset < end);
+    if (segment === undefined) return '';
+    const address = offset + segment.shift;
+    return this.#functions.find(({ start, end }) => address >= start && address < end)?.name ?? '';
+  }
+}
