@@ -13,20 +13,8 @@ export class Compactor {
     clearTimeout(this.#idle);
     const worker = (this.#worker ??= this.#start());
     try {
-      return await new Promise<CompactResult>((resolve) => {
-        worker.once('message', resolve);
-        // It may run out of memory on a huge binary: that is this binary's problem, not the agent's.
-        worker.once('error', (error) => resolve({ problem: String(error) }));
-        worker.once('exit', () => resolve({ problem: 'the thread ended' }));
-        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-        worker.postMessage(request);
-      });
+      return await answerOf(worker, request);
     } finally {
-      worker.removeAllListeners();
-      worker.on('error', () => undefined);
-      worker.once('exit', () => {
-        if (this.#worker === worker) this.#worker = undefined;
-      });
       this.#idle = setTimeout(() => void this.close(), IDLE_MS);
       this.#idle.unref();
     }
@@ -45,6 +33,27 @@ export class Compactor {
       resourceLimits: { maxOldGenerationSizeMb: 64 },
     });
     worker.unref();
+    // An error without a request under way has nobody to tell; the thread is gone all the same.
+    worker.on('error', () => undefined);
+    worker.once('exit', () => {
+      if (this.#worker === worker) this.#worker = undefined;
+    });
     return worker;
   }
+}
+
+/** Takes only its own listeners off again: removeAllListeners would cut the worker's own wiring. */
+async function answerOf(worker: Worker, request: CompactRequest): Promise<CompactResult> {
+  return await new Promise<CompactResult>((resolve) => {
+    const settle = (result: CompactResult): void => {
+      worker.off('message', settle).off('error', onError).off('exit', onExit);
+      resolve(result);
+    };
+    // It may run out of memory on a huge binary: that is this binary's problem, not the agent's.
+    const onError = (error: unknown): void => settle({ problem: String(error) });
+    const onExit = (): void => settle({ problem: 'the thread ended' });
+    worker.on('message', settle).on('error', onError).on('exit', onExit);
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    worker.postMessage(request);
+  });
 }
