@@ -26,8 +26,14 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 type Step =
-  /** A segment of new batches, and so many of those that were not acked. */
-  | { readonly kind: 'write'; readonly fresh: number; readonly retries: number; readonly ageMs: number }
+  /** A segment of new batches, and so many of those that were not acked; its own ack may be lost. */
+  | {
+      readonly kind: 'write';
+      readonly fresh: number;
+      readonly retries: number;
+      readonly ageMs: number;
+      readonly loseAck: boolean;
+    }
   | { readonly kind: 'wait'; readonly ms: number }
   | { readonly kind: 'maintain' }
   /** The operation that is `steps` away fails. */
@@ -42,6 +48,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       fresh: fc.integer({ min: 1, max: 3 }),
       retries: fc.integer({ min: 0, max: 3 }),
       ageMs: fc.constantFrom(0, 5000, 50_000, 2 * HOUR, 2 * DAY),
+      loseAck: fc.boolean(),
     }),
   },
   {
@@ -57,7 +64,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('fault' as const),
       fault: fc.constantFrom('glitch' as const, 'crash' as const),
-      steps: fc.integer({ min: 1, max: 40 }),
+      // A write is four operations, a round of maintenance dozens.
+      steps: fc.oneof(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 40 })),
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen' as const) }) },
@@ -119,12 +127,17 @@ class World {
     else if (step.kind === 'fault') this.#fuse.arm(step.fault, step.steps);
     else if (step.kind === 'reopen') await this.reopen();
     else if (step.kind === 'maintain') await this.store.maintain();
-    else await this.write(step.fresh, step.retries, step.ageMs);
+    else await this.write(step);
     if (this.#fuse.crashed) await this.reopen();
   }
 
   /** As ingest does: a segment that holds known batches is built again without them. */
-  async write(fresh: number, retries: number, ageMs: number): Promise<void> {
+  async write({
+    fresh,
+    retries,
+    ageMs,
+    loseAck,
+  }: Omit<Extract<Step, { kind: 'write' }>, 'kind'>): Promise<void> {
     const names = [...this.unacked.keys()].slice(0, retries);
     for (let i = 0; i < fresh; i++) {
       const name = `batch-${this.#next}`;
@@ -142,6 +155,7 @@ class World {
       } catch {
         return;
       }
+      if (loseAck) return;
       const repeated = new Set(result.committed ? [] : result.duplicates.map((id) => id.seq));
       const done = left.filter((_, i) => result.committed || repeated.has(batches[i]!.id.seq));
       for (const name of done) {
@@ -194,7 +208,7 @@ test('any history of writes, waits, maintenance, failures and crashes: acked is 
         expect({ index, problems }).toEqual({ index, problems: [] });
       }
       world.disarm();
-      await world.write(0, Infinity, 0);
+      await world.write({ fresh: 0, retries: Infinity, ageMs: 0, loseAck: false });
       expect(world.unacked.size).toBe(0);
       await world.settle();
       expect(await world.problems()).toEqual([]);
