@@ -48,7 +48,12 @@ export async function convertBinary(
   const systemNames = Array.from(shown.symbols, (symbol) => list.name(symbol));
   const readable = await demangle(systemNames, options);
   if (readable.problem !== undefined) warnings.push(`${readable.problem} (${readable.failed} names)`);
-  const columns = columnsOf(list, ranges, shown, systemNames, readable.names, warnings);
+  const shownNames = systemNames.map((systemName, index) => {
+    const other = list.shownAs.get(shown.symbols[index]!);
+    const name = other === undefined ? readable.names[index] : list.name(other);
+    return name === systemName ? undefined : name;
+  });
+  const columns = columnsOf(list, ranges, shown, systemNames, shownNames, warnings);
   return {
     table: encodeSymbolTable(columns),
     symbols: columns.files.length,

@@ -68,7 +68,8 @@ class Reader {
       const start = base + this.#entry(index);
       const area = areas.at(start);
       const end = base + this.#entry(index + 1);
-      if (end < start) throw new ElfError(`Go's function table: function ${index} ends before it starts`);
+      // Written so that NaN is refused too.
+      if (!(end >= start)) throw new ElfError(`Go's function table: function ${index} ends before it starts`);
       // Text that a linker dropped, or a table that lies: nothing to look up there.
       if (area === undefined || end === start) continue;
       const record = this.#record(index);
@@ -118,7 +119,6 @@ class Reader {
     const { functabOffset, functabWidth, version } = this.#header;
     const at = functabOffset + (index * 2 + 1) * functabWidth;
     const record = funcBase(this.#header) + (functabWidth === 4 ? this.#u32(at) : this.#u64(at));
-    // Written so that NaN is refused too.
     if (!(record + FUNC_LAYOUT[version].bytes <= this.#bytes.length)) {
       throw new ElfError(`Go's function table: the record of function ${index} lies outside`);
     }
@@ -132,7 +132,8 @@ class Reader {
 
   #line(record: number): number {
     if (this.#header.version === '1.20') return this.#u32(record + 36) & 0x7fff_ffff;
-    // args, deferreturn, pcsp, pcfile, pcln: the first value is the line of the function's head.
+    // name, args, deferreturn, pcsp, pcfile, pcln. The first value is the line of the first instruction: the function's
+    // head, except in small functions without a prologue.
     return Math.max(0, this.#firstValue(this.#field(record, 5)));
   }
 

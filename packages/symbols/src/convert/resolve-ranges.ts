@@ -69,10 +69,11 @@ function chooseAliases(list: SymbolList, order: Uint32Array): Uint32Array {
     const index = order[at]!;
     const chosen = count > 0 ? order[count - 1]! : -1;
     if (chosen >= 0 && list.starts[chosen] === list.starts[index]) {
-      // Go's table has files and lines, .symtab the full names: one function.
+      // Go's table has files, lines and the names that Go's own tools show; .symtab adds ABI and shapes to them.
       if (list.fileIndices[chosen] === 0 && list.fileIndices[index] !== 0) {
         list.fileIndices[chosen] = list.fileIndices[index]!;
         list.lines[chosen] = list.lines[index]!;
+        list.shownAs.set(chosen, index);
       }
       continue;
     }

@@ -16,6 +16,8 @@ export class SymbolList {
   lines = new Uint32Array(1024);
   readonly tables: Buffer[] = [];
   readonly files: string[] = [];
+  /** Symbols whose name for people is that of another symbol of the same address. */
+  readonly shownAs = new Map<number, number>();
 
   /** Zero-ended names. */
   addNames(bytes: Uint8Array): number {

@@ -1,0 +1,34 @@
+/** A SymbolStorage in a directory, with the rule of the product's: what is written stays as it is. */
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { FleetflameError } from '@fleetflame/profile';
+import type { SymbolStorage } from '../symbol-storage.ts';
+
+export function directoryStorage(root: string): SymbolStorage {
+  return {
+    async put(key, bytes) {
+      const path = join(root, key);
+      await mkdir(dirname(path), { recursive: true });
+      const before = await readFile(path).catch(() => undefined);
+      if (before !== undefined && !before.equals(bytes)) {
+        throw new FleetflameError('invalid_input', `${key} exists with other bytes`);
+      }
+      await writeFile(path, bytes);
+    },
+    async get(key) {
+      try {
+        return await readFile(join(root, key));
+      } catch (error) {
+        throw new FleetflameError('not_found', `${key} is not there`, { cause: error });
+      }
+    },
+    async list(prefix) {
+      const entries = await readdir(root, { recursive: true, withFileTypes: true });
+      return entries
+        .filter((entry) => entry.isFile())
+        .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+        .filter((key) => key.startsWith(prefix))
+        .toSorted();
+    },
+  };
+}
