@@ -133,15 +133,6 @@ describe('a minute of mixed load on this host', () => {
     expect(Number(own?.total)).toBeGreaterThan(0);
   });
 
-  function scope(from: number, to: number, service?: string) {
-    return {
-      fromMs: BigInt(from),
-      toMs: BigInt(to),
-      selector: service === undefined ? '' : `{service_name="${service}"}`,
-      profileType: CPU,
-    };
-  }
-
   async function flame(service: string): Promise<FlameTable> {
     const answer = await product.query.flameGraph({ scope: scope(fromMs, toMs, service) });
     const table = decodeFlameTable(answer.table);
@@ -156,6 +147,15 @@ describe('a minute of mixed load on this host', () => {
     return new Map(await Promise.all(entries));
   }
 });
+
+function scope(from: number, to: number, service?: string) {
+  return {
+    fromMs: BigInt(from),
+    toMs: BigInt(to),
+    selector: service === undefined ? '' : `{service_name="${service}"}`,
+    profileType: CPU,
+  };
+}
 
 /** Waits for the next whole second and returns it. */
 async function nextSecond(): Promise<number> {

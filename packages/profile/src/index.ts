@@ -62,3 +62,4 @@ export type { DecodeFoldedOptions } from './folded/decode-folded.ts';
 export { encodeFolded } from './folded/encode-folded.ts';
 export type { EncodeFoldedOptions } from './folded/encode-folded.ts';
 export { FOLDED_LIMITS } from './folded/limits.ts';
+export { isKeptLoss } from './block/loss.ts';

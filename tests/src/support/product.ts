@@ -42,7 +42,11 @@ export class Product {
 
   /** Starts `up`; resolves when it has said its URL. */
   static async start(
-    options: { readonly dataDir?: string; readonly args?: readonly string[]; readonly withoutCapabilities?: boolean } = {},
+    options: {
+      readonly dataDir?: string;
+      readonly args?: readonly string[];
+      readonly withoutCapabilities?: boolean;
+    } = {},
   ): Promise<Product> {
     const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'fleetflame-up-')));
     const command = [
@@ -51,11 +55,13 @@ export class Product {
       '--interpreted-frames-native-stack',
       MAIN,
       'up',
-      ...['--listen', '127.0.0.1:0', '--data', dataDir],
+      '--listen=127.0.0.1:0',
+      `--data=${dataDir}`,
       ...(options.args ?? []),
     ];
     // Root without any capability may still read its own files: a host without BPF, as far as the agent sees.
-    if (options.withoutCapabilities === true) command.unshift('setpriv', '--bounding-set=-all', '--inh-caps=-all', '--');
+    if (options.withoutCapabilities === true)
+      command.unshift('setpriv', '--bounding-set=-all', '--inh-caps=-all', '--');
     const [program = '', ...args] = command;
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],

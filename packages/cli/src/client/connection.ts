@@ -3,6 +3,7 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import { FleetflameError } from '@fleetflame/profile';
 import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
 import { QueryService } from '@fleetflame/proto/query/v1/query';
+import { messageOf } from './message.ts';
 
 /** Longest wait for one answer: a query over a month on a cold cache stays well below. */
 const CALL_TIMEOUT_MS = 120_000;
@@ -34,5 +35,5 @@ export function explain(error: unknown, server: string | undefined): string {
     }
     return error.rawMessage;
   }
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

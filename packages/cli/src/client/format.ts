@@ -1,3 +1,4 @@
+import { isKeptLoss } from '@fleetflame/profile';
 import type { Coverage } from '@fleetflame/proto/query/v1/query';
 
 /** `value` in words that fit the unit; nanoseconds over a window become cores. */
@@ -59,7 +60,10 @@ export function coverageWarnings(coverage: Coverage | undefined, total: number):
         coverage.missing.map((part) => `${part.blockId}: ${part.reason}`).join('; '),
     );
   }
-  for (const lost of coverage.lost) warnings.push(`${lost.samples} samples lost: ${lost.cause}`);
+  for (const { cause, samples } of coverage.lost) {
+    const what = isKeptLoss(cause) ? 'have a shortened stack' : 'were lost, numbers are too low';
+    warnings.push(`${samples} ${samples === 1n ? 'sample' : 'samples'} ${what}: ${cause}`);
+  }
   if (coverage.unnamedSelf > 0n) {
     const worst = coverage.unnamed
       .slice(0, 3)

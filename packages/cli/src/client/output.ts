@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { FleetflameError } from '@fleetflame/profile';
+import { messageOf } from './message.ts';
 
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
@@ -23,7 +24,7 @@ export async function writeOutput(bytes: Uint8Array | string, path: string | und
   try {
     await writeFile(path, bytes);
   } catch (cause) {
-    throw new FleetflameError('invalid_input', `cannot write ${path}: ${(cause as Error).message}`, {
+    throw new FleetflameError('invalid_input', `cannot write ${path}: ${messageOf(cause)}`, {
       cause,
     });
   }

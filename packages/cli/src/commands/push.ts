@@ -5,6 +5,7 @@ import { WritePprofRequestSchema } from '@fleetflame/proto/ingest/v1/ingest';
 import type { Command } from 'commander';
 import { parseTimeMs } from '../client/duration.ts';
 import { connect } from '../client/connection.ts';
+import { messageOf } from '../client/message.ts';
 import { printJson, printLine } from '../client/output.ts';
 import { serverOption } from '../client/scope.ts';
 import { collect } from './options.ts';
@@ -63,7 +64,7 @@ async function readProfile(file: string): Promise<Uint8Array> {
     return await readFile(file);
   } catch (cause) {
     if (cause instanceof FleetflameError) throw cause;
-    throw new FleetflameError('invalid_input', `cannot read ${file}: ${(cause as Error).message}`, { cause });
+    throw new FleetflameError('invalid_input', `cannot read ${file}: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -70,17 +70,12 @@ export function addSeries(program: Command): void {
           ];
         });
         printLine(
-          formatTable(
-            [
-              options.by.join(', ') || 'series',
-              'average',
-              '%',
-              'peak step',
-              `${rows.length > 0 ? 'over time' : ''}`,
-            ],
-            rows,
-            [false, true, true, true],
-          ),
+          formatTable([options.by.join(', ') || 'series', 'average', '%', 'peak step', 'over time'], rows, [
+            false,
+            true,
+            true,
+            true,
+          ]),
         );
       }
       printWarnings(coverageWarnings(answer.coverage, total));

@@ -4,6 +4,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { FleetflameError } from '@fleetflame/profile';
 import { type Command, Option } from 'commander';
 import { parseDurationMs } from '../client/duration.ts';
+import { messageOf } from '../client/message.ts';
 import { printLine } from '../client/output.ts';
 import { AgentProcess } from '../server/agent-process.ts';
 import { createLogger } from '../server/logger.ts';
@@ -44,11 +45,9 @@ async function up(options: UpOptions): Promise<void> {
   const retentionMs = parseDurationMs(options.retention, '--retention');
   const dataDir = isAbsolute(options.data) ? options.data : resolve(options.data);
   await mkdir(dataDir, { recursive: true }).catch((cause: unknown) => {
-    throw new FleetflameError(
-      'unsupported',
-      `--data: cannot create ${dataDir}: ${(cause as Error).message}`,
-      { cause },
-    );
+    throw new FleetflameError('unsupported', `--data: cannot create ${dataDir}: ${messageOf(cause)}`, {
+      cause,
+    });
   });
   const log = createLogger('up', options.logLevel);
 
@@ -68,11 +67,11 @@ async function up(options: UpOptions): Promise<void> {
   if (options.agent) {
     holder.agent = new AgentProcess({
       arguments: [
-        ...['--server', url.replace('0.0.0.0', '127.0.0.1')],
-        ...['--spool', join(dataDir, 'spool')],
-        ...['--frequency', String(options.frequency)],
-        ...['--window', options.window],
-        ...['--log-level', options.logLevel],
+        `--server=${url.replace('0.0.0.0', '127.0.0.1')}`,
+        `--spool=${join(dataDir, 'spool')}`,
+        `--frequency=${options.frequency}`,
+        `--window=${options.window}`,
+        `--log-level=${options.logLevel}`,
       ],
       log,
     });

@@ -68,6 +68,7 @@ export class AgentProcess implements AgentView {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#child = child;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own program at the other end
     child.on('message', (message) => this.#receive(message as AgentMessage));
     child.on('exit', (code, signal) => {
       this.#child = undefined;

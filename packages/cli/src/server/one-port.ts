@@ -33,7 +33,7 @@ export class OnePort {
     this.#h2 = http2.createServer(
       { settings: { initialWindowSize: H2_STREAM_WINDOW } },
       (request, response) =>
-        // The compatibility API: same methods, other classes.
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the compatibility API: same methods, other classes
         handler(request as unknown as Request, response as unknown as Response),
     );
     this.#h2.on('session', (session) => session.setLocalWindowSize(H2_SESSION_WINDOW));
@@ -74,6 +74,7 @@ export class OnePort {
     socket.on('error', () => socket.destroy());
     socket.setTimeout(FIRST_BYTES_TIMEOUT_MS, () => socket.destroy());
     socket.once('readable', () => {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a socket without an encoding reads buffers
       const first = socket.read() as Buffer | null;
       if (first === null) {
         socket.destroy();

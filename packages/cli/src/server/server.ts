@@ -69,7 +69,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     readMaxBytes: MAX_MESSAGE_BYTES,
     fallback: (nodeRequest, nodeResponse) => {
       // One of the two classes of OnePort's handler, which passed it on.
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
       const request = nodeRequest as Request;
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
       const response = nodeResponse as Response;
       if (ui?.serve(request, response) === true) return;
       const missing = ui === undefined && (request.url === '/' || request.url === '/index.html');

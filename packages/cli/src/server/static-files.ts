@@ -59,8 +59,7 @@ export class StaticFiles {
     const path = new URL(request.url ?? '/', 'http://host').pathname;
     const file = this.#files.get(path) ?? (extname(path) === '' ? this.#files.get('/index.html') : undefined);
     if (file === undefined) return false;
-    const zipped =
-      file.gzip !== undefined && String(request.headers['accept-encoding'] ?? '').includes('gzip');
+    const zipped = file.gzip !== undefined && (request.headers['accept-encoding'] ?? '').includes('gzip');
     const body = zipped && file.gzip !== undefined ? file.gzip : file.plain;
     response.writeHead(200, {
       'content-type': file.type,
