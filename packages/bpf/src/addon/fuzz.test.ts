@@ -1,0 +1,44 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+const ROUNDS = 1000;
+const MAX_SEED = 2 ** 32;
+const SOURCES = [
+  'testing/fuzz.cc',
+  'build-id.cc',
+  'cpu-list.cc',
+  'event-queue.cc',
+  'file.cc',
+  'fold-table.cc',
+  'mapping-list.cc',
+  'perf-record.cc',
+  'proc-text.cc',
+  'sample-record.cc',
+];
+
+let directory = '';
+
+beforeAll(() => {
+  directory = mkdtempSync(`${tmpdir()}/fleetflame-fuzz-`);
+  const sources = SOURCES.map((name) => fileURLToPath(new URL(name, import.meta.url)));
+  const options = ['-std=gnu++20', '-g', '-O1', '-Wall', '-Wextra', '-Wno-missing-field-initializers'];
+  const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+  execFileSync('g++', [...options, ...sanitizers, ...sources, '-o', `${directory}/fuzz`], {
+    stdio: 'inherit',
+  });
+}, 120_000);
+
+afterAll(() => rmSync(directory, { recursive: true }));
+
+it('reads damaged input without harm, and keeps its tables right', () => {
+  const seed = randomInt(MAX_SEED);
+  const { stdout, stderr } = spawnSync(`${directory}/fuzz`, [String(seed), String(ROUNDS)], {
+    encoding: 'utf8',
+  });
+  expect(`${stdout}${stderr}`, `seed ${seed}`).toBe('ok\n');
+});
