@@ -9,11 +9,14 @@ interface Range {
   readonly length: number;
 }
 
-/** A source that keeps the object's tail, counts bytes, and joins ranges that lie close together. */
+/**
+ * A source that keeps what it has read, counts bytes, and joins ranges that lie close together. It
+ * lives as long as the reading of one block.
+ */
 export class CachingSource implements RangeSource {
   readonly size: number;
   readonly #source: RangeSource;
-  #tail: { readonly offset: number; readonly bytes: Uint8Array } | undefined;
+  readonly #kept: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
   #bytesRead = 0;
 
   constructor(source: RangeSource) {
@@ -26,23 +29,22 @@ export class CachingSource implements RangeSource {
     return this.#bytesRead;
   }
 
-  /** Reads the last `length` bytes and keeps them: later reads inside them are free. */
+  /** The last `length` bytes, or all when there are fewer. */
   async readTail(length: number): Promise<Uint8Array> {
     const offset = Math.max(0, this.size - length);
-    const bytes = await this.#read(offset, this.size - offset);
-    this.#tail = { offset, bytes };
-    return bytes;
+    return this.read(offset, this.size - offset);
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
     if (offset < 0 || length < 0 || offset + length > this.size) {
       throw corrupt('footer', `it points to ${length} bytes at ${offset} of an object of ${this.size}`);
     }
-    const tail = this.#tail;
-    if (tail !== undefined && offset >= tail.offset) {
-      return tail.bytes.subarray(offset - tail.offset, offset - tail.offset + length);
-    }
-    return this.#read(offset, length);
+    const kept = this.#kept.find(
+      (part) => offset >= part.offset && offset + length <= part.offset + part.bytes.length,
+    );
+    return kept === undefined
+      ? this.#read(offset, length)
+      : kept.bytes.subarray(offset - kept.offset, offset - kept.offset + length);
   }
 
   /** Reads many ranges, ascending by offset, with as few requests as makes sense; same order. */
@@ -74,6 +76,7 @@ export class CachingSource implements RangeSource {
     if (bytes.length !== length) {
       throw corrupt('object', `${length} bytes at ${offset} were asked for, ${bytes.length} came`);
     }
+    this.#kept.push({ offset, bytes });
     return bytes;
   }
 }
