@@ -5,4 +5,5 @@ export { SYMBOL_LIMITS } from './limits.ts';
 export type { SymbolStorage } from './symbol-storage.ts';
 export { SymbolStore, type SymbolStoreOptions } from './symbol-store.ts';
 export { SymbolTable, type FunctionIndex, type SymbolColumns } from './symbol-table.ts';
-export { decodeSymbolTable, encodeSymbolTable } from './table-format.ts';
+export { decodeSymbolTable } from './decode-symbol-table.ts';
+export { encodeSymbolTable } from './encode-symbol-table.ts';

@@ -12,7 +12,7 @@ import { SYMBOL_LIMITS } from './limits.ts';
 import { StoreMetrics } from './store-metrics.ts';
 import type { SymbolStorage } from './symbol-storage.ts';
 import type { SymbolTable } from './symbol-table.ts';
-import { decodeSymbolTable } from './table-format.ts';
+import { decodeSymbolTable } from './decode-symbol-table.ts';
 
 /** Node's table takes 30 MB in memory, libc's 0.1. */
 export const DEFAULT_CACHE_BYTES = 256 * 1024 * 1024;

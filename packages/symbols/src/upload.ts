@@ -49,12 +49,11 @@ export class Upload {
     this.received += part.length;
   }
 
-  /** Whether `part` repeats bytes that are here already. */
-  async repeats(offset: number, part: Uint8Array): Promise<boolean> {
-    if (offset + part.length > this.received) return false;
-    const before = Buffer.alloc(part.length);
-    const { bytesRead } = await this.#file.read(before, 0, part.length, offset);
-    return bytesRead === part.length && before.equals(part);
+  /** Whether the bytes at `offset` that are here already are these. */
+  async repeats(offset: number, bytes: Uint8Array): Promise<boolean> {
+    const before = Buffer.alloc(bytes.length);
+    const { bytesRead } = await this.#file.read(before, 0, bytes.length, offset);
+    return bytesRead === bytes.length && before.equals(bytes);
   }
 
   async discard(): Promise<void> {

@@ -5,9 +5,9 @@
  *   first part ──▶ receiving ──last part──▶ converting ──▶ stored, or refused and remembered with the reason
  *                     │ no part for UPLOAD_IDLE_MS: given up
  * ```
- * Parts come in order. A part that repeats what is here is accepted, so a client whose answer got lost sends it
- * again, and one that lost its place starts over at 0 without harm; a part from beyond is refused with a message that
- * ends with "continue at offset N".
+ * Parts come in order. What repeats bytes that are here is accepted, so a client whose answer got lost sends its
+ * part again, and one that lost its place starts over at 0 without harm; a part from beyond is refused with a message
+ * that ends with "continue at offset N".
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -207,12 +207,12 @@ export class Uploads {
       );
     }
     upload.touchedMs = this.#options.now();
-    if (offset === upload.received) {
-      await upload.append(part);
-      this.#options.metrics().receivedBytes.inc(part.length);
+    const known = Math.min(upload.received - offset, part.length);
+    if (known >= 0 && (await upload.repeats(offset, part.subarray(0, known)))) {
+      await upload.append(part.subarray(known));
+      this.#options.metrics().receivedBytes.inc(part.length - known);
       return;
     }
-    if (await upload.repeats(offset, part)) return;
     const message =
       offset < upload.received
         ? `The part at offset ${offset} differs from the bytes received before: continue at offset ${upload.received}`

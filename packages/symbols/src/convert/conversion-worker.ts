@@ -34,14 +34,15 @@ function fileSource(fd: number): ByteSource {
 }
 
 async function answer(request: ConversionRequest): Promise<ConversionAnswer> {
-  const fd = openSync(request.path, 'r');
+  let fd: number | undefined;
   try {
+    fd = openSync(request.path, 'r');
     return { ok: true, conversion: await convertBinary(fileSource(fd), request.buildId, request.demangle) };
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     return { ok: false, refused: error instanceof ElfError, problem };
   } finally {
-    closeSync(fd);
+    if (fd !== undefined) closeSync(fd);
   }
 }
 

@@ -4,7 +4,7 @@ import { bufferSource, compactElf, ElfFile } from '@fleetflame/elf';
 import { buildProgram, PROGRAMS } from '@fleetflame/elf/testing';
 import { describe, expect, it } from 'vitest';
 import type { SymbolTable } from '../symbol-table.ts';
-import { decodeSymbolTable } from '../table-format.ts';
+import { decodeSymbolTable } from '../decode-symbol-table.ts';
 import { convertBinary, type Conversion } from './convert-binary.ts';
 
 async function convert(

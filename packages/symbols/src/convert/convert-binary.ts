@@ -4,7 +4,8 @@
  */
 import { ElfError, ElfFile, elfConstants, findGoPclntab, type ByteSource } from '@fleetflame/elf';
 import type { SymbolColumns } from '../symbol-table.ts';
-import { encodeSymbolTable, TABLE_LIMITS } from '../table-format.ts';
+import { encodeSymbolTable } from '../encode-symbol-table.ts';
+import { TABLE_LIMITS } from '../table-layout.ts';
 import { CodeAreas } from './code-areas.ts';
 import { demangle, type DemangleOptions } from './demangle.ts';
 import { addElfSymbols } from './elf-symbols.ts';

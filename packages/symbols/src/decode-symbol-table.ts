@@ -1,75 +1,8 @@
-/**
- * The stored form of a SymbolTable, described in docs/symbols-format.md. Reading is one zstd inflation and a check
- * of bounds; the columns are views of the inflated bytes.
- */
 import { promisify } from 'node:util';
-import { constants, crc32, zstdCompressSync, zstdDecompress } from 'node:zlib';
+import { crc32, zstdDecompress } from 'node:zlib';
 import { FleetflameError } from '@fleetflame/profile';
 import { SymbolTable, type SymbolColumns } from './symbol-table.ts';
-
-const MAGIC = 'FFSYMTAB';
-const VERSION = 1;
-const HEADER_BYTES = 40;
-/** Level 9: tables are written once and read often. */
-const ZSTD_LEVEL = 9;
-
-/** Bounds of what is read, so that a damaged header cannot make the reader allocate without end. */
-export const TABLE_LIMITS = {
-  ranges: 32_000_000,
-  functions: 16_000_000,
-  files: 4_000_000,
-  stringBytes: 1024 * 1024 * 1024,
-} as const;
-
-interface Counts {
-  readonly ranges: number;
-  readonly functions: number;
-  readonly files: number;
-  readonly stringBytes: number;
-}
-
-function payloadBytes(counts: Counts): number {
-  const words = counts.ranges * 3 + (counts.functions + 1) * 2 + counts.functions * 2 + counts.files + 1;
-  return words * 4 + counts.stringBytes;
-}
-
-export function encodeSymbolTable(columns: SymbolColumns): Uint8Array {
-  const counts: Counts = {
-    ranges: columns.starts.length,
-    functions: columns.files.length,
-    files: columns.fileOffsets.length - 1,
-    stringBytes: columns.strings.length,
-  };
-  const payload = new Uint8Array(payloadBytes(counts));
-  let at = 0;
-  for (const column of [
-    columns.starts,
-    columns.lengths,
-    columns.functions,
-    columns.nameOffsets,
-    columns.systemNameOffsets,
-    columns.files,
-    columns.lines,
-    columns.fileOffsets,
-  ]) {
-    payload.set(new Uint8Array(column.buffer, column.byteOffset, column.byteLength), at);
-    at += column.byteLength;
-  }
-  payload.set(columns.strings, at);
-  const body = zstdCompressSync(payload, { params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL } });
-  const out = new Uint8Array(HEADER_BYTES + body.length);
-  const view = new DataView(out.buffer);
-  out.set(new TextEncoder().encode(MAGIC));
-  view.setUint32(8, VERSION, true);
-  view.setUint32(16, counts.ranges, true);
-  view.setUint32(20, counts.functions, true);
-  view.setUint32(24, counts.files, true);
-  view.setUint32(28, counts.stringBytes, true);
-  view.setBigUint64(32, BigInt(columns.base), true);
-  out.set(body, HEADER_BYTES);
-  view.setUint32(12, crc32(out.subarray(16)), true);
-  return out;
-}
+import { HEADER_BYTES, MAGIC, payloadBytes, TABLE_LIMITS, VERSION, type Counts } from './table-layout.ts';
 
 const inflate = promisify(zstdDecompress);
 
@@ -77,7 +10,10 @@ function corrupt(what: string): FleetflameError {
   return new FleetflameError('corrupt_data', `Symbol table: ${what}. Upload the binary again.`);
 }
 
-/** @throws FleetflameError corrupt_data */
+/**
+ * One zstd inflation and a check of bounds; the columns are views of the inflated bytes.
+ * @throws FleetflameError corrupt_data
+ */
 export async function decodeSymbolTable(bytes: Uint8Array): Promise<SymbolTable> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < HEADER_BYTES || new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC) {

@@ -2,7 +2,8 @@ import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SymbolColumns } from './symbol-table.ts';
-import { decodeSymbolTable, encodeSymbolTable } from './table-format.ts';
+import { decodeSymbolTable } from './decode-symbol-table.ts';
+import { encodeSymbolTable } from './encode-symbol-table.ts';
 
 interface Given {
   readonly gap: number;
