@@ -66,6 +66,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     interceptors: [rpcErrors(log.child({ part: 'rpc' }))],
     acceptCompression: [gzipFast],
     compressMinBytes: 2048,
+    // A misspelt field of a JSON request is an error, not a default.
+    jsonOptions: { ignoreUnknownFields: false },
     readMaxBytes: MAX_MESSAGE_BYTES,
     fallback: (nodeRequest, nodeResponse) => {
       // One of the two classes of OnePort's handler, which passed it on.
