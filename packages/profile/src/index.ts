@@ -29,7 +29,7 @@ export { encodeFlameTable, FLAME_TABLE_KIND, FLAME_TABLE_VERSION } from './proje
 export { decodeFlameTable } from './projection/flame-table-decode.ts';
 export { flameTableFromFolded } from './projection/flame-table-from-folded.ts';
 export { FLAME_TREE_MAX_DEPTH, FLAME_TREE_MAX_NODES, FlameTree } from './projection/flame-tree.ts';
-export type { TreeNode } from './projection/flame-tree.ts';
+export type { FlameTreeOptions, TreeNode } from './projection/flame-tree.ts';
 export { FrameInterner, ROOT_FRAME_NAME } from './projection/frame-interner.ts';
 export { layoutFlameTree } from './projection/flame-layout.ts';
 export type { FlameLayout, FlameLayoutOptions } from './projection/flame-layout.ts';
@@ -47,7 +47,7 @@ export {
 } from './projection/symbolize.ts';
 export type { Symbolize, SymbolLine, UnnamedReason } from './projection/symbolize.ts';
 export { baseName, FlameBuilder, missingLabelName } from './projection/flame-builder.ts';
-export type { UnnamedSelf } from './projection/flame-builder.ts';
+export type { FlameBuilderOptions, UnnamedSelf } from './projection/flame-builder.ts';
 export { SeriesBuilder } from './projection/series-builder.ts';
 export type { SeriesGroup, SeriesOptions } from './projection/series-builder.ts';
 export { decodePprof } from './pprof/decode-pprof.ts';

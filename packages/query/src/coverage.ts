@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { StackSums, UnnamedSelf } from '@fleetflame/profile';
+import type { UnnamedSelf } from '@fleetflame/profile';
 import type { Footer } from '@fleetflame/proto/block/v1/footer';
 import { CoverageSchema, type Coverage } from '@fleetflame/proto/query/v1/query';
 import type { BlockEntry, Snapshot } from '@fleetflame/store';
@@ -35,13 +35,7 @@ export class CoverageBuilder {
     }
   }
 
-  samples({
-    rows,
-    series,
-  }: {
-    readonly rows: number;
-    readonly series: StackSums['series'] | number[];
-  }): void {
+  samples({ rows, series }: { readonly rows: number; readonly series: Iterable<number> }): void {
     this.#rows += rows;
     for (const fingerprint of series) this.#series.add(fingerprint);
   }

@@ -37,6 +37,8 @@ export interface QueryLimits {
   readonly footerCacheBytes: number;
   readonly blockCacheBytes: number;
   readonly partialCacheBytes: number;
+  /** Bytes of frames, names with them, that cached partial answers share. */
+  readonly frameBytes: number;
 }
 
 export const QUERY_LIMITS: QueryLimits = {
@@ -57,7 +59,8 @@ export const QUERY_LIMITS: QueryLimits = {
   readAhead: 4,
   footerCacheBytes: 32 << 20,
   blockCacheBytes: 256 << 20,
-  partialCacheBytes: 128 << 20,
+  partialCacheBytes: 192 << 20,
+  frameBytes: 128 << 20,
 };
 
 /** Rows of a flame table when the request does not say. */

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { Admission } from './admission.ts';
 import { BlockReader } from './block-reader.ts';
-import { createPartialCache } from './flame-scan.ts';
+import { FlameCache } from './flame-scan.ts';
 import { QUERY_LIMITS, type QueryLimits } from './limits.ts';
 import { QueryMetrics } from './query-metrics.ts';
 import type { QueryContext, QueryStore } from './query-run.ts';
@@ -41,7 +41,7 @@ export function createQuery(options: QueryOptions): Query {
   const limits = { ...QUERY_LIMITS, ...options.limits };
   const metrics = new QueryMetrics(registry);
   const admission = new Admission(limits, metrics);
-  const partials = createPartialCache(limits, metrics);
+  const flames = new FlameCache(limits, metrics);
   const context: QueryContext = {
     store,
     symbols,
@@ -65,8 +65,8 @@ export function createQuery(options: QueryOptions): Query {
   return {
     routes(router) {
       router.service(QueryService, {
-        flameGraph: (request, call) => run(call, () => flameGraph(context, partials, request, call.signal)),
-        top: (request, call) => run(call, () => top(context, partials, request, call.signal)),
+        flameGraph: (request, call) => run(call, () => flameGraph(context, flames, request, call.signal)),
+        top: (request, call) => run(call, () => top(context, flames, request, call.signal)),
         series: (request, call) => run(call, () => series(context, request, call.signal)),
         labelNames: (request, call) => run(call, () => labelNames(context, request, call.signal)),
         labelValues: (request, call) => run(call, () => labelValues(context, request, call.signal)),

@@ -45,6 +45,13 @@ export function missingLabelName(label: string): string {
   return `(no ${label})`;
 }
 
+export interface FlameBuilderOptions {
+  /** Labels whose values become the top levels, outermost first. */
+  readonly groupBy?: readonly string[];
+  /** What to add to; default: an empty tree. */
+  readonly tree?: FlameTree;
+}
+
 export class FlameBuilder {
   readonly tree: FlameTree;
   readonly #groupBy: readonly string[];
@@ -53,9 +60,9 @@ export class FlameBuilder {
     { binary: string; buildId: string; reason: UnnamedReason; self: number }
   >();
 
-  constructor(options: { readonly groupBy?: readonly string[]; readonly maxNodes?: number } = {}) {
+  constructor(options: FlameBuilderOptions = {}) {
     this.#groupBy = options.groupBy ?? [];
-    this.tree = new FlameTree(options.maxNodes === undefined ? {} : { maxNodes: options.maxNodes });
+    this.tree = options.tree ?? new FlameTree();
   }
 
   /** Value of leaf frames without a name, largest first. */
@@ -87,7 +94,14 @@ export class FlameBuilder {
     for (const entry of other.#unnamed.values()) this.#addUnnamed(entry);
   }
 
-  /** Bytes that it holds, roughly. */
+  /** A copy that can be added to without changing this one. */
+  clone(): FlameBuilder {
+    const copy = new FlameBuilder({ groupBy: this.#groupBy, tree: this.tree.clone() });
+    for (const [key, entry] of this.#unnamed) copy.#unnamed.set(key, { ...entry });
+    return copy;
+  }
+
+  /** Bytes that it holds, roughly, without its frames. */
   get sizeBytes(): number {
     return this.tree.sizeBytes + this.#unnamed.size * 400;
   }

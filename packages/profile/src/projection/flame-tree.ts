@@ -13,12 +13,19 @@ export const FLAME_TREE_MAX_NODES = 1 << 22;
 /** Depth that a node may have: what the u16 column `depth` holds. */
 export const FLAME_TREE_MAX_DEPTH = 0xffff;
 
+export interface FlameTreeOptions {
+  /** Default FLAME_TREE_MAX_NODES. */
+  readonly maxNodes?: number;
+  /** Shared by trees that will be added to each other: that needs no text then. Default: its own. */
+  readonly frames?: FrameInterner;
+}
+
 /**
  * The tree of frames while it is being summed: node = (parent node, frame), self values only; totals
  * are one backward pass when all is in. Children are found through one hash table for all nodes.
  */
 export class FlameTree {
-  readonly frames = new FrameInterner();
+  readonly frames: FrameInterner;
   length = 1;
   /** Columns of the nodes, `length` entries in use; replaced when they grow. Row 0 is the root. */
   parent = new Int32Array(1024);
@@ -29,10 +36,14 @@ export class FlameTree {
   framesTooDeep = 0;
 
   readonly #maxNodes: number;
-  /** Open addressing: node number, 0 is free (the root is nobody's child); at most half full. */
-  #slots = new Int32Array(4096);
+  /**
+   * Open addressing, at most half full: node number, its parent, its frame; node 0 is free, since the
+   * root is nobody's child. The key lies beside the number so that a look-up misses one cache line, not three.
+   */
+  #slots = new Int32Array(3 * 1024);
 
-  constructor(options: { readonly maxNodes?: number } = {}) {
+  constructor(options: FlameTreeOptions = {}) {
+    this.frames = options.frames ?? new FrameInterner();
     this.#maxNodes = options.maxNodes ?? FLAME_TREE_MAX_NODES;
     this.parent[0] = -1;
   }
@@ -40,13 +51,13 @@ export class FlameTree {
   /** The child of `parent` with this frame, created if it is not there. */
   child(parent: TreeNode, frame: FrameIndex): TreeNode {
     const slots = this.#slots;
-    const mask = slots.length - 1;
-    let slot = hashNode(parent, frame) & mask;
+    const capacity = slots.length / 3;
+    let slot = hashNode(parent, frame) & (capacity - 1);
     for (;;) {
-      const node = slots[slot]!;
+      const node = slots[slot * 3]!;
       if (node === 0) break;
-      if (this.parent[node] === parent && this.frame[node] === frame) return node;
-      slot = (slot + 1) & mask;
+      if (slots[slot * 3 + 1] === parent && slots[slot * 3 + 2] === frame) return node;
+      slot = (slot + 1) & (capacity - 1);
     }
     const depth = this.depth[parent]! + 1;
     if (depth > FLAME_TREE_MAX_DEPTH) {
@@ -60,8 +71,10 @@ export class FlameTree {
     this.parent[node] = parent;
     this.frame[node] = frame;
     this.depth[node] = depth;
-    slots[slot] = node;
-    if (this.length * 2 > slots.length) this.#rehash();
+    slots[slot * 3] = node;
+    slots[slot * 3 + 1] = parent;
+    slots[slot * 3 + 2] = frame;
+    if (this.length * 2 > capacity) this.#rehash();
     return node;
   }
 
@@ -71,31 +84,34 @@ export class FlameTree {
 
   /** Adds all of another tree's values to this one. */
   addTree(other: FlameTree): void {
-    const frameOf = new Uint32Array(other.frames.length);
-    for (let f = 0; f < other.frames.length; f++) {
-      frameOf[f] = this.frames.intern(
-        other.frames.nameOf(f),
-        other.frames.filenameOf(f),
-        other.frames.binaryOf(f),
-        other.frames.kind[f]!,
-        other.frames.named[f]!,
-      );
-    }
+    const frameOf = this.frames === other.frames ? undefined : this.frames.internAll(other.frames);
     const nodeOf = new Int32Array(other.length);
     this.addSelf(0, other.self[0]!);
     for (let i = 1; i < other.length; i++) {
-      const node = this.child(nodeOf[other.parent[i]!]!, frameOf[other.frame[i]!]!);
+      const frame = other.frame[i]!;
+      const node = this.child(nodeOf[other.parent[i]!]!, frameOf === undefined ? frame : frameOf[frame]!);
       nodeOf[i] = node;
       this.self[node] = this.self[node]! + other.self[i]!;
     }
     this.framesTooDeep += other.framesTooDeep;
   }
 
-  /** Bytes that the tree holds, roughly. */
+  /** A copy that can be added to without changing this tree. */
+  clone(): FlameTree {
+    const copy = new FlameTree({ frames: this.frames, maxNodes: this.#maxNodes });
+    copy.length = this.length;
+    copy.parent = this.parent.slice();
+    copy.frame = this.frame.slice();
+    copy.depth = this.depth.slice();
+    copy.self = this.self.slice();
+    copy.framesTooDeep = this.framesTooDeep;
+    copy.#slots = this.#slots.slice();
+    return copy;
+  }
+
+  /** Bytes that the tree holds, without its frames. */
   get sizeBytes(): number {
-    let text = 0;
-    for (const string of this.frames.strings) text += string.length * 2 + 64;
-    return this.parent.length * 18 + this.#slots.length * 4 + this.frames.name.length * 22 + text;
+    return this.parent.length * 18 + this.#slots.length * 4;
   }
 
   /** Gives back what growing left over; for trees that are kept. */
@@ -115,12 +131,16 @@ export class FlameTree {
   }
 
   #rehash(): void {
-    const slots = new Int32Array(this.#slots.length * 2);
-    const mask = slots.length - 1;
+    const capacity = (this.#slots.length / 3) * 2;
+    const slots = new Int32Array(capacity * 3);
     for (let node = 1; node < this.length; node++) {
-      let slot = hashNode(this.parent[node]!, this.frame[node]!) & mask;
-      while (slots[slot] !== 0) slot = (slot + 1) & mask;
-      slots[slot] = node;
+      const parent = this.parent[node]!;
+      const frame = this.frame[node]!;
+      let slot = hashNode(parent, frame) & (capacity - 1);
+      while (slots[slot * 3] !== 0) slot = (slot + 1) & (capacity - 1);
+      slots[slot * 3] = node;
+      slots[slot * 3 + 1] = parent;
+      slots[slot * 3 + 2] = frame;
     }
     this.#slots = slots;
   }

@@ -20,6 +20,7 @@ export class FrameInterner {
   readonly strings: string[] = [''];
 
   readonly #stringIndex = new Map<string, number>([['', 0]]);
+  #textBytes = 0;
   /** Open addressing: frame number + 1, 0 is free; at most half full. */
   #slots = new Int32Array(1024);
 
@@ -33,6 +34,7 @@ export class FrameInterner {
       index = this.strings.length;
       this.strings.push(text);
       this.#stringIndex.set(text, index);
+      this.#textBytes += text.length + 64;
     }
     return index;
   }
@@ -69,6 +71,27 @@ export class FrameInterner {
     this.#slots[slot] = frame + 1;
     if (this.length * 2 > this.#slots.length) this.#rehash();
     return frame;
+  }
+
+  /** This interner's number of each of the other's frames. Every text is looked up once. */
+  internAll(other: FrameInterner): Uint32Array {
+    const strings = Uint32Array.from(other.strings, (text) => this.string(text));
+    const frames = new Uint32Array(other.length);
+    for (let f = 0; f < other.length; f++) {
+      frames[f] = this.internStrings(
+        strings[other.name[f]!]!,
+        strings[other.filename[f]!]!,
+        strings[other.binary[f]!]!,
+        other.kind[f]!,
+        other.named[f]!,
+      );
+    }
+    return frames;
+  }
+
+  /** Bytes that it holds, roughly. */
+  get sizeBytes(): number {
+    return this.#textBytes + this.name.length * 14 + this.#slots.length * 4;
   }
 
   nameOf(frame: FrameIndex): string {

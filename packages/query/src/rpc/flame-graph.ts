@@ -5,13 +5,13 @@ import {
   type FlameGraphRequest,
   type FlameGraphResponse,
 } from '@fleetflame/proto/query/v1/query';
-import { scanFlame, type PartialCache } from '../flame-scan.ts';
+import { scanFlame, type FlameCache } from '../flame-scan.ts';
 import { DEFAULT_NODES } from '../limits.ts';
 import { QueryRun, type QueryContext } from '../query-run.ts';
 
 export async function flameGraph(
   context: QueryContext,
-  partials: PartialCache,
+  cache: FlameCache,
   request: FlameGraphRequest,
   signal: AbortSignal,
 ): Promise<FlameGraphResponse> {
@@ -27,7 +27,7 @@ export async function flameGraph(
   );
   return QueryRun.with(context, scope, signal, async (run) => {
     const profileType = run.resolveType(scope.profileType);
-    const { builder, period } = await scanFlame(run, partials, scope, profileType, groupBy);
+    const { builder, period } = await scanFlame(run, cache, scope, profileType, groupBy);
     const layout = layoutFlameTree(builder.tree, { maxNodes, focus: request.focus });
     await run.breather.breathe();
     return create(FlameGraphResponseSchema, {

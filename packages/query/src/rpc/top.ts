@@ -1,13 +1,13 @@
 import { create } from '@bufbuild/protobuf';
 import { topFunctions } from '@fleetflame/profile';
 import { TopResponseSchema, type TopRequest, type TopResponse } from '@fleetflame/proto/query/v1/query';
-import { scanFlame, type PartialCache } from '../flame-scan.ts';
+import { scanFlame, type FlameCache } from '../flame-scan.ts';
 import { DEFAULT_LISTED } from '../limits.ts';
 import { QueryRun, type QueryContext } from '../query-run.ts';
 
 export async function top(
   context: QueryContext,
-  partials: PartialCache,
+  cache: FlameCache,
   request: TopRequest,
   signal: AbortSignal,
 ): Promise<TopResponse> {
@@ -15,7 +15,7 @@ export async function top(
   const limit = context.checks.count('listed', request.limit, DEFAULT_LISTED, 'limit');
   return QueryRun.with(context, scope, signal, async (run) => {
     const profileType = run.resolveType(scope.profileType);
-    const { builder } = await scanFlame(run, partials, scope, profileType, []);
+    const { builder } = await scanFlame(run, cache, scope, profileType, []);
     const table = topFunctions(builder.tree, limit);
     return create(TopResponseSchema, {
       total: BigInt(table.total),
