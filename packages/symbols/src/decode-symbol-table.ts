@@ -4,6 +4,9 @@ import { FleetflameError } from '@fleetflame/profile';
 import { SymbolTable, type SymbolColumns } from './symbol-table.ts';
 import { HEADER_BYTES, MAGIC, payloadBytes, TABLE_LIMITS, VERSION, type Counts } from './table-layout.ts';
 
+const MIN_CHUNK_BYTES = 1024;
+const MAX_CHUNK_BYTES = 64 * 1024 * 1024;
+
 const inflate = promisify(zstdDecompress);
 
 function corrupt(what: string): FleetflameError {
@@ -36,7 +39,11 @@ export async function decodeSymbolTable(bytes: Uint8Array): Promise<SymbolTable>
   const size = payloadBytes(counts);
   let payload: Uint8Array;
   try {
-    payload = await inflate(bytes.subarray(HEADER_BYTES), { maxOutputLength: size + 1 });
+    payload = await inflate(bytes.subarray(HEADER_BYTES), {
+      maxOutputLength: size + 1,
+      // The default of 16 kB makes 1,900 pieces of node's table, and a copy of all of them.
+      chunkSize: Math.min(Math.max(size + 1, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES),
+    });
   } catch (error) {
     throw new FleetflameError(
       'corrupt_data',

@@ -52,7 +52,10 @@ export class SymbolTable {
   /** The function at an ELF virtual address, or -1. */
   lookup(address: number): FunctionIndex {
     const { base, starts, lengths, functions } = this.columns;
-    const wanted = address - base;
+    const distance = address - base;
+    if (!(distance >= 0 && distance < 0x1_0000_0000)) return -1;
+    // As an integer, so that the search compares no floating-point numbers.
+    const wanted = distance >>> 0;
     let low = 0;
     let high = starts.length;
     while (low < high) {
