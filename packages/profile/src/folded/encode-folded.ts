@@ -1,4 +1,3 @@
-import { compareStrings } from '../block/tables/compare-strings.ts';
 import type { Block } from '../block/block.ts';
 import { parseProfileType } from '../profile-type/profile-type.ts';
 import { baseName, missingLabelName } from '../projection/flame-builder.ts';
@@ -56,11 +55,14 @@ export function encodeFolded(block: Block, options: EncodeFoldedOptions): string
       sums.set(line, (sums.get(line) ?? 0) + values[i]!);
     }
   }
-  return [...sums]
-    .filter(([, value]) => value !== 0)
-    .sort(([a], [b]) => compareStrings(a, b))
-    .map(([line, value]) => `${line.replace(/^#(?=\s)/, '#_')} ${value}\n`)
-    .join('');
+  return (
+    [...sums]
+      .filter(([, value]) => value !== 0)
+      // By UTF-16 units: lines are long and begin alike, and the engine compares them best.
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([line, value]) => `${line.replace(/^#(?=\s)/, '#_')} ${value}\n`)
+      .join('')
+  );
 }
 
 function labelFrame(labels: LabelSet, name: string): string {

@@ -8,5 +8,5 @@ export const FOLDED_LIMITS = {
   /** UTF-16 units of one frame. */
   frameLength: 65_536,
   /** Distinct stack prefixes: each takes about 30 bytes and comes from as little as two characters. */
-  stacks: 8_000_000,
+  stacks: 4_000_000,
 } as const;

@@ -15,8 +15,11 @@ export const PPROF_LIMITS = {
   points: 8_000_000,
   /** Locations of one sample. Java agents collect up to 2,048 frames, others fewer. */
   stackDepth: 4_096,
-  /** Distinct stack prefixes: each takes about 30 bytes, however few bytes of the file it came from. */
-  stacks: 8_000_000,
+  /**
+   * Distinct stack prefixes: each takes about 30 bytes and a microsecond, however few bytes of the file
+   * it came from, so this bounds the time that one file can hold a server up to about four seconds.
+   */
+  stacks: 4_000_000,
   locations: 2_000_000,
   /** Inlined calls at one address. */
   linesPerLocation: 1_024,
