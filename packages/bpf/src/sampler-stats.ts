@@ -1,8 +1,8 @@
 /**
  * Counters since the start. Samples unless the name says otherwise.
  *
- * interrupts = idle + samples + lostRingFull + lostTableFull + those under way (up to a quarter of a
- * second of them; none after close).
+ * interrupts = idle + samples + lostRingFull + lostTableFull + those under way (up to a second of them;
+ * none after close).
  */
 export interface SamplerStats {
   /** Interrupts in which the program ran, idle ones included. An idle CPU may not be interrupted. */
@@ -35,6 +35,7 @@ export interface SamplerStats {
   /** CPUs that are being sampled now. */
   readonly cpus: number;
   readonly processes: number;
+  /** Counted every few seconds. */
   readonly mappings: number;
   readonly binaries: number;
   /** Bytes of kernel maps, ring buffers and the fold table. */

@@ -41,4 +41,4 @@ it('reads damaged input without harm, and keeps its tables right', () => {
     encoding: 'utf8',
   });
   expect(`${stdout}${stderr}`, `seed ${seed}`).toBe('ok\n');
-});
+}, 120_000);

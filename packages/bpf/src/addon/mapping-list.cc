@@ -6,8 +6,9 @@
 
 namespace fleetflame {
 
-bool MappingList::insert(const Mapping& mapping) {
+bool MappingList::insert(Mapping mapping) {
   if (mapping.start >= mapping.end) return true;
+  if (mapping.binary == ANONYMOUS_BINARY) joinAnonymous(mapping);
   const auto first = std::partition_point(mappings_.begin(), mappings_.end(),
                                           [&](const Mapping& other) { return other.end <= mapping.start; });
   const auto last = std::partition_point(first, mappings_.end(),
@@ -26,17 +27,20 @@ bool MappingList::insert(const Mapping& mapping) {
     }
   }
   const auto replaced = static_cast<size_t>(last - first);
-  if (mapping.binary == ANONYMOUS_BINARY && replaced == 0 && first != mappings_.begin()) {
-    Mapping& before = *(first - 1);
-    if (before.binary == ANONYMOUS_BINARY && before.end == mapping.start) {
-      before.end = mapping.end;
-      return true;
-    }
-  }
   if (mappings_.size() - replaced + count > MAX_MAPPINGS) return false;
   const auto at = mappings_.erase(first, last);
   mappings_.insert(at, parts.begin(), parts.begin() + static_cast<ptrdiff_t>(count));
   return true;
+}
+
+void MappingList::joinAnonymous(Mapping& mapping) const {
+  const auto first = std::partition_point(mappings_.begin(), mappings_.end(),
+                                          [&](const Mapping& other) { return other.end < mapping.start; });
+  const auto last = std::partition_point(first, mappings_.end(),
+                                         [&](const Mapping& other) { return other.start <= mapping.end; });
+  if (first == last) return;
+  if (first->binary == ANONYMOUS_BINARY) mapping.start = std::min(mapping.start, first->start);
+  if ((last - 1)->binary == ANONYMOUS_BINARY) mapping.end = std::max(mapping.end, (last - 1)->end);
 }
 
 const Mapping* MappingList::find(uint64_t address) const {

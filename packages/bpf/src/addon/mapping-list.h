@@ -30,7 +30,7 @@ class MappingList {
   static constexpr size_t MAX_MAPPINGS = 16384;
 
   /// Puts a mapping over whatever it overlaps, as mmap does. False when the list is full.
-  bool insert(const Mapping& mapping);
+  bool insert(Mapping mapping);
 
   /// The mapping that covers the address.
   const Mapping* find(uint64_t address) const;
@@ -39,6 +39,10 @@ class MappingList {
   void clear() { mappings_.clear(); }
 
  private:
+  /// Widens an anonymous mapping over the anonymous ones that it touches: JIT compilers change the
+  /// protection of their memory piece by piece, and every change is told as a mapping.
+  void joinAnonymous(Mapping& mapping) const;
+
   std::vector<Mapping> mappings_;
 };
 

@@ -7,10 +7,23 @@
 namespace fleetflame {
 namespace {
 
-Napi::Error toError(Napi::Env env, const SamplerError& error) {
-  Napi::Error out = Napi::Error::New(env, error.what());
-  out.Set("code", error.code());
-  return out;
+/// Runs what may fail; whatever C++ throws becomes an error of JavaScript, or it would end the process.
+template <typename Action>
+auto guarded(Napi::Env env, Action action) {
+  const auto toError = [&](const char* code, const char* message) {
+    Napi::Error error = Napi::Error::New(env, message);
+    error.Set("code", code);
+    return error;
+  };
+  try {
+    return action();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const SamplerError& error) {
+    throw toError(error.code(), error.what());
+  } catch (const std::exception& error) {
+    throw toError(ERROR_FAILED, error.what());
+  }
 }
 
 }  // namespace
@@ -29,23 +42,16 @@ SamplerObject::SamplerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
   const Napi::Object options = info[0].As<Napi::Object>();
   const auto number = [&](const char* name) { return options.Get(name).ToNumber().Uint32Value(); };
   const BpfOptions bpf{number("frequencyHz"), options.Get("bpfLoop").ToBoolean().Value(), number("ringBytes")};
-  try {
-    sampler_ = std::make_unique<Sampler>(SamplerOptions{bpf, number("maxRows")});
-  } catch (const SamplerError& error) {
-    throw toError(info.Env(), error);
-  }
+  const uint32_t maxRows = number("maxRows");
+  guarded(info.Env(), [&] { sampler_ = std::make_unique<Sampler>(SamplerOptions{bpf, maxRows}); });
 }
 
 Napi::Value SamplerObject::collect(const Napi::CallbackInfo& info) {
-  try {
-    return toCollection(info.Env(), sampler_->take());
-  } catch (const SamplerError& error) {
-    throw toError(info.Env(), error);
-  }
+  return guarded(info.Env(), [&]() -> Napi::Value { return toCollection(info.Env(), sampler_->take()); });
 }
 
 Napi::Value SamplerObject::stats(const Napi::CallbackInfo& info) {
-  const SamplerStats stats = sampler_->stats();
+  const SamplerStats stats = guarded(info.Env(), [&] { return sampler_->stats(); });
   Napi::Object object = Napi::Object::New(info.Env());
   const auto set = [&](const char* name, uint64_t value) { object.Set(name, static_cast<double>(value)); };
   set("interrupts", stats.interrupts);

@@ -17,11 +17,13 @@
 namespace fleetflame {
 namespace {
 
-constexpr int DRAIN_INTERVAL_MS = 250;
+/// A look costs about 0.1 ms, whatever it finds; the rings have room for seconds and wake the thread at half.
+constexpr int DRAIN_INTERVAL_MS = 500;
 /// A record carries the time at which it was begun, and appears in its ring a little later. Newer
 /// ones than this wait for the next drain, so that all rings have shown theirs.
 constexpr uint64_t SETTLE_NS = 50'000'000;
-constexpr uint64_t CPU_CHECK_NS = 2 * NS_PER_SECOND;
+/// Looks at what changes slowly: the CPUs that are online, the sizes of large tables.
+constexpr uint64_t SLOW_LOOK_NS = 5 * NS_PER_SECOND;
 /// After lost records all of /proc is read again, but not more often than this.
 constexpr uint64_t SNAPSHOT_PAUSE_NS = 30 * NS_PER_SECOND;
 /// The work of the thread can wait for as long as the rings have room; the host's cannot.
@@ -68,7 +70,6 @@ void Sampler::watch(int fd) {
 }
 
 void Sampler::followCpus() {
-  cpusCheckedNs_ = monotonicNs();
   const std::set<int> online = onlineCpus();
   if (online.empty()) return;
   for (auto at = rings_.begin(); at != rings_.end();) {
@@ -97,6 +98,8 @@ void Sampler::run() {
   try {
     snapshotNs_ = monotonicNs();
     processes_.snapshot(true, stop_);
+    slowLookNs_ = monotonicNs();
+    counts_.mappings = processes_.countMappings();
     std::array<epoll_event, 16> events{};
     while (!stop_.load()) {
       epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), DRAIN_INTERVAL_MS);
@@ -107,7 +110,15 @@ void Sampler::run() {
         snapshotNs_ = nowNs;
         processes_.snapshot(false, stop_);
       }
-      if (nowNs - cpusCheckedNs_ >= CPU_CHECK_NS) followCpus();
+      if (nowNs - slowLookNs_ >= SLOW_LOOK_NS) {
+        slowLookNs_ = nowNs;
+        try {
+          followCpus();
+        } catch (const SamplerError&) {
+          // The others go on; `cpus` tells, and the next look tries again.
+        }
+        counts_.mappings = processes_.countMappings();
+      }
       publish();
     }
     program_->detachAll();
@@ -182,7 +193,6 @@ void Sampler::publish() {
   now.mapsReads = processes_.reads();
   now.cpus = rings_.size();
   now.processes = processes_.size();
-  now.mappings = processes_.countMappings();
   now.binaries = binaries_.size();
   now.memoryBytes = program_->mapBytes() + rings_.size() * perfRingBytes(rings_.size()) + queue_.memoryBytes() +
                     outbox_.memoryBytes();

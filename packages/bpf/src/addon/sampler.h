@@ -96,7 +96,7 @@ class Sampler {
   Fd wake_;
   std::unique_ptr<BpfProgram> program_;
   std::map<int, std::unique_ptr<PerfRing>> rings_;
-  uint64_t cpusCheckedNs_ = 0;
+  uint64_t slowLookNs_ = 0;
   uint64_t snapshotNs_ = 0;
   bool recordsLost_ = false;
 
