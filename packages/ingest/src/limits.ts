@@ -25,7 +25,10 @@ export interface IngestLimits {
   readonly pendingBytes: number;
   /** Calls that wait for their segment. */
   readonly pendingBatches: number;
-  /** In-memory bytes at which a segment is closed before its time. */
+  /**
+   * In-memory bytes at which a segment is closed before its time. Merging and encoding hold the event
+   * loop: some 80 batches of a large host are a third of a second.
+   */
   readonly segmentBytes: number;
   /** Ms that a segment stays open: an ack waits half of it on average. */
   readonly segmentMs: number;
@@ -45,7 +48,7 @@ export const INGEST_LIMITS: IngestLimits = {
   futureMs: 600_000,
   pendingBytes: 256 << 20,
   pendingBatches: 20_000,
-  segmentBytes: 64 << 20,
+  segmentBytes: 16 << 20,
   segmentMs: 1000,
   recentBatches: 50_000,
 };
