@@ -35,6 +35,14 @@ export function encodeUnchecked(block: Block): Uint8Array {
       { field: 'datasets' },
     );
   }
+  const overflow = datasets.find(({ total }) => Math.abs(total) >= 2 ** 63);
+  if (overflow !== undefined) {
+    throw new FleetflameError(
+      'limit_exceeded',
+      `The samples of ${overflow.profileType} of service "${overflow.serviceName}" sum to ${overflow.total}, more than 64 bits hold: split the block.`,
+      { field: 'datasets.total' },
+    );
+  }
   const tables: Record<TableName, readonly [bytes: Uint8Array, rows: number]> = {
     series: [encodeSeries(block), block.series.length],
     stacks: [encodeStacks(block), block.stacks.length],

@@ -73,11 +73,16 @@ function mapStacks(
   for (let row = stacks.length - 1; row > 0; row--) {
     if (used[row] === 1) used[stacks.parent[row]!] = 1;
   }
-  const location = locationMapper(tables, block, string);
+  const { parent, location } = stacks;
+  const mapLocation = locationMapper(tables, block, string);
+  const locationMap = new Uint32Array(block.locations.length).fill(UNMAPPED);
   const map = new Uint32Array(stacks.length);
   for (let row = 1; row < stacks.length; row++) {
     if (used[row] === 0) continue;
-    map[row] = tables.stack(map[stacks.parent[row]!]!, location(stacks.location[row]!));
+    const old = location[row]!;
+    let mapped = locationMap[old]!;
+    if (mapped === UNMAPPED) mapped = locationMap[old] = mapLocation(old);
+    map[row] = tables.stack(map[parent[row]!]!, mapped);
   }
   return map;
 }
@@ -89,17 +94,11 @@ function locationMapper(
 ): (index: number) => number {
   const { locations, mappings, functions } = block;
   const words = new Uint32Array(locations.address.buffer, locations.address.byteOffset, 2 * locations.length);
-  const locationMap = new Uint32Array(locations.length).fill(UNMAPPED);
   const mappingMap = new Uint32Array(mappings.length).fill(UNMAPPED);
   const functionMap = new Uint32Array(functions.length).fill(UNMAPPED);
   let scratch = new Uint32Array(64);
 
-  return (index) => {
-    const known = locationMap[index]!;
-    return known === UNMAPPED ? (locationMap[index] = mapLocation(index)) : known;
-  };
-
-  function mapLocation(row: number): number {
+  return (row) => {
     const start = locations.lineStart[row]!;
     const end = locations.lineStart[row + 1]!;
     const size = LOCATION_HEAD + 2 * (end - start);
@@ -112,7 +111,7 @@ function locationMapper(
       scratch[at + 1] = locations.lineNumber[line]!;
     }
     return tables.location(scratch, size);
-  }
+  };
 
   function mapMapping(row: number): number {
     const known = mappingMap[row]!;
