@@ -21,10 +21,12 @@ export const SYMBOL_LIMITS = {
 /** An upload without a new part for this long is given up; its agent may start over. */
 export const UPLOAD_IDLE_MS = 60_000;
 /**
- * Who was told that a binary is wanted has this long to begin; then others are told. Short, because who dies in this
- * time leaves the binary unasked for; two who begin at once are sorted out at their first part.
+ * Who was told that a binary is wanted is the only one for this long. Short, because agents that are told no do not
+ * ask again for hours: a host that dies, or an agent that starts again, must not leave a binary without symbols.
  */
-export const LEASE_MS = 10_000;
+export const LEASE_MS = 2_000;
+/** An upload whose last part is younger counts as alive: others are not asked. After that anybody may take it over. */
+export const UPLOAD_ALIVE_MS = 5_000;
 /** A binary whose conversion failed is wanted again after this long: another host may have an intact file. */
 export const FAILURE_RETRY_MS = 24 * 3600_000;
 /** The longest that one conversion may take: Chromium takes 20 s. */

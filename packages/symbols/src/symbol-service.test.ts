@@ -3,7 +3,7 @@ import { Code } from '@connectrpc/connect';
 import { bufferSource, compactElf, ElfFile } from '@fleetflame/elf';
 import { buildProgram, PROGRAMS } from '@fleetflame/elf/testing';
 import { afterEach, describe, expect, it } from 'vitest';
-import { FAILURE_RETRY_MS, LEASE_MS, SYMBOL_LIMITS, UPLOAD_IDLE_MS } from './limits.ts';
+import { FAILURE_RETRY_MS, LEASE_MS, SYMBOL_LIMITS, UPLOAD_ALIVE_MS, UPLOAD_IDLE_MS } from './limits.ts';
 import { startSymbolServer, uploadFile, type SymbolServer } from './testing/index.ts';
 
 const servers: SymbolServer[] = [];
@@ -105,6 +105,10 @@ describe('SymbolService', () => {
     await server.client.upload(part({ buildId, ...rest }, 0, 100));
     server.advance(LEASE_MS + 1);
     expect((await server.client.wanted({ buildIds: [buildId] })).buildIds).toEqual([]);
+    // That upload stopped: the next host takes it over.
+    server.advance(UPLOAD_ALIVE_MS);
+    expect((await server.client.wanted({ buildIds: [buildId] })).buildIds).toEqual([buildId]);
+    expect((await uploadFile(server.client, { buildId, ...rest })).complete).toBe(true);
   });
 
   it('sorts out two hosts that upload the same file at once', async () => {
@@ -134,7 +138,9 @@ describe('SymbolService', () => {
   it('names the offset at which an upload goes on', async () => {
     const server = await start();
     const file = binary('c');
-    await expect(server.client.upload(part(file, 1000, 1000))).rejects.toThrow(/continue at offset 0$/);
+    const early = server.client.upload(part(file, 1000, 1000));
+    await expect(early).rejects.toThrow(/continue at offset 0$/);
+    await expect(early).rejects.toMatchObject({ code: Code.NotFound });
     await server.client.upload(part(file, 0, 1000));
     await expect(server.client.upload(part(file, 3000, 1000))).rejects.toThrow(/continue at offset 1000$/);
     const changed = { ...file, bytes: new Uint8Array(file.bytes).fill(1, 500, 600) };

@@ -6,8 +6,9 @@
  *                     │ no part for UPLOAD_IDLE_MS: given up
  * ```
  * Parts come in order. What repeats bytes that are here is accepted, so a client whose answer got lost sends its
- * part again, and one that lost its place starts over at 0 without harm; a part from beyond is refused with a message
- * that ends with "continue at offset N".
+ * part again, and one that lost its place starts over at 0 without harm. A part from beyond, or after the upload
+ * expired, is refused as not_found (what comes before it is not here) with a message that ends with "continue at
+ * offset N": the client goes on there, or starts over.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,7 +18,7 @@ import type { UploadRequest } from '@fleetflame/proto/symbols/v1/symbols';
 import type { Logger } from 'pino';
 import { checkBuildId } from './build-id.ts';
 import { BinaryRefused, type Converter } from './convert/converter.ts';
-import { SYMBOL_LIMITS, UPLOAD_IDLE_MS } from './limits.ts';
+import { SYMBOL_LIMITS, UPLOAD_ALIVE_MS, UPLOAD_IDLE_MS } from './limits.ts';
 import type { RefusalReason, ServiceMetrics } from './service-metrics.ts';
 import type { SymbolStore } from './symbol-store.ts';
 import { Upload, type UploadHead } from './upload.ts';
@@ -61,11 +62,14 @@ export class Uploads {
     return sum;
   }
 
-  has(buildId: string): boolean {
-    return this.#uploads.has(buildId) || this.#creating.has(buildId);
+  /** Whether somebody is uploading this binary and makes progress. */
+  isAlive(buildId: string): boolean {
+    const upload = this.#uploads.get(buildId);
+    if (upload === undefined) return this.#creating.has(buildId);
+    return upload.conversion !== undefined || upload.touchedMs + UPLOAD_ALIVE_MS > this.#options.now();
   }
 
-  /** @throws FleetflameError: invalid_input, limit_exceeded, overloaded (try again later) */
+  /** @throws FleetflameError: invalid_input, limit_exceeded; overloaded (try again later), not_found (send what is missing) */
   async accept(request: UploadRequest): Promise<UploadAnswer> {
     const { head, offset, part } = this.#check(request);
     const upload = await this.#uploadFor(head, offset);
@@ -75,12 +79,15 @@ export class Uploads {
       return { symbols: record?.symbols ?? 0, complete: true };
     }
     const conversion = await upload.inTurn(async () => {
+      // It may have ended while this part waited for its turn.
+      if (this.#uploads.get(head.buildId) !== upload) return 'ended';
       await this.#take(upload, offset, part);
       if (upload.received < head.totalBytes) return undefined;
       upload.conversion ??= this.#finish(upload);
       // Not awaited here: repeated last parts wait for the same conversion.
       return { done: upload.conversion };
     });
+    if (conversion === 'ended') return await this.accept(request);
     return conversion === undefined
       ? { symbols: 0, complete: false }
       : { symbols: await conversion.done, complete: true };
@@ -111,7 +118,7 @@ export class Uploads {
 
   #refuse(
     reason: RefusalReason,
-    code: 'invalid_input' | 'limit_exceeded' | 'overloaded',
+    code: 'invalid_input' | 'limit_exceeded' | 'overloaded' | 'not_found',
     message: string,
     field?: string,
   ): never {
@@ -161,10 +168,10 @@ export class Uploads {
     if (record !== undefined && record.table !== '' && record.uploadBytes === head.totalBytes) return 'known';
     if (offset !== 0) {
       const message = `No upload of ${buildId} is under way (it may have expired): continue at offset 0`;
-      this.#refuse('out_of_order', 'invalid_input', message, 'offset');
+      this.#refuse('out_of_order', 'not_found', message, 'offset');
     }
     // Another request may have come first while the record was read.
-    if (this.has(buildId)) return await this.#uploadFor(head, offset);
+    if (this.#uploads.has(buildId) || this.#creating.has(buildId)) return await this.#uploadFor(head, offset);
     return await this.#create(head);
   }
 
@@ -198,14 +205,6 @@ export class Uploads {
   }
 
   async #take(upload: Upload, offset: number, part: Uint8Array): Promise<void> {
-    if (this.#uploads.get(upload.head.buildId) !== upload) {
-      this.#refuse(
-        'out_of_order',
-        'invalid_input',
-        `The upload of ${upload.head.buildId} has ended: continue at offset 0`,
-        'offset',
-      );
-    }
     upload.touchedMs = this.#options.now();
     const known = Math.min(upload.received - offset, part.length);
     if (known >= 0 && (await upload.repeats(offset, part.subarray(0, known)))) {
@@ -213,10 +212,11 @@ export class Uploads {
       this.#options.metrics().receivedBytes.inc(part.length - known);
       return;
     }
-    const message =
-      offset < upload.received
-        ? `The part at offset ${offset} differs from the bytes received before: continue at offset ${upload.received}`
-        : `The part begins at offset ${offset}, but ${upload.received} bytes were received: continue at offset ${upload.received}`;
+    if (known < 0) {
+      const message = `The part begins at offset ${offset}, but ${upload.received} bytes were received: continue at offset ${upload.received}`;
+      this.#refuse('out_of_order', 'not_found', message, 'offset');
+    }
+    const message = `The part at offset ${offset} differs from the bytes received before: continue at offset ${upload.received}`;
     this.#refuse('out_of_order', 'invalid_input', message, 'offset');
   }
 

@@ -24,7 +24,7 @@ export class Wanted {
     const wanted: string[] = [];
     for (const buildId of new Set(buildIds)) {
       if (!(await this.#isMissing(buildId))) continue;
-      if (this.#uploads.has(buildId) || (this.#leases.get(buildId) ?? 0) > this.#now()) continue;
+      if (this.#uploads.isAlive(buildId) || (this.#leases.get(buildId) ?? 0) > this.#now()) continue;
       this.#lease(buildId);
       wanted.push(buildId);
     }

@@ -17,6 +17,7 @@ const STATUS: ReadonlyMap<string, Code> = new Map([
   ['out_of_range', Code.OutOfRange],
   ['resource_exhausted', Code.ResourceExhausted],
   ['unavailable', Code.Unavailable],
+  ['not_found', Code.NotFound],
   ['canceled', Code.Canceled],
 ]);
 
