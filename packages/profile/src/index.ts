@@ -9,6 +9,7 @@ export { bytesSource, type RangeSource } from './block/range-source.ts';
 export { validateBlock, type ValidateBlockOptions } from './block/validate-block.ts';
 export { findDatasets, serviceOf, type DatasetRange } from './block/datasets.ts';
 export { BLOCK_LIMITS, type BlockLimits } from './block/limits.ts';
+export { crc32c } from './block/container/crc32c.ts';
 export { compareStrings } from './block/tables/compare-strings.ts';
 export * from './projection/flame-table.ts';
 export { parseSelector } from './selector/parse-selector.ts';
