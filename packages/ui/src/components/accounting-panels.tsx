@@ -1,0 +1,117 @@
+import type { Coverage } from '@fleetflame/proto/query/v1/query';
+import { formatAmount, integer, percent, type Quantity } from '../quantity/format.ts';
+
+/** Why a binary's frames have no names, and what to do about it. */
+const REASONS: Readonly<Record<string, { readonly why: string; readonly remedy: string }>> = {
+  no_build_id: {
+    why: 'the binary has no build id',
+    remedy: 'Link it with --build-id, so that its symbols can be found.',
+  },
+  not_uploaded: {
+    why: 'its symbols are not uploaded yet',
+    remedy: 'The agent uploads them once; look again in a minute.',
+  },
+  no_symbols: {
+    why: 'it is stripped: there are no symbols in it',
+    remedy: 'Install its debug package, or keep the symbol table when building.',
+  },
+  not_covered: {
+    why: 'no symbol covers these addresses',
+    remedy: 'Assembly stubs and PLT entries often have none; debug symbols may help.',
+  },
+  no_mapping: {
+    why: 'the code is in no known file',
+    remedy: 'Code made at run time: start the runtime with perf map support (node --perf-basic-prof).',
+  },
+};
+
+/** Lines of the list; what is beyond them is summed. */
+const MOST_ROWS = 30;
+
+export function UnnamedPanel(props: {
+  readonly coverage: Coverage | undefined;
+  readonly total: number;
+  readonly quantity: Quantity;
+}) {
+  const { coverage, total, quantity } = props;
+  const unnamed = coverage?.unnamed ?? [];
+  if (unnamed.length === 0) {
+    return <p className="panel-note">Every sample’s innermost frame has a function name.</p>;
+  }
+  const rest = unnamed.slice(MOST_ROWS).reduce((sum, { self }) => sum + self, 0n);
+  return (
+    <div className="accounting" data-testid="unnamed-panel">
+      <p className="panel-note">
+        {formatAmount(Number(coverage?.unnamedSelf ?? 0n), quantity)} ran in frames whose function is not
+        known. They are shown as binary+address.
+      </p>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Binary</th>
+            <th scope="col" className="number">
+              Self
+            </th>
+            <th scope="col">Why, and what helps</th>
+          </tr>
+        </thead>
+        <tbody>
+          {unnamed.slice(0, MOST_ROWS).map(({ binary, buildId, self, reason }) => (
+            <tr key={`${binary} ${buildId} ${reason}`}>
+              <th scope="row" title={buildId === '' ? 'no build id' : `build id ${buildId}`}>
+                {binary === '' ? '[unknown]' : binary}
+              </th>
+              <td className="number">
+                {formatAmount(Number(self), quantity)}
+                <small>{percent(Number(self), total)}</small>
+              </td>
+              <td>
+                {REASONS[reason]?.why ?? reason}
+                <small>{REASONS[reason]?.remedy}</small>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {rest > 0n && (
+        <p className="panel-note">And {formatAmount(Number(rest), quantity)} in other binaries.</p>
+      )}
+    </div>
+  );
+}
+
+const LOSS_CAUSES: Readonly<Record<string, string>> = {
+  ring_full: 'The ring buffer between kernel and agent was full.',
+  table_full: 'The agent’s table of stacks was full.',
+  stack_failed: 'The stack could not be read.',
+};
+
+export function LostPanel(props: {
+  readonly coverage: Coverage | undefined;
+  readonly taken: number | undefined;
+}) {
+  const lost = props.coverage?.lost ?? [];
+  if (lost.length === 0) return <p className="panel-note">Every sample that was taken is in this answer.</p>;
+  const all = lost.reduce((sum, { samples }) => sum + Number(samples), 0);
+  return (
+    <div className="accounting" data-testid="lost-panel">
+      <p className="panel-note">
+        {props.taken === undefined
+          ? 'Samples that were taken but are not in this answer.'
+          : `${percent(all, props.taken + all)} of the samples were taken but are not in this answer.`}{' '}
+        Counted per stored block: blocks that the range cuts count whole.
+      </p>
+      <table>
+        <tbody>
+          {lost.map(({ cause, samples }) => (
+            <tr key={cause}>
+              <th scope="row">{cause.replaceAll('_', ' ')}</th>
+              <td className="number">{integer(samples)}</td>
+              <td>{LOSS_CAUSES[cause] ?? ''}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,118 @@
+import { FRAME_KINDS, type FrameKind, type FrameTable } from '@fleetflame/profile';
+import { cssColour, oklchToRgb } from '../theme/oklch.ts';
+
+/**
+ * Colours of boxes. The kind of code gives a band of hues, the binary a hue inside it: binaries are
+ * sorted by name and spread evenly, so relatives (libssl, libstdc++) sit close and a refresh changes
+ * nothing. One lightness and one text colour per theme keep every label readable.
+ *
+ *   kernel        20–48      ember, set apart by its edge, too
+ *   native        66–112 and 182–262   sand to olive, cyan to blue
+ *   jit           132–162    green
+ *   interpreted   285–320    violet
+ *   unknown       –          grey
+ */
+type Band = readonly [from: number, to: number];
+
+const BANDS: Readonly<Record<FrameKind, readonly Band[]>> = {
+  kernel: [[20, 48]],
+  native: [
+    [66, 112],
+    [182, 262],
+  ],
+  jit: [[132, 162]],
+  interpreted: [[285, 320]],
+  unknown: [],
+  label: [],
+  root: [],
+};
+
+/** Chroma of what has no hue of its own: a trace of violet, as C2 asks for unknown code. */
+const GREY_CHROMA = 0.015;
+const GREY_HUE = 300;
+
+export interface FlameTheme {
+  readonly lightness: number;
+  readonly chroma: number;
+  /** Dark themes darken what is faded, light themes lighten it. */
+  readonly dark: boolean;
+}
+
+/** Styles of one frame table: `ofFrame` indexes `fill`, `faded` and `edge`. */
+export interface FlameColours {
+  readonly ofFrame: Uint16Array;
+  readonly fill: readonly string[];
+  /** Of boxes that the search did not match: less than half the chroma, closer to the ground. */
+  readonly faded: readonly string[];
+  /** The stripe at the left edge. */
+  readonly edge: readonly string[];
+}
+
+export function colourFrames(frames: FrameTable, theme: FlameTheme): FlameColours {
+  const hues = huesByBinary(frames);
+  const styles = new Map<string, number>();
+  const fill: string[] = [];
+  const faded: string[] = [];
+  const edge: string[] = [];
+  const ofFrame = new Uint16Array(frames.length);
+  for (let f = 0; f < frames.length; f++) {
+    const kind = FRAME_KINDS[frames.kind[f]!] ?? 'unknown';
+    const key = `${kind}|${frames.binary[f]}`;
+    let style = styles.get(key);
+    if (style === undefined) {
+      style = fill.length;
+      styles.set(key, style);
+      const hue = hues.get(key) ?? GREY_HUE;
+      const chroma = hues.has(key) ? theme.chroma : GREY_CHROMA;
+      fill.push(cssColour(oklchToRgb(theme.lightness, chroma, hue)));
+      const away = theme.dark ? -0.11 : 0.08;
+      faded.push(cssColour(oklchToRgb(theme.lightness + away, chroma * 0.35, hue)));
+      edge.push(cssColour(oklchToRgb(theme.dark ? 0.68 : 0.58, chroma * 1.6, hue)));
+    }
+    ofFrame[f] = style;
+  }
+  return { ofFrame, fill, faded, edge };
+}
+
+/** Hue by "kind|string index of the binary". */
+function huesByBinary(frames: FrameTable): Map<string, number> {
+  const binaries = new Map<FrameKind, Map<number, string>>();
+  for (let f = 0; f < frames.length; f++) {
+    const kind = FRAME_KINDS[frames.kind[f]!] ?? 'unknown';
+    if (BANDS[kind].length === 0) continue;
+    let ofKind = binaries.get(kind);
+    if (ofKind === undefined) binaries.set(kind, (ofKind = new Map()));
+    ofKind.set(frames.binary[f]!, frames.strings[frames.binary[f]!] ?? '');
+  }
+  const hues = new Map<string, number>();
+  for (const [kind, ofKind] of binaries) {
+    const sorted = [...ofKind].toSorted((a, b) => (a[1] < b[1] ? -1 : 1));
+    sorted.forEach(([string], i) => {
+      hues.set(`${kind}|${string}`, hueAt(BANDS[kind], (i + 0.5) / sorted.length));
+    });
+  }
+  return hues;
+}
+
+function hueAt(bands: readonly Band[], share: number): number {
+  const width = bands.reduce((sum, [from, to]) => sum + to - from, 0);
+  let rest = share * width;
+  for (const [from, to] of bands) {
+    if (rest <= to - from) return from + rest;
+    rest -= to - from;
+  }
+  return bands[0]?.[0] ?? GREY_HUE;
+}
+
+/** All hues that a kind may take, for the legend and the contrast test. */
+export function sampleHues(kind: FrameKind, count: number): readonly number[] {
+  const bands = BANDS[kind];
+  if (bands.length === 0) return [];
+  return Array.from({ length: count }, (_, i) => hueAt(bands, (i + 0.5) / count));
+}
+
+export function kindColour(kind: FrameKind, theme: FlameTheme): string {
+  const hue = sampleHues(kind, 1)[0];
+  const chroma = hue === undefined ? GREY_CHROMA : theme.chroma;
+  return cssColour(oklchToRgb(theme.lightness, chroma, hue ?? GREY_HUE));
+}

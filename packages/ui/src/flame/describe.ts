@@ -1,0 +1,81 @@
+import type { NodeIndex } from '@fleetflame/profile';
+import { formatAmount, integer, percent, sampling } from '../quantity/format.ts';
+import { BOX_MERGED, BOX_PRUNED, type BoxHit } from './box-batch.ts';
+import type { FlameData } from './flame-data.ts';
+import { frameName } from './navigate.ts';
+import { kindName } from './scene.ts';
+
+/** What is known of a box, in words and numbers, for the tooltip and for screen readers. */
+export interface BoxDescription {
+  readonly title: string;
+  /** Binary, file and kind; what is unknown is left out. */
+  readonly facts: readonly string[];
+  readonly rows: readonly {
+    readonly label: string;
+    readonly amount: string;
+    readonly share: string;
+    readonly samples: string;
+  }[];
+  readonly hint: string;
+}
+
+export function describeBox(data: FlameData, hit: BoxHit): BoxDescription {
+  const { table } = data;
+  const whole = table.total[0] ?? 0;
+  if (hit.form === BOX_MERGED) {
+    return {
+      title: hit.count === 1 ? frameName(table, hit.node) : `${integer(hit.count)} narrow boxes`,
+      facts: [],
+      rows: [row(data, 'total', hit.value, whole)],
+      hint: 'Click to zoom in.',
+    };
+  }
+  if (hit.form === BOX_PRUNED) {
+    return {
+      title: `${integer(hit.count)} boxes left out`,
+      facts: [`below ${frameName(table, hit.node)}; too narrow to be sent`],
+      rows: [row(data, 'total', hit.value, whole)],
+      hint: 'Click to focus there and fetch them.',
+    };
+  }
+  return {
+    title: frameName(table, hit.node),
+    facts: factsOf(data, hit.node),
+    rows: [
+      row(data, 'total', table.total[hit.node]!, whole),
+      row(data, 'self', table.self[hit.node]!, whole),
+    ],
+    hint: '',
+  };
+}
+
+/** "parse, 1.20 cores, 30 %, 2 below" */
+export function spokenBox(data: FlameData, node: NodeIndex): string {
+  const { table, quantity } = data;
+  const total = table.total[node]!;
+  return `${frameName(table, node)}, ${formatAmount(total, quantity)}, ${percent(total, table.total[0] ?? 0)}`;
+}
+
+function factsOf(data: FlameData, node: NodeIndex): readonly string[] {
+  const { frames } = data.table;
+  const frame = data.table.frame[node]!;
+  const kind = kindName(frames.kind[frame]!);
+  const facts = [
+    kind === 'root' ? '' : kind === 'unknown' ? 'kind unknown' : kind,
+    frames.strings[frames.binary[frame]!] ?? '',
+    frames.strings[frames.filename[frame]!] ?? '',
+    frames.named[frame] === 0 && kind !== 'root' && kind !== 'label' ? 'no name known' : '',
+  ];
+  return facts.filter((fact) => fact !== '');
+}
+
+function row(data: FlameData, label: string, value: number, whole: number): BoxDescription['rows'][number] {
+  const taken = sampling(value, data.period);
+  let samples = '';
+  if (taken !== undefined) {
+    const error =
+      taken.samples > 0 ? ` ±${(taken.errorShare * 100).toFixed(taken.errorShare < 0.1 ? 1 : 0)} %` : '';
+    samples = `${integer(taken.samples)} samples${error}`;
+  }
+  return { label, amount: formatAmount(value, data.quantity), share: percent(value, whole), samples };
+}

@@ -1,0 +1,27 @@
+import type { FrameTable } from '@fleetflame/profile';
+import { functionId } from '../url/function-id.ts';
+import { LABEL_KIND, ROOT_KIND } from './layout.ts';
+
+const known = new WeakMap<FrameTable, readonly string[]>();
+
+/** Function id of every frame; '' for labels and the root, which are no functions. */
+export function frameIds(frames: FrameTable): readonly string[] {
+  let ids = known.get(frames);
+  if (ids === undefined) {
+    ids = Array.from({ length: frames.length }, (_, f) => {
+      if (frames.kind[f] === LABEL_KIND || frames.kind[f] === ROOT_KIND) return '';
+      const text = (column: Uint32Array): string => frames.strings[column[f]!] ?? '';
+      return functionId(text(frames.name), text(frames.filename), text(frames.binary));
+    });
+    known.set(frames, ids);
+  }
+  return ids;
+}
+
+/** 1 for every frame of the function; undefined when it has none. */
+export function framesOf(frames: FrameTable, id: string): Uint8Array | undefined {
+  if (id === '') return undefined;
+  const ids = frameIds(frames);
+  const marks = Uint8Array.from(ids, (other) => (other === id ? 1 : 0));
+  return marks.includes(1) ? marks : undefined;
+}

@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest';
+import {
+  formatAge,
+  formatDuration,
+  fromLocalInput,
+  resolveRange,
+  shiftWindow,
+  stepFor,
+  toLocalInput,
+  widenWindow,
+} from './range.ts';
+
+const NOW = 1_700_000_000_500;
+
+describe('time ranges', () => {
+  test('a live range ends at the coming whole second', () => {
+    expect(resolveRange({ kind: 'last', lastMs: 60_000 }, NOW)).toEqual({
+      fromMs: 1_699_999_941_000,
+      toMs: 1_700_000_001_000,
+    });
+  });
+
+  test.each([
+    [300_000, 2000],
+    [900_000, 5000],
+    [3_600_000, 15_000],
+    [86_400_000, 600_000],
+    [604_800_000, 3_600_000],
+  ])('a range of %d ms has steps of %d ms', (length, step) => {
+    expect(stepFor({ fromMs: 0, toMs: length })).toBe(step);
+  });
+
+  test('neither shifting nor widening goes past now', () => {
+    const window = { fromMs: NOW - 10_000, toMs: NOW - 1000 };
+    expect(shiftWindow(window, 0.5, NOW)).toMatchObject({ toMs: 1_700_000_001_000 });
+    expect(widenWindow(window, NOW)).toMatchObject({ toMs: 1_700_000_001_000 });
+    expect(shiftWindow(window, -1, NOW)).toMatchObject({ fromMs: NOW - 19_000, toMs: NOW - 10_000 });
+  });
+
+  test('durations and ages', () => {
+    expect([900_000, 90_000, 5_400_000, 9_000_000, 604_800_000].map((ms) => formatDuration(ms))).toEqual([
+      '15 min',
+      '1 min 30 s',
+      '90 min',
+      '2 h 30 min',
+      '7 d',
+    ]);
+    expect([900, 59_999, 3_599_000, 90_000_000, 1e9].map((ms) => formatAge(ms))).toEqual([
+      '0 s',
+      '59 s',
+      '59 min',
+      '25 h',
+      '11 d',
+    ]);
+  });
+
+  test('a local date field gives back the second it was given', () => {
+    expect(fromLocalInput(toLocalInput(1_700_000_000_000))).toBe(1_700_000_000_000);
+    expect(fromLocalInput('')).toBeUndefined();
+  });
+});
