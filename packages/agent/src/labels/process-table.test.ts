@@ -67,6 +67,14 @@ test('a process that is gone before it can be read has the labels of its parent 
   expect(processes.counters.inherited).toBe(1);
 });
 
+test('a parent that is read later than its child begins is inherited from all the same', () => {
+  place(10, { exe: '/bin/sh', environ: 'OTEL_RESOURCE_ATTRIBUTES=service.version=7\0' });
+  const processes = table();
+  const child = { parentPid: 10, executable: '/usr/bin/sort', comm: 'sort' };
+  processes.apply([event('start', 10), event('start', 11, child), event('exec', 11, child)], NOW);
+  expect(processes.labelSet(11, NOW).labels).toMatchObject({ service_name: 'sort', service_version: '7' });
+});
+
 test('exec changes the labels, also of a process that was read before', () => {
   place(10, { exe: '/bin/sh' });
   const processes = table();

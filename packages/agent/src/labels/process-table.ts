@@ -20,6 +20,8 @@ const EXITED_TTL_MS = 2000;
 
 interface Process {
   facts: ProcessFacts;
+  /** Whose facts these are as long as it has not been read itself; 0: nobody's. */
+  readonly parentPid: number;
   labelSet: LabelSet | undefined;
   /** 0: only inherited so far. */
   readAtMs: number;
@@ -103,7 +105,7 @@ export class ProcessTable {
   labelSet(pid: number, nowMs: number): LabelSet {
     let process = this.#processes.get(pid);
     if (process === undefined) {
-      process = this.#add(pid, UNKNOWN_FACTS);
+      process = this.#add(pid, UNKNOWN_FACTS, 0);
       if (process === undefined) return this.#intern({ ...this.#unknownLabels() });
     }
     const age = nowMs - process.readAtMs;
@@ -130,21 +132,16 @@ export class ProcessTable {
   #begin(event: ProcessEvent): void {
     const old = this.#processes.get(event.pid);
     const from = event.kind === 'exec' && old !== undefined ? old : this.#processes.get(event.parentPid);
-    const facts: ProcessFacts = {
-      ...(from?.facts ?? UNKNOWN_FACTS),
-      kernelThread: false,
-      executable: event.executable || (from?.facts.executable ?? ''),
-      comm: event.comm || (from?.facts.comm ?? ''),
-    };
-    if (this.#add(event.pid, facts) !== undefined) this.#unread.add(event.pid);
+    const facts = inherit(from?.facts, event.executable, event.comm);
+    if (this.#add(event.pid, facts, event.parentPid) !== undefined) this.#unread.add(event.pid);
   }
 
-  #add(pid: number, facts: ProcessFacts): Process | undefined {
+  #add(pid: number, facts: ProcessFacts, parentPid: number): Process | undefined {
     if (this.#processes.size >= MAX_PROCESSES && !this.#processes.has(pid)) {
       this.counters.overLimit++;
       return undefined;
     }
-    const process: Process = { facts, labelSet: undefined, readAtMs: 0, exitedAtMs: 0 };
+    const process: Process = { facts, parentPid, labelSet: undefined, readAtMs: 0, exitedAtMs: 0 };
     this.#processes.set(pid, process);
     return process;
   }
@@ -171,9 +168,18 @@ export class ProcessTable {
       process.labelSet = undefined;
     } else if (process.readAtMs === 0) {
       if (process.facts === UNKNOWN_FACTS) this.counters.unknown++;
-      else this.counters.inherited++;
+      else this.#inheritLate(process);
     }
     process.readAtMs = Math.max(1, nowMs);
+  }
+
+  /** When it began, its parent may not have been read either. */
+  #inheritLate(process: Process): void {
+    this.counters.inherited++;
+    const parent = this.#processes.get(process.parentPid);
+    if (parent === undefined || parent.readAtMs === 0 || parent.facts.kernelThread) return;
+    process.facts = inherit(parent.facts, process.facts.executable, process.facts.comm);
+    process.labelSet = undefined;
   }
 
   #labelsOf(process: Process): LabelSet {
@@ -195,4 +201,10 @@ export class ProcessTable {
     }
     return labelSet;
   }
+}
+
+/** A child of a kernel thread is one, until it is read and says otherwise. */
+function inherit(from: ProcessFacts | undefined, executable: string, comm: string): ProcessFacts {
+  const facts = from ?? UNKNOWN_FACTS;
+  return { ...facts, executable: executable || facts.executable, comm: comm || facts.comm };
 }

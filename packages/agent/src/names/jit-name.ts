@@ -4,8 +4,11 @@ export interface JitFunction {
   readonly startLine: number;
 }
 
-/** V8: "JS:*parse /srv/app.js:12:5"; the mark says which compiler made it (~ bytecode, ^ + * compiled). */
-const V8 = /^(?:JS|LazyCompile|Function|Script|Eval|RegExp|Handler):([~^+*]*)(.*)$/s;
+/**
+ * V8: "JS:*parse /srv/app.js:12:5". The mark says which compiler made it (~ bytecode, ^ + * compiled), and "'" that it is
+ * good for one closure only.
+ */
+const V8 = /^(?:JS|LazyCompile|Function|Script|Eval|RegExp|Handler):([~^+*]?'?)(.*)$/s;
 const V8_PLACE = /^(.*?) ?((?:file:\/\/|node:|wasm:|\/|\.|[A-Za-z]:\\)[^ ].*?|[^ ]+):(\d+):(\d+)$/s;
 
 /**

@@ -83,6 +83,7 @@ describe('names of V8 lose their compiler and gain file and line', () => {
   test.each([
     ['JS:*parse /srv/app.js:12:5', { name: 'parse', filename: '/srv/app.js', startLine: 12 }],
     ['JS:~parse /srv/app.js:12:5', { name: 'parse', filename: '/srv/app.js', startLine: 12 }],
+    ["JS:+'parse /srv/app.js:12:5", { name: 'parse', filename: '/srv/app.js', startLine: 12 }],
     ['JS:^get bytes node:buffer:3:9', { name: 'get bytes', filename: 'node:buffer', startLine: 3 }],
     ['JS:+ /srv/a b.js:1:1', { name: '(anonymous)', filename: '/srv/a b.js', startLine: 1 }],
     ['JS:*run file:///srv/m.mjs:2:20', { name: 'run', filename: 'file:///srv/m.mjs', startLine: 2 }],

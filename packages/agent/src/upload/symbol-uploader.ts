@@ -59,6 +59,8 @@ export class SymbolUploader {
   /** Build id → when it was settled. In order of insertion. */
   readonly #asked = new Map<string, number>();
   #pending = new Set<string>();
+  /** Being asked for or uploaded now. */
+  #current: ReadonlySet<string> = new Set();
   #running: Promise<void> | undefined;
   readonly #abort = new AbortController();
 
@@ -79,7 +81,8 @@ export class SymbolUploader {
     for (const buildId of buildIds) {
       const askedAt = this.#asked.get(buildId);
       const isDue = askedAt === undefined || nowMs - askedAt > ASK_AGAIN_MS;
-      if (isDue && buildId.length >= MIN_BUILD_ID_DIGITS) this.#pending.add(buildId);
+      if (isDue && !this.#current.has(buildId) && buildId.length >= MIN_BUILD_ID_DIGITS)
+        this.#pending.add(buildId);
     }
     if (this.#pending.size === 0 || this.#abort.signal.aborted) return;
     this.#running ??= this.#run().finally(() => (this.#running = undefined));
@@ -101,6 +104,7 @@ export class SymbolUploader {
     while (this.#pending.size > 0 && !this.#abort.signal.aborted) {
       const buildIds = [...this.#pending].slice(0, MAX_BUILD_IDS_PER_CALL);
       for (const buildId of buildIds) this.#pending.delete(buildId);
+      this.#current = new Set(buildIds);
       try {
         await this.#ask(buildIds);
       } catch (error) {
@@ -109,6 +113,8 @@ export class SymbolUploader {
         const { code, rawMessage } = ConnectError.from(error);
         this.#log.debug({ code: Code[code], reason: rawMessage }, 'symbols cannot be offered now');
         return;
+      } finally {
+        this.#current = new Set();
       }
     }
   }

@@ -1,0 +1,171 @@
+import { closeSync, copyFileSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Code, ConnectError, createClient } from '@connectrpc/connect';
+import { FIRST_FILE_BINARY } from '@fleetflame/bpf';
+import { ElfFile, bufferSource } from '@fleetflame/elf';
+import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { BinaryTable, OPEN_FILE_MS, binaryAddress } from '../binaries/binary-table.ts';
+import { fileSource } from '../binaries/file-source.ts';
+import { readVdso } from '../binaries/vdso.ts';
+import { createTransport } from '../send/transport.ts';
+import { IngestServer } from '../testing/ingest-server.ts';
+import { SymbolServer } from '../testing/symbol-server.ts';
+import { ASK_AGAIN_MS, SymbolUploader } from './symbol-uploader.ts';
+
+const log = pino({ enabled: false });
+const LIBC = readFileSync('/proc/self/maps', 'latin1').match(/\/\S*libc\.so\.6/)?.[0] ?? '';
+let directory: string;
+let server: IngestServer;
+let symbols: SymbolServer;
+let binaries: BinaryTable;
+let uploader: SymbolUploader;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'fleetflame-symbols-'));
+  symbols = new SymbolServer();
+  server = new IngestServer((router) => symbols.routes(router));
+  binaries = new BinaryTable();
+  uploader = new SymbolUploader({
+    client: createClient(SymbolService, createTransport(await server.listen())),
+    binaries,
+    vdso: readVdso(log),
+    log,
+  });
+});
+afterEach(async () => {
+  await uploader.stop();
+  binaries.close();
+  await server.close();
+  rmSync(directory, { recursive: true });
+});
+
+/** As if this process had a sample in the file. */
+function sampled(path: string, id = FIRST_FILE_BINARY): string {
+  const event = { id, path, buildId: '', pid: process.pid, start: 0n, end: 1n, fileOffset: 0n };
+  binaries.add([event]);
+  return binaries.get(id, process.pid, Date.now())?.buildId ?? '';
+}
+
+test('a binary is uploaded once, cut down to its symbols, also when its file is gone by then', async () => {
+  const copy = join(directory, 'library.so');
+  copyFileSync(LIBC, copy);
+  const buildId = sampled(copy);
+  rmSync(copy);
+  const now = Date.now();
+  uploader.offer([buildId], now);
+  uploader.offer([buildId], now);
+  await uploader.settled();
+  uploader.offer([buildId], now + 1000);
+  await uploader.settled();
+  expect(symbols.asked).toEqual([buildId]);
+  const upload = symbols.uploads.get(buildId);
+  expect(upload?.fileName).toBe('library.so');
+  const elf = ElfFile.parse(bufferSource(upload?.bytes ?? Buffer.alloc(0)));
+  expect(elf.identity).toBe(buildId);
+  expect(elf.section('.dynsym')?.size).toBeGreaterThan(1000);
+  expect(uploader.counters).toMatchObject({ asked: 1, wanted: 1, uploaded: 1 });
+
+  uploader.offer([buildId], now + ASK_AGAIN_MS + 60_000);
+  await uploader.settled();
+  expect(symbols.asked).toEqual([buildId, buildId]);
+  expect(uploader.counters.uploaded).toBe(1);
+});
+
+test('the vDSO is uploaded though it is in no file', async () => {
+  const { buildId } = readVdso(log);
+  uploader.offer([buildId], Date.now());
+  await uploader.settled();
+  expect(symbols.uploads.get(buildId)?.fileName).toBe('[vdso]');
+});
+
+test('a server that fails is asked again at the next window', async () => {
+  const buildId = sampled(LIBC);
+  let failures = 2;
+  symbols.before = () => {
+    if (failures-- > 0) throw new ConnectError('later', Code.Unavailable);
+  };
+  for (let window = 0; window < 3; window++) {
+    uploader.offer([buildId], Date.now());
+    await uploader.settled();
+  }
+  expect(symbols.uploads.has(buildId)).toBe(true);
+  expect(uploader.counters).toMatchObject({ errors: 2, uploaded: 1 });
+});
+
+test('a refusal, a file that is gone and a file without symbols are not tried again', async () => {
+  const refused = sampled(LIBC);
+  symbols.before = () => {
+    throw new ConnectError('no', Code.InvalidArgument);
+  };
+  const gone = 'ab'.repeat(20);
+  for (let window = 0; window < 2; window++) {
+    uploader.offer([refused, gone], Date.now());
+    await uploader.settled();
+  }
+  expect(symbols.asked).toEqual([refused, gone]);
+  expect(uploader.counters).toMatchObject({ refused: 1, gone: 1, uploaded: 0, errors: 0 });
+});
+
+test('files are not kept open for long', () => {
+  sampled(LIBC);
+  expect(binaries.openFiles).toBe(1);
+  binaries.beginWindow(Date.now() + OPEN_FILE_MS + 1);
+  expect(binaries.openFiles).toBe(0);
+});
+
+test('file offsets become the addresses that the ELF file has them at', () => {
+  sampled(LIBC);
+  const binary = binaries.get(FIRST_FILE_BINARY, process.pid, Date.now());
+  if (binary === undefined) throw new Error('the binary is not known');
+  const fd = openSync(LIBC, 'r');
+  const elf = ElfFile.parse(fileSource(fd));
+  const code = elf.segments.find(({ type, flags }) => type === 1 && (flags & 1) !== 0);
+  if (code === undefined) throw new Error('libc has no code');
+  for (const offset of [code.offset, code.offset + 4321, code.offset + code.fileSize - 1]) {
+    expect(binaryAddress(binary, offset)).toEqual({ address: elf.fileOffsetToAddress(offset), isElf: true });
+  }
+  expect(binaryAddress(binary, elf.source.size + 5)).toEqual({ address: elf.source.size + 5, isElf: false });
+  closeSync(fd);
+});
+
+test('what is no ELF file, is gone or was replaced has offsets for addresses and a reason', () => {
+  const text = join(directory, 'not-elf');
+  writeFileSync(text, 'text');
+  sampled(text, 20);
+  sampled(join(directory, 'nowhere'), 21);
+  const replaced = {
+    id: 22,
+    path: LIBC,
+    buildId: '00'.repeat(20),
+    pid: process.pid,
+    start: 0n,
+    end: 1n,
+    fileOffset: 0n,
+  };
+  binaries.add([replaced]);
+  const problems = [20, 21, 22].map((id) => binaries.get(id, process.pid, Date.now())?.problem);
+  expect(problems).toEqual(['not_elf', 'not_found', 'replaced']);
+  expect(binaries.counters.problems).toEqual({ not_elf: 1, not_found: 1, replaced: 1 });
+  const unknown = binaries.get(20, process.pid, Date.now());
+  expect(unknown === undefined ? undefined : binaryAddress(unknown, 77)).toEqual({
+    address: 77,
+    isElf: false,
+  });
+});
+
+test('a binary without any id is known by its head, tail and length', () => {
+  const copy = join(directory, 'no-id');
+  const bytes = readFileSync(LIBC);
+  // The note becomes one of another kind: "GNU" is its owner, 3 its type.
+  for (let at = bytes.indexOf('GNU\0', 0, 'latin1'); at >= 0; at = bytes.indexOf('GNU\0', at + 1, 'latin1')) {
+    if (bytes.readUInt32LE(at - 4) === 3) bytes.writeUInt32LE(77, at - 4);
+  }
+  writeFileSync(copy, bytes);
+  const id = sampled(copy);
+  expect(id).toMatch(/^68746c[0-9a-f]{32}$/);
+  writeFileSync(copy, Buffer.concat([bytes, Buffer.from('x')]));
+  expect(sampled(copy, 30)).not.toBe(id);
+});
