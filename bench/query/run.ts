@@ -35,7 +35,7 @@ const tell: Interceptor = (next) => async (request) => {
     return await next(request);
   } catch (error) {
     console.error(error);
-    process.exit(1);
+    return process.exit(1);
   }
 };
 

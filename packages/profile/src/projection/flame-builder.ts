@@ -11,7 +11,7 @@ import { MAPPING_KINDS, type Block, type LocationIndex, type StackIndex } from '
 import { FRAME_KINDS, type FrameIndex, type FrameKind } from './flame-table.ts';
 import { FlameTree, type TreeNode } from './flame-tree.ts';
 import { grown } from './frame-interner.ts';
-import type { GroupSums, StackSums } from './stack-sums.ts';
+import { touchedStacks, type GroupSums, type StackSums } from './stack-sums.ts';
 import {
   symbolizeLocation,
   symbolizeNothing,
@@ -74,6 +74,8 @@ export class FlameBuilder {
 
   /** Adds the sums of `sumStacks(block, selection, groupBy)`. */
   addBlock(block: Block, sums: StackSums, symbolize: Symbolize = symbolizeNothing): void {
+    // Most often a stack row is a node of its own.
+    if (this.tree.length === 1) this.tree.reserve(countTouched(block, sums));
     const frames = new BlockFrames(block, this.tree, symbolize);
     const nodes = new BlockNodes(block, this.tree, frames);
     for (const group of sums.groups) {
@@ -127,6 +129,12 @@ export class FlameBuilder {
     if (known === undefined) this.#unnamed.set(key, { ...entry });
     else known.self += entry.self;
   }
+}
+
+function countTouched(block: Block, sums: StackSums): number {
+  let count = 1;
+  for (const is of touchedStacks(block, sums)) count += is;
+  return count;
 }
 
 function unnamedKey(entry: UnnamedSelf): string {

@@ -2,6 +2,8 @@ import { FleetflameError } from '../errors.ts';
 import { type FrameIndex } from './flame-table.ts';
 import { FrameInterner, grown } from './frame-interner.ts';
 
+const MIN_SLOTS = 1024;
+
 /** Row of `FlameTree`, in the order of creation: a parent's number is less than its children's. */
 export type TreeNode = number;
 
@@ -40,7 +42,7 @@ export class FlameTree {
    * Open addressing, at most half full: node number, its parent, its frame; node 0 is free, since the
    * root is nobody's child. The key lies beside the number so that a look-up misses one cache line, not three.
    */
-  #slots = new Int32Array(3 * 1024);
+  #slots = new Int32Array(3 * MIN_SLOTS);
 
   constructor(options: FlameTreeOptions = {}) {
     this.frames = options.frames ?? new FrameInterner();
@@ -51,13 +53,13 @@ export class FlameTree {
   /** The child of `parent` with this frame, created if it is not there. */
   child(parent: TreeNode, frame: FrameIndex): TreeNode {
     const slots = this.#slots;
-    const capacity = slots.length / 3;
-    let slot = hashNode(parent, frame) & (capacity - 1);
-    for (;;) {
+    const mask = slots.length / 3 - 1;
+    let slot = nearSlot(parent, frame) & mask;
+    for (let probe = 1; ; probe++) {
       const node = slots[slot * 3]!;
       if (node === 0) break;
       if (slots[slot * 3 + 1] === parent && slots[slot * 3 + 2] === frame) return node;
-      slot = (slot + 1) & (capacity - 1);
+      slot = (probe === NEAR_PROBES ? farSlot(parent, frame) : slot + 1) & mask;
     }
     const depth = this.depth[parent]! + 1;
     if (depth > FLAME_TREE_MAX_DEPTH) {
@@ -67,14 +69,14 @@ export class FlameTree {
     const node = this.length;
     if (node >= this.#maxNodes) throw tooManyNodes(this.#maxNodes);
     this.length++;
-    if (node === this.parent.length) this.#growColumns();
+    if (node === this.parent.length) this.#growColumns(node * 2);
     this.parent[node] = parent;
     this.frame[node] = frame;
     this.depth[node] = depth;
     slots[slot * 3] = node;
     slots[slot * 3 + 1] = parent;
     slots[slot * 3 + 2] = frame;
-    if (this.length * 2 > capacity) this.#rehash();
+    if (this.length * 2 > mask) this.#resize((mask + 1) * 2);
     return node;
   }
 
@@ -84,6 +86,7 @@ export class FlameTree {
 
   /** Adds all of another tree's values to this one. */
   addTree(other: FlameTree): void {
+    this.reserve(other.length);
     const frameOf = this.frames === other.frames ? undefined : this.frames.internAll(other.frames);
     const nodeOf = new Int32Array(other.length);
     this.addSelf(0, other.self[0]!);
@@ -114,30 +117,43 @@ export class FlameTree {
     return this.parent.length * 18 + this.#slots.length * 4;
   }
 
+  /** Makes room for so many nodes at once, which is cheaper than growing to them. */
+  reserve(nodes: number): void {
+    const wanted = Math.min(nodes, this.#maxNodes);
+    if (this.parent.length < wanted) this.#growColumns(wanted);
+    let capacity = this.#slots.length / 3;
+    while (capacity < wanted * 2) capacity *= 2;
+    if (capacity * 3 > this.#slots.length) this.#resize(capacity);
+  }
+
   /** Gives back what growing left over; for trees that are kept. */
   trim(): void {
     this.parent = this.parent.slice(0, this.length);
     this.frame = this.frame.slice(0, this.length);
     this.depth = this.depth.slice(0, this.length);
     this.self = this.self.slice(0, this.length);
+    let capacity = MIN_SLOTS;
+    while (capacity < this.length * 2) capacity *= 2;
+    if (capacity * 3 < this.#slots.length) this.#resize(capacity);
   }
 
-  #growColumns(): void {
-    const capacity = this.parent.length * 2;
+  #growColumns(capacity: number): void {
     this.parent = grown(this.parent, new Int32Array(capacity));
     this.frame = grown(this.frame, new Uint32Array(capacity));
     this.depth = grown(this.depth, new Uint16Array(capacity));
     this.self = grown(this.self, new Float64Array(capacity));
   }
 
-  #rehash(): void {
-    const capacity = (this.#slots.length / 3) * 2;
+  #resize(capacity: number): void {
     const slots = new Int32Array(capacity * 3);
+    const mask = capacity - 1;
     for (let node = 1; node < this.length; node++) {
       const parent = this.parent[node]!;
       const frame = this.frame[node]!;
-      let slot = hashNode(parent, frame) & (capacity - 1);
-      while (slots[slot * 3] !== 0) slot = (slot + 1) & (capacity - 1);
+      let slot = nearSlot(parent, frame) & mask;
+      for (let probe = 1; slots[slot * 3] !== 0; probe++) {
+        slot = (probe === NEAR_PROBES ? farSlot(parent, frame) : slot + 1) & mask;
+      }
       slots[slot * 3] = node;
       slots[slot * 3 + 1] = parent;
       slots[slot * 3 + 2] = frame;
@@ -146,7 +162,18 @@ export class FlameTree {
   }
 }
 
-function hashNode(parent: TreeNode, frame: FrameIndex): number {
+/**
+ * Where to look for a child first: close to where its parent's number is, so that a walk over
+ * neighbouring nodes stays in the cache. A node with many children spills over to `farSlot`, which
+ * spreads them evenly, so that they do not fill the places of others.
+ */
+const NEAR_PROBES = 4;
+
+function nearSlot(parent: TreeNode, frame: FrameIndex): number {
+  return parent * 2 + (Math.imul(frame, 0x9e3779b1) >>> 29);
+}
+
+function farSlot(parent: TreeNode, frame: FrameIndex): number {
   const hash = Math.imul(parent, 0x9e3779b1) ^ Math.imul(frame + 1, 0x85ebca6b);
   return hash ^ (hash >>> 15);
 }
