@@ -1,13 +1,13 @@
 /** What is turned away, and why. Counted in fleetflame_symbols_refused_total{reason}, by the limit's name. */
 export const SYMBOL_LIMITS = {
-  /** One upload. Agents cut binaries down first: node becomes 19 MB, Chromium with full symbols 300 MB. */
-  uploadBytes: 512 * 1024 * 1024,
+  /** One upload; its conversion may take four times as much memory. Agents cut binaries down: node becomes 19 MB. */
+  uploadBytes: 256 * 1024 * 1024,
   /** One part of an upload; Connect holds a whole message in memory. */
   partBytes: 4 * 1024 * 1024,
   /** Uploads under way at once. Agents upload one file at a time. */
   uploads: 64,
   /** Scratch space of all uploads under way and waiting for conversion together. */
-  scratchBytes: 2 * 1024 * 1024 * 1024,
+  scratchBytes: 1024 * 1024 * 1024,
   /** Conversions waiting: one runs at a time, each takes a second or so. */
   queuedConversions: 32,
   /** Build ids in one request. */

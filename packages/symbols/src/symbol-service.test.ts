@@ -215,7 +215,7 @@ describe('SymbolService refuses', () => {
     ],
     [
       'a part over the limit',
-      { totalBytes: 2n ** 29n, part: new Uint8Array(SYMBOL_LIMITS.partBytes + 1) },
+      { totalBytes: 2n ** 28n, part: new Uint8Array(SYMBOL_LIMITS.partBytes + 1) },
       Code.OutOfRange,
       /smaller parts/,
     ],

@@ -82,20 +82,22 @@ function collect(file: ElfFile, list: SymbolList, warnings: string[]): SymbolSou
     file.sections
       .filter((section) => section.type === type)
       // A binary has one of each; more would be read for nothing.
-      .slice(0, 2)
+      .slice(0, 1)
       .reduce(
         (sum, section) => sum + attempt(section.name, () => addElfSymbols(file, section, areas, list)),
         0,
       );
   const symtab = tables(elfConstants.SHT_SYMTAB);
   const dynsym = tables(elfConstants.SHT_DYNSYM);
-  const runtimeText = findSymbol(list, 'runtime.text');
   const go = attempt("Go's function table", () => {
     const table = findGoPclntab(file);
-    const text = file.section('.text')?.address;
-    return table === undefined
-      ? 0
-      : addGoSymbols(table, { runtimeText, entry: file.entry, text }, areas, list);
+    if (table === undefined) return 0;
+    const hints = {
+      runtimeText: findSymbol(list, 'runtime.text'),
+      entry: file.entry,
+      text: file.section('.text')?.address,
+    };
+    return addGoSymbols(table, hints, areas, list);
   });
   attempt('.plt', () => addPltSymbols(file, list));
   if (symtab > 0) return 'symtab';
