@@ -256,7 +256,8 @@ export type FlameGraphRequest = Message<"fleetflame.query.v1.FlameGraphRequest">
   maxNodes: number;
 
   /**
-   * Frame path to focus, root first, as frame names; the answer is that subtree. Empty: all.
+   * Frame path to focus, outermost frame first without the root row, as frame names: only stacks that begin
+   * with it count, so the answer is that subtree below its path. Empty: all.
    *
    * @generated from field: repeated string focus = 4;
    */
