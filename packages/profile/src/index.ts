@@ -36,7 +36,13 @@ export { layoutFlameTree } from './projection/flame-layout.ts';
 export type { FlameLayout, FlameLayoutOptions } from './projection/flame-layout.ts';
 export { topFunctions } from './projection/top-functions.ts';
 export type { TopFunction, TopTable } from './projection/top-functions.ts';
-export { labelValue, sampleRanges, selectSeries, seriesFingerprint } from './projection/sample-selection.ts';
+export {
+  labelValue,
+  sampleRanges,
+  selectSeries,
+  seriesFingerprint,
+  seriesWithSamples,
+} from './projection/sample-selection.ts';
 export type { SampleSelection } from './projection/sample-selection.ts';
 export { sumStacks, touchedStacks } from './projection/stack-sums.ts';
 export type { GroupSums, StackSums } from './projection/stack-sums.ts';

@@ -211,6 +211,8 @@ describe('Series', () => {
         expect(await sums(stepMs, groupBy)).toBe(150n);
         expect(await sums(stepMs, groupBy, '{service_name="api"}')).toBe(50n);
         expect(await sums(stepMs, groupBy, '{host_name="web-2"}')).toBe(7n);
+        // From the cache this time.
+        expect(await sums(stepMs, groupBy, '{host_name="web-2"}')).toBe(7n);
       }
     }
     expect(await server.registry.metrics()).toMatch(/fleetflame_query_blocks_total\{outcome="footer"\} \d+/u);

@@ -14,7 +14,7 @@ import { flameGraph } from './rpc/flame-graph.ts';
 import { labelNames } from './rpc/label-names.ts';
 import { labelValues } from './rpc/label-values.ts';
 import { profileTypes } from './rpc/profile-types.ts';
-import { series } from './rpc/series.ts';
+import { createSeriesCache, series } from './rpc/series.ts';
 import { top } from './rpc/top.ts';
 import { LimitCheck } from './scope.ts';
 import type { SymbolSource } from './symbol-source.ts';
@@ -41,6 +41,7 @@ export function createQuery(options: QueryOptions): Query {
   const limits = { ...QUERY_LIMITS, ...options.limits };
   const metrics = new QueryMetrics(registry);
   const admission = new Admission(limits, metrics);
+  const seriesCache = createSeriesCache(limits, metrics);
   const flames = new FlameCache(limits, metrics);
   const context: QueryContext = {
     store,
@@ -67,7 +68,7 @@ export function createQuery(options: QueryOptions): Query {
       router.service(QueryService, {
         flameGraph: (request, call) => run(call, () => flameGraph(context, flames, request, call.signal)),
         top: (request, call) => run(call, () => top(context, flames, request, call.signal)),
-        series: (request, call) => run(call, () => series(context, request, call.signal)),
+        series: (request, call) => run(call, () => series(context, seriesCache, request, call.signal)),
         labelNames: (request, call) => run(call, () => labelNames(context, request, call.signal)),
         labelValues: (request, call) => run(call, () => labelValues(context, request, call.signal)),
         profileTypes: (request, call) => run(call, () => profileTypes(context, request, call.signal)),

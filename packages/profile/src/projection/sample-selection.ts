@@ -68,6 +68,32 @@ export function sampleRanges(block: Block): Uint32Array {
   return ranges;
 }
 
+/** Marks the selected series that have a sample that counts: one entry per series row. */
+export function seriesWithSamples(
+  block: Block,
+  { series: selected, timeRange }: SampleSelection,
+): Uint8Array {
+  const { pointStart, time } = block.samples;
+  const ranges = sampleRanges(block);
+  const from = (timeRange?.fromMs ?? 0) - block.timeStartMs;
+  const to = (timeRange?.toMs ?? 0) - block.timeStartMs;
+  const found = new Uint8Array(block.series.length);
+  for (let row = 0; row < found.length; row++) {
+    const start = ranges[row]!;
+    const end = ranges[row + 1]!;
+    if (selected[row] === 0 || start === end) continue;
+    if (timeRange === undefined) {
+      found[row] = 1;
+      continue;
+    }
+    // The points of consecutive rows are consecutive.
+    for (let point = pointStart[start]!; point < pointStart[end]! && found[row] === 0; point++) {
+      if (time[point]! >= from && time[point]! < to) found[row] = 1;
+    }
+  }
+  return found;
+}
+
 /**
  * A number for a label set and profile type, equal in all blocks: two 32-bit hashes in the 53 bits of
  * an integer. A million series collide with a chance of 1 in 20,000; it is used for counting only.

@@ -60,6 +60,24 @@ describe('series of blocks', () => {
     expect(() => builder.add(['b'], 0, 1)).toThrow(expect.objectContaining({ code: 'limit_exceeded' }));
   });
 
+  test('add up from parts with ranges of their own', () => {
+    const whole = { fromMs: T + 500, toMs: T + 60_000, stepMs: 1000, groupBy: ['s'], maxGroups: 9 };
+    const builder = new SeriesBuilder(whole);
+    for (const [fromMs, toMs] of [
+      [T + 500, T + 501],
+      [T + 700, T + 5000],
+    ] as const) {
+      const part = new SeriesBuilder({ ...whole, fromMs, toMs });
+      part.add(['a'], fromMs, 1);
+      part.add(['b'], toMs - 1, 2);
+      builder.addBuilder(part);
+    }
+    expect(builder.finish(9).map(({ values, sums }) => [values, [...sums.subarray(0, 6)]])).toEqual([
+      [['b'], [2, 0, 0, 0, 2, 0]],
+      [['a'], [2, 0, 0, 0, 0, 0]],
+    ]);
+  });
+
   test('know when a total is enough', () => {
     const builder = new SeriesBuilder({ fromMs: 1500, toMs: 9000, stepMs: 1000, groupBy: [], maxGroups: 9 });
     expect(builder.inOneStep(2000, 2999)).toBe(true);

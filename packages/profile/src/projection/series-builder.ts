@@ -95,6 +95,21 @@ export class SeriesBuilder {
     return { rows, series: found };
   }
 
+  /** Adds all groups of another builder with the same step, whose range lies inside this one. */
+  addBuilder(other: SeriesBuilder): void {
+    const offset = other.#firstStep() - this.#firstStep();
+    for (const { values, sums: added } of other.#groups.values()) {
+      const { sums } = this.#group(values);
+      for (let step = 0; step < added.length; step++)
+        sums[offset + step] = sums[offset + step]! + added[step]!;
+    }
+  }
+
+  /** Bytes that it holds, roughly. */
+  get sizeBytes(): number {
+    return 500 + this.timesMs.byteLength + this.#groups.size * (this.timesMs.byteLength + 300);
+  }
+
   /** Largest total first, then by label values; groups that are 0 everywhere are left out. */
   finish(limit: number): SeriesGroup[] {
     const all: SeriesGroup[] = [];

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { sampleRanges, selectSeries, sumStacks, type Block } from '@fleetflame/profile';
+import { selectSeries, seriesWithSamples, type Block } from '@fleetflame/profile';
 import {
   LabelNamesResponseSchema,
   type LabelNamesRequest,
@@ -26,41 +26,22 @@ export async function labelNames(
       points: plan.cut,
     }));
     for await (const { plan, block } of run.scan(plans)) {
-      const inPlan = plan.cut ? seriesWithSamples(block) : new Uint8Array(block.series.length);
-      if (!plan.cut) {
-        for (const index of plan.chosen) {
-          const { seriesStart, seriesCount } = plan.footer.datasets[index]!;
-          inPlan.fill(1, seriesStart, seriesStart + seriesCount);
-        }
+      const timeRange = { fromMs: scope.fromMs, toMs: scope.toMs };
+      const planned = new Uint8Array(block.series.length);
+      for (const index of plan.chosen) {
+        const { seriesStart, seriesCount } = plan.footer.datasets[index]!;
+        planned.fill(1, seriesStart, seriesStart + seriesCount);
       }
+      const counted = plan.cut ? seriesWithSamples(block, { series: planned, timeRange }) : planned;
       for (const type of types.all) {
         const selected = selectSeries(block, type, scope.selector);
         for (let row = 0; row < selected.length; row++) {
-          if (selected[row] === 0 || inPlan[row] === 0) continue;
-          if (plan.cut && !hasPoints(block, row, scope)) continue;
-          addNames(block, row, names);
+          if (selected[row] === 1 && counted[row] === 1) addNames(block, row, names);
         }
       }
     }
     return create(LabelNamesResponseSchema, { names: [...names].sort(), coverage: run.coverage.build() });
   });
-}
-
-function seriesWithSamples(block: Block): Uint8Array {
-  const ranges = sampleRanges(block);
-  return Uint8Array.from({ length: block.series.length }, (_, row) =>
-    ranges[row + 1]! > ranges[row]! ? 1 : 0,
-  );
-}
-
-function hasPoints(
-  block: Block,
-  row: number,
-  timeRange: { readonly fromMs: number; readonly toMs: number },
-): boolean {
-  const series = new Uint8Array(block.series.length);
-  series[row] = 1;
-  return sumStacks(block, { series, timeRange }, []).series.length > 0;
 }
 
 function addNames({ series, strings }: Block, row: number, names: Set<string>): void {

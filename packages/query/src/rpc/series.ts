@@ -5,15 +5,40 @@ import {
   type SeriesRequest,
   type SeriesResponse,
 } from '@fleetflame/proto/query/v1/query';
+import { ByteLru } from '../byte-lru.ts';
+import type { QueryLimits } from '../limits.ts';
 import { footersDecide, type PlannedBlock } from '../plan.ts';
+import type { QueryMetrics } from '../query-metrics.ts';
 import { QueryRun, type QueryContext, type ReadPlan } from '../query-run.ts';
 import type { LimitCheck, Scope } from '../scope.ts';
 
 /** Series of one step are as long as this at least, so that small answers may have many groups. */
 const MIN_STEPS = 16;
 
+/** What one block adds to a series, in steps of its own range. */
+interface SeriesPartial {
+  readonly builder: SeriesBuilder;
+  readonly rows: number;
+  readonly series: readonly number[];
+}
+
+export type SeriesCache = ByteLru<SeriesPartial>;
+
+export function createSeriesCache(limits: QueryLimits, metrics: QueryMetrics): SeriesCache {
+  return new ByteLru('series', limits.seriesCacheBytes, metrics);
+}
+
+interface Question {
+  readonly scope: Scope;
+  readonly profileType: string;
+  readonly stepMs: number;
+  readonly groupBy: readonly string[];
+  readonly maxGroups: number;
+}
+
 export async function series(
   context: QueryContext,
+  cache: SeriesCache,
   request: SeriesRequest,
   signal: AbortSignal,
 ): Promise<SeriesResponse> {
@@ -25,14 +50,10 @@ export async function series(
   return QueryRun.with(context, scope, signal, async (run) => {
     const profileType = run.resolveType(scope.profileType);
     const steps = Math.max(MIN_STEPS, Math.ceil((scope.toMs - scope.fromMs) / stepMs) + 1);
-    const builder = new SeriesBuilder({
-      fromMs: scope.fromMs,
-      toMs: scope.toMs,
-      stepMs,
-      groupBy,
-      maxGroups: Math.floor(checks.limits.seriesNumbers / steps),
-    });
-    await fill(run, builder, scope, profileType, groupBy);
+    const maxGroups = Math.floor(checks.limits.seriesNumbers / steps);
+    const { fromMs, toMs } = scope;
+    const builder = new SeriesBuilder({ fromMs, toMs, stepMs, groupBy, maxGroups });
+    await fill(run, builder, { scope, profileType, stepMs, groupBy, maxGroups }, cache);
     return create(SeriesResponseSchema, {
       timesMs: Array.from(builder.timesMs, BigInt),
       groups: builder.finish(limit).map(({ values, sums, total, rest }) => ({
@@ -73,42 +94,69 @@ function labelsOf(groupBy: readonly string[], values: readonly string[]): Record
   );
 }
 
-/** Footers answer for blocks within one step, where they know the groups; totals or points for the rest. */
+/**
+ * Footers answer for blocks within one step, where they know the groups; the cache for blocks that the
+ * range does not cut and that were asked the same before; totals or points for the rest.
+ */
 async function fill(
   run: QueryRun,
   builder: SeriesBuilder,
-  scope: Scope,
-  profileType: string,
-  groupBy: readonly string[],
+  question: Question,
+  cache: SeriesCache,
 ): Promise<void> {
+  const { scope, profileType, stepMs, groupBy } = question;
   const servicesOnly = footersDecide(scope) && groupBy.every((name) => name === SERVICE_NAME);
-  const plans: ReadPlan[] = [];
+  const asked = JSON.stringify([profileType, scope.selector.source, stepMs, groupBy]);
+  const plans: (ReadPlan & BlockTimes)[] = [];
   for (const plan of run.plan(scope, profileType)) {
-    const oneStep = inOneStep(builder, plan);
-    if (!oneStep || !servicesOnly) {
-      plans.push({ ...plan, points: !oneStep });
+    const times = timesOf(plan);
+    const oneStep = builder.inOneStep(times.minMs, times.maxMs);
+    if (oneStep && servicesOnly) {
+      for (const index of plan.datasets) {
+        const dataset = plan.footer.datasets[index]!;
+        const values = groupBy.map(() => dataset.serviceName);
+        builder.add(values, Number(dataset.timeMinMs), Number(dataset.total));
+      }
+      run.count('footer', 1);
       continue;
     }
-    for (const index of plan.datasets) {
-      const dataset = plan.footer.datasets[index]!;
-      const values = groupBy.map(() => dataset.serviceName);
-      builder.add(values, Number(dataset.timeMinMs), Number(dataset.total));
+    const known = plan.cut ? undefined : cache.get(`${plan.entry.id} ${asked}`);
+    if (known === undefined) {
+      plans.push({ ...plan, ...times, points: !oneStep });
+      continue;
     }
-    run.count('footer', 1);
+    builder.addBuilder(known.builder);
+    run.coverage.samples(known);
+    run.count('partial', 1);
   }
   for await (const { plan, block } of run.scan(plans)) {
     const selection = { series: selectSeries(block, profileType, scope.selector) };
-    const atMs = plan.points ? undefined : Number(plan.footer.datasets[plan.datasets[0]!]!.timeMinMs);
-    run.coverage.samples(builder.addBlock(block, selection, atMs));
+    const atMs = plan.points ? undefined : plan.minMs;
+    if (plan.cut) {
+      run.coverage.samples(builder.addBlock(block, selection, atMs));
+      continue;
+    }
+    const range = { fromMs: plan.minMs, toMs: plan.maxMs + 1 };
+    const own = new SeriesBuilder({ ...range, stepMs, groupBy, maxGroups: question.maxGroups });
+    const partial = { builder: own, ...own.addBlock(block, selection, atMs) };
+    builder.addBuilder(own);
+    run.coverage.samples(partial);
+    cache.set(`${plan.entry.id} ${asked}`, partial, own.sizeBytes + partial.series.length * 8);
   }
 }
 
-function inOneStep(builder: SeriesBuilder, plan: PlannedBlock): boolean {
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
+interface BlockTimes {
+  /** First and last sample of the planned datasets, Unix ms. */
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+function timesOf(plan: PlannedBlock): BlockTimes {
+  let minMs = Number.POSITIVE_INFINITY;
+  let maxMs = Number.NEGATIVE_INFINITY;
   for (const index of plan.datasets) {
-    min = Math.min(min, Number(plan.footer.datasets[index]!.timeMinMs));
-    max = Math.max(max, Number(plan.footer.datasets[index]!.timeMaxMs));
+    minMs = Math.min(minMs, Number(plan.footer.datasets[index]!.timeMinMs));
+    maxMs = Math.max(maxMs, Number(plan.footer.datasets[index]!.timeMaxMs));
   }
-  return builder.inOneStep(min, max);
+  return { minMs, maxMs };
 }
