@@ -3,5 +3,19 @@ import { defineConfig } from 'vite';
 
 export default defineConfig({
   plugins: [react()],
-  build: { outDir: 'dist/app', emptyOutDir: true, target: 'es2024' },
+  build: {
+    outDir: 'dist/app',
+    emptyOutDir: true,
+    target: 'es2024',
+    // One page, one chunk: a second request costs more than it saves.
+    chunkSizeWarningLimit: 1000,
+    // CSP without data: fonts and icons stay files.
+    assetsInlineLimit: 0,
+    rolldownOptions: {
+      treeshake: {
+        // The page uses the projections and selectors of `profile`, not its block codecs.
+        moduleSideEffects: (id) => !/\/packages\/(profile|proto)\//u.test(id),
+      },
+    },
+  },
 });

@@ -1,9 +1,12 @@
 import { stepName } from '../flame/navigate.ts';
+import { fitName } from '../flame/shorten.ts';
 import { usePage, useView } from './page-context.ts';
 
 /** Crumbs at each end; what is between them is behind one "…" with a list. */
 const HEAD = 2;
 const TAIL = 3;
+/** Of a crumb; the whole name is its title. */
+const MOST_CHARS = 32;
 
 /** The way to the focused box. Each crumb goes back to it. */
 export function Breadcrumbs(props: { readonly rootWords: string }) {
@@ -51,7 +54,7 @@ export function Breadcrumbs(props: { readonly rootWords: string }) {
                 onClick={() => go(i + 1)}
                 aria-current={i === focus.length - 1 ? 'location' : undefined}
               >
-                {stepName(step)}
+                {fitName(stepName(step), MOST_CHARS)}
               </button>
             </li>
           );

@@ -4,7 +4,7 @@ import { cssColour, oklchToRgb } from '../theme/oklch.ts';
  * Colours of the areas. Hue alone does not separate eight groups for every eye (the closest pair of
  * a plain hue wheel is ΔE 0.5 under deuteranopia), so neighbours in the list differ in lightness, too.
  */
-const SERIES_HUES = [255, 62, 165, 20, 210, 110, 305, 345] as const;
+const SERIES_HUES = [255, 62, 165, 22, 300, 110, 215, 345] as const;
 export const SERIES_COLOURS = SERIES_HUES.length;
 
 export interface SeriesPalette {
