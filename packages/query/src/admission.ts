@@ -6,7 +6,8 @@ import type { QueryMetrics } from './query-metrics.ts';
 export class Admission {
   readonly #limits: QueryLimits;
   readonly #metrics: QueryMetrics;
-  readonly #waiting = new Set<() => void>();
+  /** In the order of arrival; called with true to hand a slot over, with false to give up. */
+  readonly #waiting = new Set<(granted: boolean) => void>();
   #running = 0;
   #idle: (() => void)[] = [];
   #closed = false;
@@ -29,7 +30,7 @@ export class Admission {
   /** No further queries; resolves when the running ones have ended. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const wake of this.#waiting) wake();
+    for (const wake of this.#waiting) wake(false);
     if (this.#running > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
@@ -43,33 +44,40 @@ export class Admission {
           `${this.#running} queries are running and ${this.#waiting.size} are waiting: try again in a few seconds.`,
         );
       }
-      await this.#wait(signal);
+      const granted = await this.#wait(signal);
+      if (granted && (signal.aborted || this.#closed)) this.#leave();
       this.#checkOpen();
       throwIfAborted(signal);
+      return;
     }
     this.#running++;
     this.#metrics.running.set(this.#running);
   }
 
-  async #wait(signal: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const wake = (): void => {
-        signal.removeEventListener('abort', wake);
+  async #wait(signal: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      const wake = (granted: boolean): void => {
+        signal.removeEventListener('abort', giveUp);
         this.#waiting.delete(wake);
         this.#metrics.waiting.set(this.#waiting.size);
-        resolve();
+        resolve(granted);
       };
+      const giveUp = (): void => wake(false);
       this.#waiting.add(wake);
       this.#metrics.waiting.set(this.#waiting.size);
-      signal.addEventListener('abort', wake);
+      signal.addEventListener('abort', giveUp);
     });
   }
 
   #leave(): void {
+    const [next] = this.#waiting;
+    if (next !== undefined) {
+      // The slot is handed over, so that nobody who comes now can take it first.
+      next(true);
+      return;
+    }
     this.#running--;
     this.#metrics.running.set(this.#running);
-    const [next] = this.#waiting;
-    next?.();
     if (this.#running > 0) return;
     for (const resolve of this.#idle) resolve();
     this.#idle = [];
