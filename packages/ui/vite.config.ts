@@ -3,6 +3,8 @@ import { defineConfig } from 'vite';
 
 export default defineConfig({
   plugins: [react()],
+  // `pnpm dev` shows the page with hot reload on the data of a running `./fleetflame up`.
+  server: { proxy: { '/fleetflame.': 'http://127.0.0.1:7171' } },
   build: {
     outDir: 'dist/app',
     emptyOutDir: true,

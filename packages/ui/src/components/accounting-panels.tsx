@@ -16,14 +16,17 @@ const REASONS: Readonly<Record<string, { readonly why: string; readonly remedy: 
     remedy: 'Install its debug package, or keep the symbol table when building.',
   },
   not_covered: {
-    why: 'no symbol covers these addresses',
-    remedy: 'Assembly stubs and PLT entries often have none; debug symbols may help.',
+    why: 'its symbols do not reach these addresses',
+    remedy: 'A stripped binary names only what it exports; its debug package names the rest.',
   },
   no_mapping: {
     why: 'the code is in no known file',
     remedy: 'Code made at run time: start the runtime with perf map support (node --perf-basic-prof).',
   },
 };
+
+/** Code made at run time has no file, so what helps is another thing. */
+const JIT_REMEDY = 'Start the runtime with a perf map, such as node --perf-basic-prof.';
 
 /** Lines of the list; what is beyond them is summed. */
 const MOST_ROWS = 30;
@@ -66,8 +69,10 @@ export function UnnamedPanel(props: {
                 <small>{percent(Number(self), total)}</small>
               </td>
               <td>
-                {REASONS[reason]?.why ?? reason}
-                <small>{REASONS[reason]?.remedy}</small>
+                {binary === '[jit]'
+                  ? 'made at run time, and no perf map names it'
+                  : (REASONS[reason]?.why ?? reason)}
+                <small>{binary === '[jit]' ? JIT_REMEDY : REASONS[reason]?.remedy}</small>
               </td>
             </tr>
           ))}

@@ -260,7 +260,7 @@ function StatusBar(props: {
       <span>{counted(coverage.sampleRows, 'row')}</span>
       <span>{integer(coverage.series)} series</span>
       <span>{counted(coverage.blocksAnswered, 'block')}</span>
-      <span>{formatBytes(coverage.bytesRead)} read</span>
+      <span>{coverage.bytesRead === 0n ? 'from memory' : `${formatBytes(coverage.bytesRead)} read`}</span>
       <span>{counted(flame.table.length - 1, 'box', 'boxes')}</span>
       <span>
         {flame.prunedNodes === 0
