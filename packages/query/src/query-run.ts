@@ -139,9 +139,16 @@ export class QueryRun {
     const damaged =
       error instanceof FleetflameError &&
       (error.code === 'corrupt_data' || error.code === 'invalid_input' || error.code === 'not_found');
-    if (damaged) await store.quarantine(entry, reason);
-    else
+    if (!damaged) {
       log.error({ err: error, block: entry.id }, 'a block could not be read; the answer says it is missing');
+      return;
+    }
+    try {
+      await store.quarantine(entry, reason);
+    } catch (cause) {
+      // The answer says what is missing all the same; the next query will find it again.
+      log.error({ err: cause, block: entry.id, reason }, 'a damaged block could not be quarantined');
+    }
   };
 
   async #open(): Promise<void> {
