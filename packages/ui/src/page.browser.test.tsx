@@ -1,3 +1,4 @@
+import { Code, ConnectError } from '@connectrpc/connect';
 import { BlockBuilder, type Block } from '@fleetflame/profile';
 import { blockFromText } from '@fleetflame/profile/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -8,7 +9,8 @@ import { openPage, type OpenPage } from './testing/open-page.tsx';
 const ago = (minutes: number): number => Math.floor(Date.now() / 1000) * 1000 - minutes * 60_000;
 const SECOND = 1_000_000_000;
 
-function fleet(): readonly Block[] {
+/** Blocks that stay where they are while the test goes on. */
+function makeFleet(): readonly Block[] {
   const now = ago(1);
   return [
     blockFromText(
@@ -27,9 +29,11 @@ function fleet(): readonly Block[] {
 
 const consoleError = vi.spyOn(console, 'error');
 let opened: OpenPage;
+let made: readonly Block[] = [];
+const fleet = (): readonly Block[] => made;
 let blocks: () => readonly Block[] = fleet;
 const open = (address = '/?v=1'): void => {
-  opened = openPage(address, blocks);
+  opened = openPage(address, () => blocks());
 };
 const focusOf = (): readonly string[] => opened.session.url.view.get().focus;
 const box = (name: RegExp) => page.getByRole('treeitem', { name });
@@ -53,6 +57,7 @@ async function clickBox(share: number, row: number): Promise<void> {
 }
 
 beforeEach(async () => {
+  made = makeFleet();
   blocks = fleet;
   await page.viewport(1440, 900);
 });
@@ -204,7 +209,8 @@ describe('nothing to show', () => {
   });
 
   test('an empty range leads to the newest data', async () => {
-    blocks = () => [blockFromText(`main ${SECOND}`, { timeMs: ago(600) })];
+    const old = blockFromText(`main ${SECOND}`, { timeMs: ago(600) });
+    blocks = () => [old];
     open();
     await expect.element(page.getByTestId('empty-range')).toMatchTextContent('10 h old');
     await page.getByRole('button', { name: 'Go to the newest data' }).click();
@@ -232,5 +238,79 @@ describe('nothing to show', () => {
     await page.getByTestId('unnamed').click();
     await expect.element(page.getByTestId('unnamed-panel')).toMatchTextContent('fraudd');
     await expect.element(page.getByTestId('unnamed')).toMatchTextContent('100.0 % without a name');
+  });
+});
+
+describe('when something is wrong', () => {
+  test('a failed query says what failed, and trying again shows the data', async () => {
+    blocks = () => {
+      throw new ConnectError('the object store did not answer', Code.Unavailable);
+    };
+    open();
+    const failure = page.getByTestId('query-error');
+    await expect.element(failure).toMatchTextContent('unavailable the object store did not answer');
+    blocks = fleet;
+    await failure.getByRole('button', { name: 'Try again' }).click();
+    await expect.element(box(/^checkout/u)).toBeInTheDocument();
+    await expect.element(failure).not.toBeInTheDocument();
+  });
+
+  test('a failed refresh keeps what is known', async () => {
+    open();
+    await expect.element(box(/^checkout/u)).toBeInTheDocument();
+    blocks = () => {
+      throw new ConnectError('restarting', Code.Unavailable);
+    };
+    await opened.session.refresh();
+    await expect.element(page.getByTestId('query-error')).toMatchTextContent('Showing the data from before');
+    await expect.element(box(/^checkout/u)).toBeInTheDocument();
+  });
+
+  test('missing blocks are named, and the numbers are called lower bounds', async () => {
+    const missing = [
+      { blockId: 'b7', fromMs: BigInt(ago(5)), toMs: BigInt(ago(4)), reason: 'checksum does not match' },
+    ];
+    opened = openPage('/?v=1', blocks, missing);
+    await expect.element(page.getByTestId('partial')).toMatchTextContent('1 of 3 blocks missing');
+    await expect.element(page.getByTestId('total')).toMatchTextContent(/^≥/u);
+  });
+
+  test('a link that cannot be read in full says so and shows the rest', async () => {
+    open('/?v=1&view=pie&q=write');
+    await expect.element(page.getByTestId('link-problems')).toMatchTextContent('“view”');
+    await expect.element(page.getByTestId('search-result')).toMatchTextContent('10.0 %');
+  });
+});
+
+test('live data goes on without losing focus, and stands still when paused', async () => {
+  let extra: readonly Block[] = [];
+  blocks = () => [...fleet(), ...extra];
+  open('/?v=1#focus=checkout~main');
+  await expect.element(box(/^checkout, .* 60.0 %/u)).toBeInTheDocument();
+  extra = [blockFromText(`main ${100 * SECOND}`, { labels: { service_name: 'batch' }, timeMs: ago(1) })];
+  await opened.session.refresh();
+  await expect.element(box(/^checkout, .* 30.0 %/u)).toBeInTheDocument();
+  expect(focusOf()).toEqual(['checkout', 'main']);
+  await page.getByTestId('pause').click();
+  const window = opened.session.window.get();
+  await page.getByTestId('chart-by').selectOptions('host_name');
+  await expect.element(page.getByTestId('chart-legend')).toMatchTextContent('web-1');
+  expect(opened.session.window.get()).toEqual(window);
+});
+
+test('a pinned link shows the same window to whoever opens it', async () => {
+  open('/?v=1&q=write&dir=flame#focus=checkout');
+  await expect.element(box(/^checkout/u)).toBeInTheDocument();
+  await page.getByTestId('share').click();
+  const link = new URL(page.getByTestId('copy-pinned').element().getAttribute('data-link') ?? '');
+  const { fromMs, toMs } = opened.session.window.get();
+  opened.close();
+  open(link.search + link.hash);
+  await expect.element(box(/^checkout/u)).toBeInTheDocument();
+  expect(opened.session.url.view.get()).toMatchObject({
+    range: { kind: 'absolute', fromMs, toMs },
+    search: 'write',
+    direction: 'flame',
+    focus: ['checkout'],
   });
 });

@@ -1,7 +1,7 @@
 import { formatSelector, parseSelector } from '@fleetflame/profile';
 import type { ReactNode } from 'react';
 import type { FlameAnswer, TypesAnswer } from '../session/answers.ts';
-import { formatAge, formatDuration } from '../time/range.ts';
+import { DEFAULT_LAST_MS, formatAge, formatDuration } from '../time/range.ts';
 import { Logo } from './icons.tsx';
 import { usePage, useView } from './page-context.ts';
 import { useNow } from './use-now.ts';
@@ -58,6 +58,15 @@ export function NoData(props: { readonly answer: TypesAnswer }) {
       >
         Go to the newest data
       </button>
+      {range.kind === 'absolute' && (
+        <button
+          type="button"
+          className="button"
+          onClick={() => session.setView({ range: { kind: 'last', lastMs: DEFAULT_LAST_MS } }, 'push')}
+        >
+          Last {formatDuration(DEFAULT_LAST_MS)}, live
+        </button>
+      )}
       {range.kind === 'last' && (
         <p className="muted">
           If data should be coming in, see whether the agent runs: <code>./fleetflame doctor</code>

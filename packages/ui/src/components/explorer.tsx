@@ -94,7 +94,14 @@ export function Explorer() {
             );
           })}
         </div>
-        <SearchBox query={query} matches={matches} total={total} position={position} onCycle={cycle} />
+        <SearchBox
+          query={query}
+          matches={matches}
+          total={total}
+          isPruned={(flame.value?.prunedNodes ?? 0) > 0}
+          position={position}
+          onCycle={cycle}
+        />
         <span className="toolbar-space" />
         {flame.value !== undefined && <KindLegend answer={flame.value} theme={theme} />}
       </div>

@@ -20,7 +20,7 @@ import { useSignal } from './use-signal.ts';
 export function Headline() {
   const { session } = usePage();
   const { selector, range } = useView();
-  const flame = useSignal(session.flame.state).value;
+  const { value: flame, failure } = useSignal(session.flame.state);
   const presence = useSignal(session.presence.state).value;
   const counts = useSignal(session.counts.state).value;
   const quantity = useQuantity();
@@ -32,7 +32,9 @@ export function Headline() {
     document.title = title;
   }, [title]);
 
-  if (flame === undefined || amount === undefined) return <HeadlineSkeleton />;
+  if (flame === undefined || amount === undefined) {
+    return failure === undefined ? <HeadlineSkeleton /> : null;
+  }
   const isPartial = (flame.coverage?.missing.length ?? 0) > 0;
   const windowMs = flame.window.toMs - flame.window.fromMs;
   const isCut = quantity.spanMs < windowMs * 0.98;

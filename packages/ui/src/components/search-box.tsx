@@ -9,6 +9,8 @@ export function SearchBox(props: {
   readonly query: Query;
   readonly matches: Matches | undefined;
   readonly total: number;
+  /** Narrow boxes were left out: there may be matches among them. */
+  readonly isPruned: boolean;
   readonly position: number;
   readonly onCycle: (step: 1 | -1) => void;
 }) {
@@ -20,7 +22,7 @@ export function SearchBox(props: {
     setCommitted(search);
     setDraft(search);
   }
-  const { query, matches, total, position, onCycle } = props;
+  const { query, matches, total, isPruned, position, onCycle } = props;
   const isInvalid = query.kind === 'invalid';
   return (
     <div className="search">
@@ -69,7 +71,14 @@ export function SearchBox(props: {
         {matches !== undefined && matches.nodes.length === 0 && <span className="muted">no match</span>}
         {matches !== undefined && matches.nodes.length > 0 && (
           <>
-            <strong title="Share of all stacks that contain a match; a stack with several counts once">
+            <strong
+              title={`Share of all stacks that contain a match; a stack with several counts once.${
+                isPruned
+                  ? ' At least: boxes too narrow to be sent are not searched; the table has all functions.'
+                  : ''
+              }`}
+            >
+              {isPruned && '≥ '}
               {percent(matches.value, total)}
             </strong>{' '}
             <span className="muted">

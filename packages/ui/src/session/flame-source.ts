@@ -16,6 +16,11 @@ export class FlameSource {
     | { readonly key: string; readonly whole: FlameGraphResponse; readonly table: FlameTable }
     | undefined;
 
+  /** The next question goes to the server, even about the same window. */
+  forget(): void {
+    this.#known = undefined;
+  }
+
   async ask(question: Question, groupBy: readonly string[], focus: readonly string[]): Promise<FlameAnswer> {
     const { client, signal, window } = question;
     const request = { scope: scopeOf(question), groupBy: [...groupBy], maxNodes: MAX_NODES };

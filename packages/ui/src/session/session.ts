@@ -63,6 +63,8 @@ export class Session {
   }
 
   stop(): void {
+    // Answers that are under way belong to a round that is over.
+    this.#round++;
     this.#unsubscribe?.();
     document.removeEventListener('visibilitychange', this.#onVisibility);
     clearTimeout(this.#timer);
@@ -80,6 +82,7 @@ export class Session {
   /** Asks everything again, for a live range up to now. */
   async refresh(): Promise<void> {
     this.#loadedRange = undefined;
+    this.#flames.forget();
     for (const loader of [this.types, this.presence, this.flame, this.top, this.series, this.counts]) {
       loader.expire();
     }
@@ -158,7 +161,7 @@ export class Session {
   #schedule(range: TimeRange): void {
     if (range.kind !== 'last' || !this.#isLive()) return;
     this.#timer = setTimeout(() => {
-      if (document.visibilityState === 'visible') void this.refresh();
+      if (document.visibilityState === 'visible' && this.#isLive()) void this.refresh();
     }, refreshIntervalMs(range.lastMs));
   }
 }

@@ -1,3 +1,4 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ConnectRouter } from '@connectrpc/connect';
 import {
   encodeFlameTable,
@@ -13,13 +14,16 @@ import {
   topFunctions,
   type Block,
 } from '@fleetflame/profile';
-import { QueryService, type Scope } from '@fleetflame/proto/query/v1/query';
+import { QueryService, type MissingPartSchema, type Scope } from '@fleetflame/proto/query/v1/query';
 
 /**
  * QueryService over blocks in memory, with the projections that the server uses: for the page's own
  * tests and for developing it. It keeps nothing and bounds nothing.
  */
-export function memoryQuery(blocks: () => readonly Block[]): (router: ConnectRouter) => void {
+export function memoryQuery(
+  blocks: () => readonly Block[],
+  missing: readonly MessageInitShape<typeof MissingPartSchema>[] = [],
+): (router: ConnectRouter) => void {
   const scan = (scope: Scope | undefined, groupBy: readonly string[]) => {
     const builder = new FlameBuilder({ groupBy });
     const types = typesOf(blocks());
@@ -42,8 +46,9 @@ export function memoryQuery(blocks: () => readonly Block[]): (router: ConnectRou
     }
     const { unnamed } = builder;
     const coverage = {
-      blocksExpected: answered,
+      blocksExpected: answered + missing.length,
       blocksAnswered: answered,
+      missing: [...missing],
       bytesRead: BigInt(rows * 24),
       newestSampleMs: BigInt(newestSampleMs(blocks())),
       unnamedSelf: BigInt(unnamed.reduce((sum, entry) => sum + entry.self, 0)),

@@ -21,7 +21,11 @@ export interface OpenPage {
   close(): void;
 }
 
-export function openPage(address: string, blocks: () => readonly Block[]): OpenPage {
+export function openPage(
+  address: string,
+  blocks: () => readonly Block[],
+  missing: Parameters<typeof memoryQuery>[1] = [],
+): OpenPage {
   window.history.replaceState(null, '', address);
   const errors: string[] = [];
   const onError = (event: ErrorEvent | PromiseRejectionEvent): void => {
@@ -36,7 +40,10 @@ export function openPage(address: string, blocks: () => readonly Block[]): OpenP
   document.documentElement.style.height = '100%';
   const theme = new ThemeStore(document.documentElement);
   const url = new UrlStore(window);
-  const session = new Session({ client: createQueryClient(createRouterTransport(memoryQuery(blocks))), url });
+  const session = new Session({
+    client: createQueryClient(createRouterTransport(memoryQuery(blocks, missing))),
+    url,
+  });
   const root: Root = createRoot(host);
   root.render(<App page={createPage(session, theme)} />);
   session.start();

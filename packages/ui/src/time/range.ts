@@ -55,10 +55,10 @@ export function widenWindow(window: TimeWindow, nowMs: number): TimeRange {
 
 /** 90 s, 15 min, 6 h, 7 d: the largest unit that stays a whole number. */
 export function formatDuration(ms: number): string {
-  if (ms % DAY === 0 && ms >= DAY) return `${ms / DAY} d`;
+  if (ms % DAY === 0 && ms >= 2 * DAY) return `${ms / DAY} d`;
   if (ms % HOUR === 0 && ms >= HOUR) return `${ms / HOUR} h`;
   if (ms % MINUTE === 0 && ms >= MINUTE && ms < 2 * HOUR) return `${ms / MINUTE} min`;
-  if (ms >= DAY) return `${Math.floor(ms / DAY)} d ${Math.round((ms % DAY) / HOUR)} h`;
+  if (ms >= 2 * DAY) return `${Math.floor(ms / DAY)} d ${Math.round((ms % DAY) / HOUR)} h`;
   if (ms >= HOUR) return `${Math.floor(ms / HOUR)} h ${Math.round((ms % HOUR) / MINUTE)} min`;
   if (ms >= MINUTE) return `${Math.floor(ms / MINUTE)} min ${Math.round((ms % MINUTE) / SECOND)} s`;
   return `${Math.max(0, Math.round(ms / SECOND))} s`;
