@@ -16,18 +16,19 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { BLOCK_MS, fleetBlock, PROFILE_TYPE, START_MS } from './fleet.ts';
 
-/** Rows of one block at most: an hour of this fleet. */
-const BLOCK_ROWS = 250_000;
 const RETENTION_MS = 100 * 365 * 86_400_000;
 const log = pino({ level: 'silent' });
 
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '100000,1000000,10000000' },
+    /** Rows of one block at most: a compacted day of this fleet; 250000 is an hour. */
+    'block-rows': { type: 'string', default: '2500000' },
     repeat: { type: 'string', default: '5' },
   },
 });
 const repeat = Number(values.repeat);
+const blockRows = Number(values['block-rows']);
 
 /** A question that fails ends the bench with the reason. */
 const tell: Interceptor = (next) => async (request) => {
@@ -45,7 +46,7 @@ async function benchRows(rows: number): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), 'fleetflame-bench-'));
   const store = await Store.open({ dataDir, retentionMs: RETENTION_MS, log, registry: new Registry() });
   try {
-    const hours = Math.ceil(rows / BLOCK_ROWS);
+    const hours = Math.ceil(rows / blockRows);
     const written = await fill(store, hours, Math.ceil(rows / hours));
     console.log(`\n${written.rows.toLocaleString('en')} sample rows, ${hours} blocks, ${mb(written.bytes)}`);
     console.log('query'.padEnd(36), ' cold ms    (CPU)  warm ms    (CPU)   nodes       read');
