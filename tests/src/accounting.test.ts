@@ -75,7 +75,7 @@ describe('a minute of mixed load on this host', () => {
     expect(profiled / busy, `${profiled} s in the profile, ${busy} s in /proc/stat`).toBeLessThan(1.05);
   });
 
-  it.each(SERVICES)('accounts for %s within 5 %% or 0.1 s of /proc/PID/stat', async (service) => {
+  it.each(SERVICES)('accounts for %s within 5 percent or 0.1 s of /proc/PID/stat', async (service) => {
     const answer = await product.query.top({ scope: scope(fromMs, toMs, service), limit: 1 });
     const profiled = Number(answer.total) / 1e9;
     const truth = used.get(service) ?? 0;
@@ -109,8 +109,8 @@ describe('a minute of mixed load on this host', () => {
 
   it('names the functions of a Go binary from its own tables', async () => {
     const table = await flame('hash-go');
+    expect(shareOfNamed(table, 'main.hashLoop')).toBeGreaterThan(0.9);
     expect(shareOfNamed(table, 'main.work')).toBeGreaterThan(0.9);
-    expect(shareOfNamed(table, 'main.hashLoop')).toBeGreaterThan(0.8);
   });
 
   it('names the kernel functions below a kernel-heavy program', async () => {
