@@ -3,6 +3,9 @@ import type { Scope as ScopeMessage } from '@fleetflame/proto/query/v1/query';
 import type { QueryLimits } from './limits.ts';
 import type { QueryMetrics } from './query-metrics.ts';
 
+/** The range of a scope that names no start. */
+const DEFAULT_RANGE_MS = 3_600_000;
+
 /** A checked scope: what to look at. */
 export interface Scope {
   /** Unix ms: from inclusive, to exclusive. */
@@ -40,9 +43,10 @@ export class LimitCheck {
     return { fromMs, toMs, selector: parseSelector(message.selector), profileType: message.profileType };
   }
 
+  /** Unset ends are filled in, as the proto says: a person with curl need not compute milliseconds. */
   range(from: bigint, to: bigint, path: string): { readonly fromMs: number; readonly toMs: number } {
-    const fromMs = time(from, `${path}from_ms`);
-    const toMs = time(to, `${path}to_ms`);
+    const toMs = to === 0n ? Date.now() : time(to, `${path}to_ms`);
+    const fromMs = from === 0n ? Math.max(0, toMs - DEFAULT_RANGE_MS) : time(from, `${path}from_ms`);
     if (fromMs >= toMs) {
       throw new FleetflameError(
         'invalid_input',

@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import type { Capability } from '@fleetflame/bpf';
 import type { Command } from 'commander';
 import { formatTable } from '../client/format.ts';
+import { messageOf } from '../client/message.ts';
 import { printJson, printLine } from '../client/output.ts';
 
 const WORDS: Readonly<Record<Capability['status'], string>> = {
@@ -17,7 +20,7 @@ export function addDoctor(program: Command): void {
     .option('--json', 'for scripts')
     .action(async (options: { readonly json?: boolean }) => {
       const { probeCapabilities } = await import('@fleetflame/bpf');
-      const capabilities = probeCapabilities();
+      const capabilities = [...probeCapabilities(), await probeDemangler()];
       const missing = capabilities.filter((capability) => capability.status === 'missing').length;
       if (missing > 0) process.exitCode = 1;
       if (options.json === true) {
@@ -32,4 +35,19 @@ export function addDoctor(program: Command): void {
         ),
       );
     });
+}
+
+/** The symbolizer runs binutils' c++filt; without it, names of C++ and Rust stay as the linker sees them. */
+async function probeDemangler(): Promise<Capability> {
+  try {
+    const { stdout } = await promisify(execFile)('c++filt', ['--version'], { timeout: 5000 });
+    return { name: 'c++filt', status: 'ok', detail: stdout.split('\n')[0] ?? 'runs', cost: '' };
+  } catch (error) {
+    return {
+      name: 'c++filt',
+      status: 'degraded',
+      detail: `does not run: ${messageOf(error)}`,
+      cost: 'names of C++ and Rust functions stay mangled; install binutils',
+    };
+  }
 }

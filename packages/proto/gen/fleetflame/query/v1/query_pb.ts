@@ -19,14 +19,14 @@ export const file_fleetflame_query_v1_query: GenFile = /*@__PURE__*/
  */
 export type Scope = Message<"fleetflame.query.v1.Scope"> & {
   /**
-   * Unix milliseconds, inclusive.
+   * Unix milliseconds, inclusive; 0: an hour before to_ms.
    *
    * @generated from field: int64 from_ms = 1;
    */
   fromMs: bigint;
 
   /**
-   * Unix milliseconds, exclusive.
+   * Unix milliseconds, exclusive; 0: now.
    *
    * @generated from field: int64 to_ms = 2;
    */
@@ -653,6 +653,8 @@ export const LabelValueSchema: GenMessage<LabelValue> = /*@__PURE__*/
  */
 export type ProfileTypesRequest = Message<"fleetflame.query.v1.ProfileTypesRequest"> & {
   /**
+   * As in Scope.
+   *
    * @generated from field: int64 from_ms = 1;
    */
   fromMs: bigint;
