@@ -1,6 +1,6 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from 'react';
-import { withoutArguments } from '../flame/shorten.ts';
+import { fitName } from '../flame/shorten.ts';
 import { formatAmount, integer, percent, type Quantity } from '../quantity/format.ts';
 import type { TopAnswer, TopRow } from '../session/answers.ts';
 import type { Sort, SortColumn } from '../url/view-state.ts';
@@ -8,6 +8,12 @@ import { usePage, useView } from './page-context.ts';
 import { sortRows } from './table-rows.ts';
 
 const ROW_PX = 28;
+/** Both columns of numbers, the swatch and the padding. */
+const NUMBERS_PX = 275;
+/** A character of a name; names get this share of their column, the binary the rest. */
+const CHAR_PX = 6.9;
+const NAME_SHARE = 0.82;
+const FEWEST_CHARS = 18;
 const COLUMNS: readonly { readonly column: SortColumn; readonly title: string; readonly hint: string }[] = [
   { column: 'name', title: 'Function', hint: 'Name and binary' },
   { column: 'self', title: 'Self', hint: 'Spent in the function itself' },
@@ -36,6 +42,9 @@ export function FunctionTable(props: {
     estimateSize: () => ROW_PX,
     overscan: 12,
   });
+
+  const room = (virtual.scrollRect?.width ?? 0) - NUMBERS_PX;
+  const chars = Math.max(FEWEST_CHARS, Math.floor((room * NAME_SHARE) / CHAR_PX));
 
   const selectedIndex = useMemo(() => rows.findIndex((row) => row.id === selected), [rows, selected]);
   useEffect(() => {
@@ -123,7 +132,7 @@ export function FunctionTable(props: {
               >
                 <div role="gridcell" className="col-name" title={titleOf(row)}>
                   <span className="swatch" style={{ background: colourOf(row) }} aria-hidden="true" />
-                  <span className="function-name">{withoutArguments(row.name)}</span>
+                  <span className="function-name">{fitName(row.name, chars)}</span>
                   <span className="function-binary">{row.binary}</span>
                 </div>
                 <Cell value={row.self} whole={answer.total} quantity={quantity} className="col-self" bar />

@@ -2,9 +2,9 @@ import { FRAME_KINDS, type FrameKind, type FrameTable } from '@fleetflame/profil
 import { cssColour, oklchToRgb } from '../theme/oklch.ts';
 
 /**
- * Colours of boxes. The kind of code gives a band of hues, the binary a hue inside it: binaries are
- * sorted by name and spread evenly, so relatives (libssl, libstdc++) sit close and a refresh changes
- * nothing. One lightness and one text colour per theme keep every label readable.
+ * Colours of boxes. The kind of code gives a band of hues, the name of the binary a place in it:
+ * names that begin alike sit close, and a binary has the same colour in every picture, whatever else
+ * is in it. One lightness and one text colour per theme keep every label readable.
  *
  *   kernel        20–48      ember, set apart by its edge, too
  *   native        66–112 and 182–262   sand to olive, cyan to blue
@@ -49,7 +49,6 @@ export interface FlameColours {
 }
 
 export function colourFrames(frames: FrameTable, theme: FlameTheme): FlameColours {
-  const hues = huesByBinary(frames);
   const styles = new Map<string, number>();
   const fill: string[] = [];
   const faded: string[] = [];
@@ -62,8 +61,10 @@ export function colourFrames(frames: FrameTable, theme: FlameTheme): FlameColour
     if (style === undefined) {
       style = fill.length;
       styles.set(key, style);
-      const hue = hues.get(key) ?? GREY_HUE;
-      const chroma = hues.has(key) ? theme.chroma : GREY_CHROMA;
+      const isGrey = BANDS[kind].length === 0;
+      const binary = frames.strings[frames.binary[f]!] ?? '';
+      const hue = isGrey ? GREY_HUE : hueAt(BANDS[kind], positionOf(binary));
+      const chroma = isGrey ? GREY_CHROMA : theme.chroma;
       fill.push(cssColour(oklchToRgb(theme.lightness, chroma, hue)));
       const away = theme.dark ? -0.11 : 0.08;
       faded.push(cssColour(oklchToRgb(theme.lightness + away, chroma * 0.35, hue)));
@@ -74,24 +75,17 @@ export function colourFrames(frames: FrameTable, theme: FlameTheme): FlameColour
   return { ofFrame, fill, faded, edge };
 }
 
-/** Hue by "kind|string index of the binary". */
-function huesByBinary(frames: FrameTable): Map<string, number> {
-  const binaries = new Map<FrameKind, Map<number, string>>();
-  for (let f = 0; f < frames.length; f++) {
-    const kind = FRAME_KINDS[frames.kind[f]!] ?? 'unknown';
-    if (BANDS[kind].length === 0) continue;
-    let ofKind = binaries.get(kind);
-    if (ofKind === undefined) binaries.set(kind, (ofKind = new Map()));
-    ofKind.set(frames.binary[f]!, frames.strings[frames.binary[f]!] ?? '');
-  }
-  const hues = new Map<string, number>();
-  for (const [kind, ofKind] of binaries) {
-    const sorted = [...ofKind].toSorted((a, b) => (a[1] < b[1] ? -1 : 1));
-    sorted.forEach(([string], i) => {
-      hues.set(`${kind}|${string}`, hueAt(BANDS[kind], (i + 0.5) / sorted.length));
-    });
-  }
-  return hues;
+/**
+ * Where in its bands a binary lies, 0 to 1, from its name alone: three quarters by its first letters,
+ * one quarter by a hash that separates names that begin alike.
+ */
+function positionOf(binary: string): number {
+  const word = binary.replace(/^lib/u, '').toLowerCase();
+  const letter = (i: number): number => Math.min(25, Math.max(0, (word.codePointAt(i) ?? 97) - 97));
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < binary.length; i++) hash = Math.imul(hash ^ binary.charCodeAt(i), 0x01000193);
+  hash ^= hash >>> 15;
+  return 0.75 * ((letter(0) * 26 + letter(1)) / 676) + 0.25 * ((hash >>> 0) / 4_294_967_296);
 }
 
 function hueAt(bands: readonly Band[], share: number): number {

@@ -49,7 +49,7 @@ export function cutText(text: string, maxChars: number): string {
 }
 
 /** `push_back` of `push_back(int&&)`; names that are not calls stay as they are. */
-export function withoutArguments(name: string): string {
+function withoutArguments(name: string): string {
   if (!name.endsWith(')') && !/\)(?: const)?(?: \[[^\]]*\])?$/u.test(name)) return name;
   let depth = 0;
   for (let i = name.lastIndexOf(')'); i > 0; i--) {
