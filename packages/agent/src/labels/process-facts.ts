@@ -23,6 +23,12 @@ const PF_KTHREAD = 0x0020_0000;
 /** Field 9 of /proc/PID/stat, counted from behind the ")" that ends the name, whose first field is 3. */
 const FLAGS_FIELD = 9 - 3;
 
+/** What the record of a process's mapping told already: then it is no kernel thread, and two files less are read. */
+export interface KnownProgram {
+  readonly executable: string;
+  readonly comm: string;
+}
+
 /**
  * Reads a process from /proc, undefined when it is gone. Every file is optional: without permission, what
  * can be read is used.
@@ -31,7 +37,12 @@ export function readProcessFacts(
   files: ProcFiles,
   containerNames: ContainerNames,
   pid: number,
+  known: KnownProgram,
 ): ProcessFacts | undefined {
+  if (known.executable !== '' && known.comm !== '') {
+    const text = files.read(pid, 'cgroup', MAX_CGROUP_BYTES)?.toString('utf8');
+    return text === undefined ? undefined : userProcess(files, containerNames, pid, parseCgroup(text), known);
+  }
   const stat = files.read(pid, 'stat', MAX_STAT_BYTES)?.toString('utf8');
   if (stat === undefined) return undefined;
   const nameEnd = stat.lastIndexOf(')');
@@ -48,10 +59,20 @@ export function readProcessFacts(
       k8sContainerName: undefined,
     };
   }
+  return userProcess(files, containerNames, pid, cgroup, { executable: files.link(pid, 'exe') ?? '', comm });
+}
+
+function userProcess(
+  files: ProcFiles,
+  containerNames: ContainerNames,
+  pid: number,
+  cgroup: CgroupFacts,
+  { executable, comm }: KnownProgram,
+): ProcessFacts {
   const environ = files.read(pid, 'environ', MAX_ENVIRON_BYTES);
   return {
     kernelThread: false,
-    executable: stripDeleted(files.link(pid, 'exe') ?? ''),
+    executable: stripDeleted(executable),
     comm,
     cgroup,
     resource: environ === undefined ? NO_RESOURCE : parseEnviron(environ),

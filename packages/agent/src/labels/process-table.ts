@@ -155,9 +155,11 @@ export class ProcessTable {
   }
 
   #read(pid: number, process: Process, nowMs: number): void {
+    // The first time the records are fresh; later, some may have been lost.
+    const known = process.readAtMs === 0 ? process.facts : UNKNOWN_FACTS;
     // An exited process is gone from /proc, or its pid is already another's.
     const facts =
-      process.exitedAtMs === 0 ? readProcessFacts(this.#files, this.#containerNames, pid) : undefined;
+      process.exitedAtMs === 0 ? readProcessFacts(this.#files, this.#containerNames, pid, known) : undefined;
     if (facts !== undefined) {
       this.counters.reads++;
       // A forbidden or empty exe link leaves what the mapping's record told.

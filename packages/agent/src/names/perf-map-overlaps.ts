@@ -45,21 +45,6 @@ export function overriddenWithin(ranges: Ranges, order: Uint32Array): Uint8Array
   return dead;
 }
 
-/**
- * A function that says whether any of the ranges overlaps [from, to). To be called with `to` ascending.
- */
-export function lineOverlaps(ranges: Ranges, order: Uint32Array): (from: number, to: number) => boolean {
-  let next = 0;
-  let maxEnd = -Infinity;
-  return (from, to) => {
-    // Of the ranges that start before `to`, does the one that reaches furthest reach over `from`?
-    for (; next < ranges.length && ranges.start[order[next]!]! < to; next++) {
-      maxEnd = Math.max(maxEnd, ranges.end[order[next]!]!);
-    }
-    return maxEnd > from;
-  };
-}
-
 /** A binary heap of indices with the largest on top. */
 class LatestHeap {
   size = 0;

@@ -2,10 +2,15 @@
  * The names of one process's JIT code, from the lines "START SIZE NAME" (hexadecimal) that runtimes append
  * to /tmp/perf-PID.map. A line overrides all earlier ones that it overlaps: runtimes move and reuse code,
  * and the file only grows (tens of megabytes an hour for a busy V8). What is overridden is dropped, so
- * memory follows the code that is there. Typed arrays and one buffer of names: a file of 18 MB is read in
- * about a tenth of a second.
+ * memory follows the code that is there.
+ *
+ * Entries lie in a few sorted tables, each at least twice as large as the next, so that a handful of new
+ * lines does not cost a copy of everything:
+ *
+ *   tables   ████████████████ ███████ ██ ▏ ◀── new lines: a table of their own; what they override in the
+ *                                              others is marked; small tables are joined
  */
-import { lineOverlaps, overriddenWithin, sortedByStart } from './perf-map-overlaps.ts';
+import { overriddenWithin, sortedByStart } from './perf-map-overlaps.ts';
 
 /** Entries kept per process; V8 has some 10,000 in a large server. Beyond it new lines are turned away. */
 export const MAX_PERF_MAP_ENTRIES = 200_000;
@@ -19,11 +24,12 @@ const MAX_ADDRESS_DIGITS = 14;
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
 
-/** Lines that have been read and not been merged yet. */
-interface Lines {
+/** Code ranges [start, end) with names. A range that is empty has been overridden. */
+interface Table {
   length: number;
   start: Float64Array;
   end: Float64Array;
+  /** Within the buffer of names. */
   nameAt: Uint32Array;
   nameLength: Uint16Array;
 }
@@ -33,21 +39,20 @@ export class PerfMap {
   overLimit = 0;
   /** Lines that were not of the format. */
   badLines = 0;
-  /** Entries, sorted by start; no two overlap. */
-  #length = 0;
-  #start = new Float64Array(0);
-  #end = new Float64Array(0);
-  #nameAt = new Uint32Array(0);
-  #nameLength = new Uint16Array(0);
-  /** Names one after another, also those of entries that are gone, until they are half of it. */
+  /** Oldest and largest first; within one, sorted by start and without overlap. */
+  readonly #tables: Table[] = [];
+  #live = 0;
+  /** Names one after another, also those of entries that are gone, until these are more than half of it. */
   #names = Buffer.alloc(0);
   #namesLength = 0;
-  readonly #lines: Lines = newLines(0);
+  #liveNames = 0;
+  /** Lines that have been read and not been merged yet, in order. */
+  #lines = newTable(0);
   /** The beginning of a line whose end was not there yet. */
   #rest: Buffer = Buffer.alloc(0);
 
   get length(): number {
-    return this.#length;
+    return this.#live;
   }
 
   /** Takes the next bytes of the file, cut anywhere. They count after the next merge(). */
@@ -67,65 +72,63 @@ export class PerfMap {
   merge(): boolean {
     const lines = this.#lines;
     if (lines.length === 0) return false;
+    this.#lines = newTable(0);
+    for (const table of this.#tables) this.#override(table, lines);
     const order = sortedByStart(lines.start, lines.length);
     const dead = overriddenWithin(lines, order);
-    const old = lineOverlaps(lines, order);
-    const size = this.#length + lines.length;
-    const start = new Float64Array(size);
-    const end = new Float64Array(size);
-    const nameAt = new Uint32Array(size);
-    const nameLength = new Uint16Array(size);
-    let length = 0;
-    const put = (from: Lines, i: number): void => {
-      start[length] = from.start[i]!;
-      end[length] = from.end[i]!;
-      nameAt[length] = from.nameAt[i]!;
-      nameLength[length] = from.nameLength[i]!;
-      length++;
-    };
-    const kept: Lines = {
-      length: this.#length,
-      start: this.#start,
-      end: this.#end,
-      nameAt: this.#nameAt,
-      nameLength: this.#nameLength,
-    };
-    let next = 0;
-    for (let i = 0; i <= this.#length; i++) {
-      const before = i < this.#length ? this.#start[i]! : Infinity;
-      for (; next < lines.length && lines.start[order[next]!]! < before; next++) {
-        if (dead[order[next]!] === 0) put(lines, order[next]!);
+    const fresh = newTable(lines.length);
+    for (let p = 0; p < lines.length; p++) {
+      const i = order[p]!;
+      if (dead[i] === 1) continue;
+      if (this.#live >= MAX_PERF_MAP_ENTRIES) {
+        this.overLimit++;
+        continue;
       }
-      if (i < this.#length && !old(this.#start[i]!, this.#end[i]!)) put(kept, i);
+      put(fresh, lines, i);
+      this.#live++;
+      this.#liveNames += lines.nameLength[i]!;
     }
-    if (length > MAX_PERF_MAP_ENTRIES) {
-      this.overLimit += length - MAX_PERF_MAP_ENTRIES;
-      length = MAX_PERF_MAP_ENTRIES;
-    }
-    this.#length = length;
-    this.#start = start.slice(0, length);
-    this.#end = end.slice(0, length);
-    this.#nameAt = nameAt.slice(0, length);
-    this.#nameLength = nameLength.slice(0, length);
-    Object.assign(this.#lines, newLines(0));
-    this.#compactNames();
+    this.#tables.push(fresh);
+    this.#join();
+    if (this.#liveNames * 2 < this.#namesLength) this.#compactNames();
     return true;
   }
 
   /** Name of the code at the address, undefined when no entry covers it. */
   find(address: number): string | undefined {
-    const start = this.#start;
-    let low = 0;
-    let high = this.#length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (start[middle]! <= address) low = middle + 1;
-      else high = middle;
+    for (const table of this.#tables) {
+      const i = lastBelow(table, address + 1);
+      if (i < 0 || address >= table.end[i]!) continue;
+      const at = table.nameAt[i]!;
+      return this.#names.toString('utf8', at, at + table.nameLength[i]!);
     }
-    const index = low - 1;
-    if (index < 0 || address >= this.#end[index]!) return undefined;
-    const at = this.#nameAt[index]!;
-    return this.#names.toString('utf8', at, at + this.#nameLength[index]!);
+    return undefined;
+  }
+
+  /** Marks the entries of a table that any of the lines overlaps. */
+  #override(table: Table, lines: Table): void {
+    for (let line = 0; line < lines.length; line++) {
+      const from = lines.start[line]!;
+      for (let i = lastBelow(table, lines.end[line]!); i >= 0; i--) {
+        const start = table.start[i]!;
+        const end = table.end[i]!;
+        if (end <= from && start <= from) break;
+        if (end === start) continue;
+        table.end[i] = start;
+        this.#live--;
+        this.#liveNames -= table.nameLength[i]!;
+      }
+    }
+  }
+
+  /** Joins the last tables until each has at least twice the entries of the next. */
+  #join(): void {
+    for (;;) {
+      const last = this.#tables.at(-1);
+      const previous = this.#tables.at(-2);
+      if (last === undefined || previous === undefined || previous.length >= 2 * last.length) return;
+      this.#tables.splice(-2, 2, joined(previous, last));
+    }
   }
 
   #line(text: Buffer, from: number, to: number): void {
@@ -164,23 +167,24 @@ export class PerfMap {
   }
 
   #compactNames(): void {
-    let live = 0;
-    for (let i = 0; i < this.#length; i++) live += this.#nameLength[i]!;
-    if (live * 2 >= this.#namesLength) return;
-    const names = Buffer.allocUnsafeSlow(live);
-    for (let i = 0, at = 0; i < this.#length; i++) {
-      const from = this.#nameAt[i]!;
-      const size = this.#nameLength[i]!;
-      this.#names.copy(names, at, from, from + size);
-      this.#nameAt[i] = at;
-      at += size;
+    const names = Buffer.allocUnsafeSlow(this.#liveNames);
+    let at = 0;
+    for (const table of this.#tables) {
+      for (let i = 0; i < table.length; i++) {
+        if (table.end[i] === table.start[i]) continue;
+        const from = table.nameAt[i]!;
+        const size = table.nameLength[i]!;
+        this.#names.copy(names, at, from, from + size);
+        table.nameAt[i] = at;
+        at += size;
+      }
     }
     this.#names = names;
-    this.#namesLength = live;
+    this.#namesLength = at;
   }
 }
 
-function newLines(capacity: number): Lines {
+function newTable(capacity: number): Table {
   return {
     length: 0,
     start: new Float64Array(capacity),
@@ -190,14 +194,47 @@ function newLines(capacity: number): Lines {
   };
 }
 
-function grow(lines: Lines): void {
-  const grown = newLines(Math.max(64, lines.length * 2));
-  grown.start.set(lines.start);
-  grown.end.set(lines.end);
-  grown.nameAt.set(lines.nameAt);
-  grown.nameLength.set(lines.nameLength);
-  grown.length = lines.length;
-  Object.assign(lines, grown);
+function put(table: Table, from: Table, i: number): void {
+  const at = table.length++;
+  table.start[at] = from.start[i]!;
+  table.end[at] = from.end[i]!;
+  table.nameAt[at] = from.nameAt[i]!;
+  table.nameLength[at] = from.nameLength[i]!;
+}
+
+/** One table of two that do not overlap, without what has been overridden. */
+function joined(a: Table, b: Table): Table {
+  const table = newTable(a.length + b.length);
+  let i = 0;
+  for (let k = 0; k <= b.length; k++) {
+    const before = k < b.length ? b.start[k]! : Infinity;
+    for (; i < a.length && a.start[i]! < before; i++) if (a.end[i]! > a.start[i]!) put(table, a, i);
+    if (k < b.length && b.end[k]! > b.start[k]!) put(table, b, k);
+  }
+  return table;
+}
+
+/** Index of the last entry that starts below the address, -1 when there is none. */
+function lastBelow(table: Table, address: number): number {
+  const { start } = table;
+  let low = 0;
+  let high = table.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (start[middle]! < address) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+function grow(table: Table): void {
+  const grown = newTable(Math.max(64, table.length * 2));
+  grown.start.set(table.start);
+  grown.end.set(table.end);
+  grown.nameAt.set(table.nameAt);
+  grown.nameLength.set(table.nameLength);
+  grown.length = table.length;
+  Object.assign(table, grown);
 }
 
 /** Where a hexadecimal number ends, -1 when there is none. */
