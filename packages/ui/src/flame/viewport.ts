@@ -79,7 +79,7 @@ export function focusView(layout: FlameLayout, view: Viewport, node: NodeIndex):
   const depth = layout.table.depth[node] ?? 0;
   const above = Math.max(0, depth - ROWS_ABOVE_FOCUS);
   const bottom = layout.rowTop[depth + 1] ?? 0;
-  const fits = bottom <= view.heightPx * 0.6;
+  const fits = bottom <= view.heightPx * 0.4;
   return clampView(layout, {
     ...view,
     ...nodeView(layout, node),
