@@ -3,111 +3,93 @@
  *
  *   node bench/merge/run.ts [--json]
  */
-import { BlockBuilder, decodeBlock, encodeBlock, mergeBlocks, type Block } from '@fleetflame/profile';
+import { decodeBlock, encodeBlock, mergeBlocks, type Block } from '@fleetflame/profile';
+
+import { hostBlock } from './host-block.ts';
 
 const HOSTS = 40;
-const PROCESSES = 12;
-const STACKS_PER_PROCESS = 400;
-const STACK_DEPTH = 24;
-const WINDOW_SECONDS = 10;
+/** Processes, and stacks of each: a quiet host, a busy one, one with many services. */
+const AGENT_BATCHES = [
+  [12, 25],
+  [40, 125],
+  [12, 400],
+] as const;
 const REPEATS = 5;
-
-/** Small and seeded: the same blocks in every run. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
-
-/** Ten seconds of one host. Hosts run the same services: most of their stacks are equal, labels are not. */
-function hostBlock(host: number): Block {
-  const next = random(host + 1);
-  const builder = new BlockBuilder();
-  for (let process = 0; process < PROCESSES; process++) {
-    const series = builder.series('process_cpu:cpu:nanoseconds:cpu:nanoseconds', 52_631_578, {
-      service_name: `service-${process}`,
-      host_name: `host-${host}`,
-      process_executable_name: `service-${process}`,
-    });
-    const binary = builder.string(`/opt/service-${process}/bin/server`);
-    const mapping = builder.mapping(binary, builder.string(`b1d${process}`), 'native');
-    // One tree per service, the same on every host; a host sees most of it.
-    const tree = random(1000 + process);
-    // Neighbouring stacks leave each other in the upper half of their frames, so six are new.
-    const path = [0];
-    for (let i = 0; i < STACKS_PER_PROCESS; i++) {
-      path.length = Math.max(1, Math.min(path.length, STACK_DEPTH - Math.floor(tree() * 12)));
-      while (path.length <= STACK_DEPTH) {
-        const address = 64 * (path.length * 997 + Math.floor(tree() * 40));
-        path.push(builder.stack(path.at(-1)!, builder.location(mapping, address, 0, [])));
-      }
-      const stack = path.at(-1)!;
-      if (next() < 0.2) continue;
-      const points = next() < 0.3 ? 1 + Math.floor(next() * WINDOW_SECONDS) : 1;
-      for (let k = 0; k < points; k++) {
-        const second = Math.floor(next() * WINDOW_SECONDS);
-        builder.add(
-          series,
-          stack,
-          1_700_000_000_000 + second * 1000,
-          52_631_578 * (1 + Math.floor(next() * 3)),
-        );
-      }
-    }
-  }
-  return builder.build();
-}
+/** As the store writes compacted blocks. */
+const COMPACTED = { rawBelowBytes: 64 };
+/** Runs of a small block that one measurement spans: thread times count in whole microseconds. */
+const SMALL_RUNS = 40;
 
 /** CPU seconds of this thread, so that other load on the machine does not count; the best of a few. */
-function best(run: () => void): number {
+function best(run: () => void, runs = 1): number {
   let fastest = Infinity;
   for (let i = 0; i < REPEATS; i++) {
     const start = process.threadCpuUsage();
-    run();
+    for (let k = 0; k < runs; k++) run();
     const used = process.threadCpuUsage(start);
-    fastest = Math.min(fastest, used.user + used.system);
+    fastest = Math.min(fastest, (used.user + used.system) / runs);
   }
   return fastest / 1e6;
 }
 
-const blocks = Array.from({ length: HOSTS }, (_, host) => hostBlock(host));
-const rows = blocks.reduce((sum, block) => sum + block.samples.length, 0);
-const points = blocks.reduce((sum, block) => sum + block.samples.time.length, 0);
-const merged = mergeBlocks(blocks);
-// The same hosts six windows later: what compaction merges.
-const minute = Array.from({ length: 6 }, (_, i) => ({
-  ...merged,
-  timeStartMs: merged.timeStartMs + i * 10_000,
-  timeEndMs: merged.timeEndMs + i * 10_000,
-}));
-const small = encodeBlock(blocks[0]!);
-const large = encodeBlock(mergeBlocks(minute));
-
-const mergeHosts = best(() => mergeBlocks(blocks));
-const mergeMinute = best(() => mergeBlocks(minute));
-const encodeSmall = best(() => encodeBlock(blocks[0]!));
-const decodeSmall = best(() => decodeBlock(small));
-const largeBlock = decodeBlock(large);
-const encodeLarge = best(() => encodeBlock(largeBlock));
-const decodeLarge = best(() => decodeBlock(large));
-
 const million = (count: number, seconds: number): number => Number((count / seconds / 1e6).toFixed(2));
+const milliseconds = (seconds: number): number => Number((seconds * 1000).toFixed(2));
+
+/** What one agent sends, and what ingest does with forty of them. */
+function measureBatches(processes: number, stacks: number): Record<string, number> {
+  const blocks = Array.from({ length: HOSTS }, (_, host) => hostBlock(host, processes, stacks));
+  const block = blocks[0]!;
+  const bytes = encodeBlock(block);
+  const rows = blocks.reduce((sum, { samples }) => sum + samples.length, 0);
+  const merge = best(() => mergeBlocks(blocks), stacks < 200 ? 4 : 1);
+  return {
+    datasets: processes,
+    rows: block.samples.length,
+    stackRows: block.stacks.length,
+    bytes: bytes.length,
+    encodeMs: milliseconds(best(() => encodeBlock(block), SMALL_RUNS)),
+    decodeMs: milliseconds(best(() => decodeBlock(bytes), SMALL_RUNS)),
+    mergeMsPerBlock: milliseconds(merge / HOSTS),
+    mergeRowsPerSecondMillions: million(rows, merge),
+  };
+}
+
+/** Six windows of all hosts, as compaction merges them: rows are equal, points are not. */
+function measureMinute(): Record<string, number> {
+  const window = mergeBlocks(Array.from({ length: HOSTS }, (_, host) => hostBlock(host, 12, 400)));
+  const windows = Array.from({ length: 6 }, (_, i): Block => ({
+    ...window,
+    timeStartMs: window.timeStartMs + i * 10_000,
+    timeEndMs: window.timeEndMs + i * 10_000,
+  }));
+  const merge = best(() => mergeBlocks(windows));
+  const bytes = encodeBlock(mergeBlocks(windows), COMPACTED);
+  const minute = decodeBlock(bytes);
+  const points = minute.samples.time.length;
+  return {
+    rows: minute.samples.length,
+    points,
+    bytes: bytes.length,
+    bytesPerPoint: Number((bytes.length / points).toFixed(3)),
+    mergeRowsPerSecondMillions: million(window.samples.length * 6, merge),
+    encodePointsPerSecondMillions: million(
+      points,
+      best(() => encodeBlock(minute, COMPACTED)),
+    ),
+    decodePointsPerSecondMillions: million(
+      points,
+      best(() => decodeBlock(bytes)),
+    ),
+  };
+}
+
 const results = {
-  rows,
-  points,
-  mergeHostsRowsPerSecondMillions: million(rows, mergeHosts),
-  mergeWindowsRowsPerSecondMillions: million(merged.samples.length * 6, mergeMinute),
-  hostBlockRows: blocks[0]!.samples.length,
-  hostBlockBytes: small.length,
-  hostBlockEncodeMs: Number((encodeSmall * 1000).toFixed(2)),
-  hostBlockDecodeMs: Number((decodeSmall * 1000).toFixed(2)),
-  minuteRows: largeBlock.samples.length,
-  minutePoints: largeBlock.samples.time.length,
-  minuteBytesPerPoint: Number((large.length / largeBlock.samples.time.length).toFixed(2)),
-  minuteEncodePointsPerSecondMillions: million(largeBlock.samples.time.length, encodeLarge),
-  minuteDecodePointsPerSecondMillions: million(largeBlock.samples.time.length, decodeLarge),
+  batches: AGENT_BATCHES.map(([processes, stacks]) => measureBatches(processes, stacks)),
+  minute: measureMinute(),
 };
-if (process.argv.includes('--json')) console.log(JSON.stringify(results));
-else console.table(results);
+if (process.argv.includes('--json')) {
+  console.log(JSON.stringify(results));
+} else {
+  console.table(results.batches);
+  console.table(results.minute);
+}

@@ -8,8 +8,14 @@ export interface SealedBlock {
   readonly bytes: Uint8Array;
 }
 
+/**
+ * Compacted blocks are kept for as long as there is retention, so all but the smallest buffers are
+ * compressed; below this a zstd frame is no smaller than its content.
+ */
+const COMPACTED_RAW_BELOW_BYTES = 64;
+
 export function sealBlock(block: Block, level: number, nowMs: number): SealedBlock {
-  const bytes = encodeBlock(block);
+  const bytes = encodeBlock(block, level > 0 ? { rawBelowBytes: COMPACTED_RAW_BELOW_BYTES } : {});
   const id = newBlockId(nowMs);
   const entry = {
     id,

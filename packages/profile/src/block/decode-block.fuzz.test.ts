@@ -1,15 +1,19 @@
 /** Bytes from nobody: the reader answers with an equal block or a FleetflameError, never otherwise. */
+import type { Dataset } from '@fleetflame/proto/block/v1/footer';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { FleetflameError } from '../errors.ts';
 import { arbitraryBlock, blockFromText, describeBlock } from '../testing/index.ts';
-import { footerOffset, resealBlock } from '../testing/reseal-block.ts';
+import { footerOf, footerOffset, resealBlock } from '../testing/reseal-block.ts';
 import type { Block } from './block.ts';
+import { BlockBuilder } from './block-builder.ts';
+import { WHOLE_BATCH_BYTES } from './container/layout.ts';
 import { decodeBlock } from './decode-block.ts';
 import { encodeBlock, encodeUnchecked } from './encode-block.ts';
+import { mergeBlocks } from './merge-blocks.ts';
 import { bytesSource } from './range-source.ts';
-import { readBlock } from './read-block.ts';
+import { readBlock, type ReadBlockOptions } from './read-block.ts';
 import { validateBlock } from './validate-block.ts';
 
 const block = blockFromText(
@@ -67,6 +71,31 @@ function orRefused(run: () => string[]): string[] {
 const original = describeBlock(block);
 const decodeOrRefuse = (bytes: Uint8Array): string[] => orRefused(() => describeBlock(decodeBlock(bytes)));
 
+/** The tables changed, footer and trailer as they were. */
+function damageTables(bytes: Uint8Array, mutate: (bytes: Uint8Array) => Uint8Array): Uint8Array {
+  const out = bytes.slice();
+  out.set(mutate(bytes.slice(0, footerOffset(bytes))));
+  return out;
+}
+
+/** Throws for a block that is not valid. */
+function checked(read: Block, points: boolean): string[] {
+  validateBlock(read, { points });
+  return ['valid'];
+}
+
+/** One dataset whose body is over WHOLE_BATCH_BYTES. */
+function largeBatch(): Block {
+  const builder = new BlockBuilder();
+  const series = builder.series('cpu', 1, { service_name: 'api' });
+  for (let i = 0; i < 20_000; i++) {
+    const stack = builder.stack(0, builder.location(0, i % 50, 0, []));
+    const time = 1_700_000_000_000 + (Math.imul(i, 0x9e3779b1) >>> 8);
+    builder.add(series, stack, time, 1 + (Math.imul(i, 0x85ebca6b) >>> 1));
+  }
+  return builder.build();
+}
+
 describe('decodeBlock on bytes that were damaged', () => {
   test('gives an equal block or refuses flipped, overwritten and swapped bytes', () => {
     fc.assert(
@@ -77,13 +106,11 @@ describe('decodeBlock on bytes that were damaged', () => {
     );
   });
 
-  test('does so with the checksums made right again', () => {
+  test('gives a valid block or refuses them with the checksums made right again', () => {
     fc.assert(
       fc.property(mutations(footerOffset(whole)), (mutate) => {
-        const tables = mutate(whole.slice(0, footerOffset(whole)));
-        const bytes = whole.slice();
-        bytes.set(tables);
-        expect([original, REFUSED]).toContainEqual(decodeOrRefuse(resealBlock(bytes)));
+        const bytes = resealBlock(damageTables(whole, mutate));
+        expect([['valid'], REFUSED]).toContainEqual(orRefused(() => checked(decodeBlock(bytes), true)));
       }),
       { numRuns: 600 },
     );
@@ -144,23 +171,78 @@ describe('decodeBlock on bytes that were damaged', () => {
   });
 });
 
+/** One of two services: samples are not read whole, where the checksum of their table would tell. */
+const partial = [true, false].map((points) => ({
+  points,
+  datasets: ({ serviceName }: Dataset) => serviceName === 'api',
+}));
+const other = blockFromText('main;parse 5\nmain;idle 1', { labels: { service_name: 'db' } });
+
+const readOrRefuse = (bytes: Uint8Array, options: ReadBlockOptions): Promise<string[]> =>
+  readBlock(bytesSource(bytes), options).then(
+    ({ block: read }) => describeBlock(read),
+    (error: unknown) => (error instanceof FleetflameError ? REFUSED : Promise.reject(error)),
+  );
+
 describe('readBlock on bytes that were damaged', () => {
-  test.each([true, false])('gives equal samples or refuses them, with points: %s', async (points) => {
-    // A filter keeps readBlock from reading samples whole, where their checksum would tell.
-    const options = { points, datasets: () => true };
-    const { block: expected } = await readBlock(bytesSource(whole), options);
+  const small = encodeBlock(mergeBlocks([block, other]));
+  const large = encodeBlock(mergeBlocks([largeBatch(), other]));
+
+  test.each(partial)('gives equal samples or refuses them, with points: $points', async (options) => {
+    const expected = await readOrRefuse(small, options);
     await fc.assert(
-      fc.asyncProperty(mutations(footerOffset(whole)), async (mutate) => {
-        const bytes = whole.slice();
-        bytes.set(mutate(whole.slice(0, footerOffset(whole))));
-        const outcome = await readBlock(bytesSource(resealBlock(bytes)), options).then(
-          ({ block: read }) => describeBlock(read),
-          (error: unknown) => (error instanceof FleetflameError ? REFUSED : Promise.reject(error)),
-        );
-        expect([describeBlock(expected), REFUSED]).toContainEqual(outcome);
+      fc.asyncProperty(mutations(footerOffset(small)), async (mutate) => {
+        const bytes = damageTables(small, mutate);
+        expect([expected, REFUSED]).toContainEqual(await readOrRefuse(bytes, options));
       }),
       { numRuns: 200 },
     );
+  });
+
+  test.each(partial)('finds a flipped bit in any byte of small samples, points: $points', async (options) => {
+    const expected = await readOrRefuse(small, options);
+    const { offset } = footerOf(small).tables.at(-1)!;
+    for (let at = Number(offset); at < footerOffset(small); at++) {
+      const bytes = small.slice();
+      bytes[at]! ^= 1 << (at % 8);
+      expect([expected, REFUSED]).toContainEqual(await readOrRefuse(bytes, options));
+    }
+  });
+
+  test.each(partial)(
+    'finds flipped bits of large batches, whose body it does not read whole',
+    async (options) => {
+      const expected = await readOrRefuse(large, options);
+      const { offset, sizeBytes } = footerOf(large).tables.at(-1)!;
+      expect(Number(sizeBytes)).toBeGreaterThan(2 * WHOLE_BATCH_BYTES);
+      await fc.assert(
+        fc.asyncProperty(position(footerOffset(large) - Number(offset)), fc.nat(7), async (at, bit) => {
+          const bytes = large.slice();
+          bytes[Number(offset) + at]! ^= 1 << bit;
+          expect([expected, REFUSED]).toContainEqual(await readOrRefuse(bytes, options));
+        }),
+        { numRuns: 50 },
+      );
+    },
+  );
+
+  test.each(partial)('gives a valid block or refuses them with all checksums made right', async (options) => {
+    await fc.assert(
+      fc.asyncProperty(mutations(footerOffset(small)), async (mutate) => {
+        const bytes = resealBlock(damageTables(small, mutate));
+        const outcome = await readBlock(bytesSource(bytes), options).then(
+          ({ block: read }) => checked(read, options.points),
+          (error: unknown) => (error instanceof FleetflameError ? REFUSED : Promise.reject(error)),
+        );
+        expect([['valid'], REFUSED]).toContainEqual(outcome);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('refuses a batch whose checksum in the footer is another', async () => {
+    const bytes = resealBlock(small, (footer) => (footer.datasets[0]!.batchCrc32c ^= 1));
+    await expect(readBlock(bytesSource(bytes), partial[0])).rejects.toThrow(/checksum of the batch/u);
   });
 });
 

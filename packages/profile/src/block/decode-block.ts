@@ -1,6 +1,6 @@
 import type { Dataset, Footer } from '@fleetflame/proto/block/v1/footer';
 
-import { TABLE_NAMES, samplesColumns, type TableName } from './arrow/columns.ts';
+import { SAMPLES_COLUMNS, TABLE_NAMES, type TableName } from './arrow/columns.ts';
 import { corrupt } from './arrow/corrupt.ts';
 import { TableDecoder, type TableFile } from './arrow/decode-tables.ts';
 import { MemoryBudget } from './arrow/memory-budget.ts';
@@ -8,6 +8,7 @@ import { decodeBatchMessage } from './arrow/metadata.ts';
 import { readBatch } from './arrow/read-batch.ts';
 import { bufferSource, messageBytes, openTable } from './arrow/read-table.ts';
 import type { Block, SampleTable } from './block.ts';
+import { isReadWhole } from './container/batch-checksum.ts';
 import { crc32c } from './container/crc32c.ts';
 import { decodeFooter, footerBytes, footerNumber, isMagic } from './container/decode-footer.ts';
 import { TRAILER_BYTES } from './container/layout.ts';
@@ -21,8 +22,8 @@ export interface DecodeBlockOptions {
   readonly limits?: Partial<BlockLimits>;
 }
 
-/** Both columns lists that a samples table may have. */
-export const SAMPLES_COLUMNS = [samplesColumns('u32'), samplesColumns('i64')];
+/** Both column lists that a samples table may have. */
+export const SAMPLES_COLUMN_LISTS = Object.values(SAMPLES_COLUMNS);
 
 /**
  * The block in the bytes of an object; docs/format.md. Everything is checked: checksums, sizes before
@@ -61,7 +62,7 @@ export function checkedTable(footer: Footer, name: TableName, bytes: Uint8Array)
 
 /** All of the samples table. */
 export function decodeSamples(bytes: Uint8Array, footer: Footer, budget: MemoryBudget): SampleTable {
-  const { batches, columns, dictionaries } = openTable('samples', bytes, SAMPLES_COLUMNS);
+  const { batches, columns, dictionaries } = openTable('samples', bytes, SAMPLES_COLUMN_LISTS);
   if (batches.length !== footer.datasets.length || dictionaries.length > 0) {
     throw corrupt('samples', 'it does not have one batch per dataset');
   }
@@ -71,7 +72,9 @@ export function decodeSamples(bytes: Uint8Array, footer: Footer, budget: MemoryB
     const place = batches[i]!;
     const message = decodeBatchMessage(field, messageBytes(bytes, place), place);
     checkSampleBatch(message, dataset, field);
-    collector.add(readBatch(field, message, bufferSource(bytes, place, message), columns, budget), field);
+    const source = bufferSource(bytes, place, message);
+    const raw = isReadWhole(place.bodyBytes);
+    collector.add(readBatch(field, message, source, columns, budget, { raw }), field);
   }
   return collector.collect();
 }

@@ -13,20 +13,35 @@ import {
   encodeStacks,
 } from './arrow/encode-tables.ts';
 import type { Block } from './block.ts';
+import { checkedBytes } from './container/batch-checksum.ts';
 import { crc32c } from './container/crc32c.ts';
 import { FORMAT_VERSION, MAGIC, TRAILER_BYTES, alignTable } from './container/layout.ts';
 import { findDatasets, type DatasetRange } from './datasets.ts';
 import { BLOCK_LIMITS } from './limits.ts';
 import { validateBlock } from './validate-block.ts';
 
+export interface EncodeBlockOptions {
+  /**
+   * Buffers of fewer bytes are stored as they are, not as zstd frames. Default 2048, for blocks that live
+   * for minutes: a call of zstd costs 30 microseconds or more, whatever it is given, and saves a
+   * buffer of that size half. A block that is kept for long wants less.
+   */
+  readonly rawBelowBytes?: number;
+}
+
+const RAW_BELOW_BYTES = 2048;
+
 /** A block as the bytes of one object; docs/format.md. Throws invalid_input for a block that is not valid. */
-export function encodeBlock(block: Block): Uint8Array {
+export function encodeBlock(block: Block, options: EncodeBlockOptions = {}): Uint8Array {
   validateBlock(block);
-  return encodeUnchecked(block);
+  return encodeUnchecked(block, options);
 }
 
 /** For tests of the reader, which need bytes that the writer would refuse. */
-export function encodeUnchecked(block: Block): Uint8Array {
+export function encodeUnchecked(
+  block: Block,
+  { rawBelowBytes = RAW_BELOW_BYTES }: EncodeBlockOptions = {},
+): Uint8Array {
   const datasets = findDatasets(block);
   if (datasets.length > BLOCK_LIMITS.datasets) {
     throw new FleetflameError(
@@ -43,13 +58,14 @@ export function encodeUnchecked(block: Block): Uint8Array {
       { field: 'datasets.total' },
     );
   }
+  const samples = encodeSamples(block, datasets, rawBelowBytes);
   const tables: Record<TableName, readonly [bytes: Uint8Array, rows: number]> = {
-    series: [encodeSeries(block), block.series.length],
-    stacks: [encodeStacks(block), block.stacks.length],
-    locations: [encodeLocations(block), block.locations.length],
-    functions: [encodeFunctions(block), block.functions.length],
-    mappings: [encodeMappings(block), block.mappings.length],
-    samples: [encodeSamples(block, datasets), block.samples.length],
+    series: [encodeSeries(block, rawBelowBytes).bytes, block.series.length],
+    stacks: [encodeStacks(block, rawBelowBytes).bytes, block.stacks.length],
+    locations: [encodeLocations(block, rawBelowBytes).bytes, block.locations.length],
+    functions: [encodeFunctions(block, rawBelowBytes).bytes, block.functions.length],
+    mappings: [encodeMappings(block, rawBelowBytes).bytes, block.mappings.length],
+    samples: [samples.bytes, block.samples.length],
   };
   const entries: Omit<TableEntry, '$typeName'>[] = [];
   let offset = MAGIC.length;
@@ -65,7 +81,10 @@ export function encodeUnchecked(block: Block): Uint8Array {
     });
     offset += bytes.length;
   }
-  const footer = encodeFooter(block, datasets, entries);
+  const checksums = samples.batches.map((place) =>
+    crc32c(samples.bytes.subarray(place.offset, place.offset + checkedBytes(place))),
+  );
+  const footer = encodeFooter(block, datasets, checksums, entries);
   const out = new Uint8Array(offset + footer.length + TRAILER_BYTES);
   out.set(MAGIC, 0);
   for (const [i, name] of TABLE_NAMES.entries()) out.set(tables[name][0], Number(entries[i]?.offset));
@@ -80,6 +99,7 @@ export function encodeUnchecked(block: Block): Uint8Array {
 function encodeFooter(
   block: Block,
   datasets: readonly DatasetRange[],
+  checksums: readonly number[],
   tables: readonly Omit<TableEntry, '$typeName'>[],
 ): Uint8Array {
   const losses = [...block.losses].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -90,7 +110,7 @@ function encodeFooter(
       timeStartMs: BigInt(block.timeStartMs),
       timeEndMs: BigInt(block.timeEndMs),
       tables: [...tables],
-      datasets: datasets.map((dataset) => ({
+      datasets: datasets.map((dataset, i) => ({
         profileType: dataset.profileType,
         serviceName: dataset.serviceName,
         seriesStart: dataset.seriesStart,
@@ -100,6 +120,7 @@ function encodeFooter(
         timeMinMs: BigInt(dataset.timeMinMs),
         timeMaxMs: BigInt(dataset.timeMaxMs),
         total: BigInt(dataset.total),
+        batchCrc32c: checksums[i]!,
       })),
       losses: losses.map(([cause, samples]) => ({ cause, samples: BigInt(samples) })),
     }),

@@ -4,10 +4,12 @@
  */
 import { readFileSync } from 'node:fs';
 
+import { Footer as ArrowFooter } from 'apache-arrow/ipc/metadata/file';
 import pl from 'nodejs-polars';
 import { describe, expect, test } from 'vitest';
 
 import { blockFromText, describeBlock } from '../testing/index.ts';
+import type { Block } from './block.ts';
 import { BlockBuilder } from './block-builder.ts';
 import { encodeBlock } from './encode-block.ts';
 import { BLOCK_LIMITS } from './limits.ts';
@@ -65,6 +67,10 @@ class Message {
     const raw = this.number(field);
     return raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2;
   }
+  crc(field: number): number {
+    const bytes = this.bytes(field);
+    return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  }
   bytes(field: number): Uint8Array {
     return (this.#fields.get(field)?.[0] ?? new Uint8Array(0)) as Uint8Array;
   }
@@ -103,14 +109,34 @@ function readObject(bytes: Uint8Array): DocumentBlock {
     expect(bytes.subarray(end, offset).every((byte) => byte === 0)).toBe(true);
     end = offset + entry.number(3);
     const table = bytes.slice(offset, end);
-    const checksum = entry.bytes(4);
-    expect(crc(table)).toBe(new DataView(checksum.buffer, checksum.byteOffset).getUint32(0, true));
+    expect(crc(table)).toBe(entry.crc(4));
     const rows = pl.readIPC(Buffer.from(table)).toRecords() as Row[];
     expect(rows.length).toBe(entry.number(5));
     tables.set(entry.string(1), rows);
   }
   expect(end).toBe(footerAt);
   return { footer, tables };
+}
+
+/** Of the record batches of samples, found by the library's reading of the Arrow footer. */
+function batchChecksums(bytes: Uint8Array, footer: Message): number[] {
+  const entry = footer.messages(4).at(-1)!;
+  const samples = bytes.slice(entry.number(2), entry.number(2) + entry.number(3));
+  const footerBytes = new DataView(samples.buffer).getInt32(samples.length - 10, true);
+  const arrowFooter = ArrowFooter.decode(samples.subarray(-10 - footerBytes, -10));
+  return Array.from(arrowFooter.recordBatches(), ({ offset, metaDataLength, bodyLength }) =>
+    crc(samples.subarray(offset, offset + metaDataLength + (bodyLength <= 65_536 ? bodyLength : 0))),
+  );
+}
+
+/** One dataset whose body has more than 65,536 bytes. */
+function manyPoints(): Block {
+  const builder = new BlockBuilder();
+  const series = builder.series('cpu', 1, { service_name: 'large' });
+  for (let i = 0; i < 20_000; i++) {
+    builder.add(series, 0, 1000 + (Math.imul(i, 0x9e3779b1) >>> 8), 1 + (Math.imul(i, 0x85ebca6b) >>> 1));
+  }
+  return builder.build();
 }
 
 function seriesLine({ profile_type: type, period, labels }: Row): string {
@@ -190,10 +216,13 @@ describe('a reader written from docs/format.md', () => {
   });
 
   test('finds each dataset with its sums', () => {
-    const block = mergeBlocks([symbolized().build(), blockFromText('main 4\nmain;f 6', { timeMs: 1200 })]);
-    const { footer, tables } = readObject(encodeBlock(block));
+    const plain = blockFromText('main 4\nmain;f 6', { timeMs: 1200 });
+    const block = mergeBlocks([symbolized().build(), plain, manyPoints()]);
+    const bytes = encodeBlock(block);
+    const { footer, tables } = readObject(bytes);
     const samples = tables.get('samples')!;
     let covered = 0;
+    expect(footer.messages(5).map((dataset) => dataset.crc(10))).toEqual(batchChecksums(bytes, footer));
     for (const dataset of footer.messages(5)) {
       expect(dataset.number(5)).toBe(covered);
       const rows = samples.slice(covered, (covered += dataset.number(6)));

@@ -23,6 +23,17 @@ function twoServices(): Block {
   return builder.build();
 }
 
+/** One dataset, too large to be read whole. */
+function largeBatch(): Block {
+  const builder = new BlockBuilder();
+  const api = builder.series('cpu', 1, { service_name: 'api' });
+  for (let i = 0; i < 40_000; i++) {
+    const stack = builder.stack(0, builder.location(0, i % 100, 0, []));
+    builder.add(api, stack, Math.imul(i, 0x9e3779b1) >>> 0, i + 1);
+  }
+  return builder.build();
+}
+
 async function totalsOf(block: Block): Promise<Block> {
   return (await readBlock(bytesSource(encodeBlock(block)), { points: false })).block;
 }
@@ -117,7 +128,7 @@ describe('readBlock', () => {
   });
 
   test('does not touch the buffers of points that it was not asked for', async () => {
-    const bytes = encodeBlock(blockFromText('main 1', { labels: { service_name: 'api' } }));
+    const bytes = encodeBlock(largeBatch());
     // "values" is the last column: its buffer ends the samples' only batch. Break it.
     const footer = await readFooter(bytesSource(bytes));
     const samples = footer.tables.at(-1)!;
@@ -129,7 +140,20 @@ describe('readBlock', () => {
     const all = { footer, datasets: () => true };
     await expect(readBlock(bytesSource(broken), { ...all, points: true })).rejects.toThrow(/corrupt|broken/u);
     const { block } = await readBlock(bytesSource(broken), { ...all, points: false });
-    expect([...block.samples.total]).toEqual([1]);
+    expect(block.samples.total).toEqual(largeBatch().samples.total);
+  });
+
+  test('checks all of a small batch, also what it was not asked for', async () => {
+    const bytes = encodeBlock(blockFromText('main 77', { labels: { service_name: 'api' } }));
+    const footer = await readFooter(bytesSource(bytes));
+    const value = bytes.lastIndexOf(
+      77,
+      Number(footer.tables.at(-1)!.offset + footer.tables.at(-1)!.sizeBytes),
+    );
+    const broken = bytes.slice();
+    broken[value]! ^= 1;
+    const read = readBlock(bytesSource(broken), { footer, datasets: () => true, points: false });
+    await expect(read).rejects.toThrow(/checksum of the batch/u);
   });
 
   test('gives blocks without points that merge by total, and only with their like', async () => {

@@ -3,8 +3,9 @@
  * record batches of the chosen datasets, and of those, without `points`, only the totals.
  *
  *   1 tail        footer, and most often the Arrow footer of samples, which lies before it
- *   2 batches     messages of the chosen batches      ┐ ranges that lie close together
- *   3 buffers     of the wanted columns               ┘ are read as one
+ *   2 batches     messages of the chosen batches;     ┐ ranges that lie close together
+ *                 of small batches, their bodies      │ are read as one
+ *   3 buffers     of the wanted columns               ┘
  */
 import type { Dataset, Footer } from '@fleetflame/proto/block/v1/footer';
 
@@ -18,13 +19,17 @@ import {
   decodeArrowFooter,
   decodeBatchMessage,
   type ArrowFooter,
+  type BatchMessage,
+  type BatchPlace,
 } from './arrow/metadata.ts';
 import { buffersOf, readBatch } from './arrow/read-batch.ts';
+import { bufferSource } from './arrow/read-table.ts';
 import type { Block, SampleTable } from './block.ts';
+import { checkedBytes, isReadWhole, verifyBatch } from './container/batch-checksum.ts';
 import { CachingSource } from './container/caching-source.ts';
 import { decodeFooter, footerBytes } from './container/decode-footer.ts';
 import { TRAILER_BYTES } from './container/layout.ts';
-import { SAMPLES_COLUMNS, assemble, checkedTable, decodeSamples, tablePlace } from './decode-block.ts';
+import { SAMPLES_COLUMN_LISTS, assemble, checkedTable, decodeSamples, tablePlace } from './decode-block.ts';
 import { SampleCollector, TOTALS_COLUMNS, checkSampleBatch } from './decode-samples.ts';
 import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
 import type { RangeSource } from './range-source.ts';
@@ -108,33 +113,57 @@ async function readSamples(
   if (arrow.batches.length !== footer.datasets.length) {
     throw corrupt('samples', 'it does not have one batch per dataset');
   }
-  const indices = [...chosen.keys()].filter((i) => chosen[i]);
-  const places = indices.map((i) => arrow.batches[i]!);
-  const messages = await source.readAll(
-    places.map((place) => ({ offset: table.offset + place.offset, length: place.metadataBytes })),
-  );
   const wanted = (column: string): boolean => points || TOTALS_COLUMNS.has(column);
   const needed = buffersOf(arrow.columns, wanted);
+  const indices = [...chosen.keys()].filter((i) => chosen[i]);
+  const places = indices.map((i) => arrow.batches[i]!);
+  const heads = await source.readAll(
+    places.map((place) => ({ offset: table.offset + place.offset, length: checkedBytes(place) })),
+  );
   const batches = indices.map((i, k) => {
     const field = `samples.batch[${i}]`;
-    const message = decodeBatchMessage(field, messages[k]!, places[k]!);
-    checkSampleBatch(message, footer.datasets[i]!, field);
-    return { field, message, bodyAt: table.offset + places[k]!.offset + places[k]!.metadataBytes };
+    const dataset = footer.datasets[i]!;
+    const place = places[k]!;
+    const head = heads[k]!;
+    verifyBatch(head, dataset.batchCrc32c, field);
+    const message = decodeBatchMessage(field, head.subarray(0, place.metadataBytes), place);
+    checkSampleBatch(message, dataset, field);
+    return { field, message, place, head };
   });
-  const ranges = batches.flatMap(({ field, message, bodyAt }) =>
-    needed.map((buffer) => {
-      const place = message.buffers[buffer];
-      if (place === undefined) throw corrupt(field, 'it has too few buffers');
-      return { offset: bodyAt + place.offset, length: place.length };
-    }),
+  const buffers = await source.readAll(
+    batches.flatMap(({ field, message, place }) =>
+      isReadWhole(place.bodyBytes)
+        ? []
+        : rangesOf(field, message, needed, table.offset + place.offset, place),
+    ),
   );
-  const buffers = await source.readAll(ranges);
   const collector = new SampleCollector(budget);
-  for (const [k, { field, message }] of batches.entries()) {
-    const buffer = (index: number): Uint8Array => buffers[k * needed.length + needed.indexOf(index)]!;
-    collector.add(readBatch(field, message, buffer, arrow.columns, budget, wanted), field);
+  let next = 0;
+  for (const { field, message, place, head } of batches) {
+    const raw = isReadWhole(place.bodyBytes);
+    const first = next;
+    if (!raw) next += needed.length;
+    const buffer = raw
+      ? bufferSource(head, { ...place, offset: 0 }, message)
+      : (index: number): Uint8Array => buffers[first + needed.indexOf(index)]!;
+    collector.add(readBatch(field, message, buffer, arrow.columns, budget, { raw, wanted }), field);
   }
   return collector.collect();
+}
+
+/** Where the needed buffers of a batch lie in the object; `start`: where the batch does. */
+function rangesOf(
+  field: string,
+  { buffers }: BatchMessage,
+  needed: readonly number[],
+  start: number,
+  { metadataBytes }: BatchPlace,
+): { offset: number; length: number }[] {
+  return needed.map((number) => {
+    const buffer = buffers[number];
+    if (buffer === undefined) throw corrupt(field, 'it has too few buffers');
+    return { offset: start + metadataBytes + buffer.offset, length: buffer.length };
+  });
 }
 
 async function openSamples(source: CachingSource, offset: number, size: number): Promise<ArrowFooter> {
@@ -143,5 +172,5 @@ async function openSamples(source: CachingSource, offset: number, size: number):
   const tail = await source.read(offset + tailAt, ARROW_TAIL_BYTES);
   const footerAt = tailAt - arrowFooterBytes('samples', tail, size);
   const footer = await source.read(offset + footerAt, tailAt - footerAt);
-  return decodeArrowFooter('samples', footer, footerAt, SAMPLES_COLUMNS);
+  return decodeArrowFooter('samples', footer, footerAt, SAMPLES_COLUMN_LISTS);
 }

@@ -1,21 +1,25 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { FooterSchema, type Footer } from '@fleetflame/proto/block/v1/footer';
 
+import { openTable } from '../block/arrow/read-table.ts';
+import { checkedBytes } from '../block/container/batch-checksum.ts';
 import { crc32c } from '../block/container/crc32c.ts';
 import { MAGIC, TRAILER_BYTES } from '../block/container/layout.ts';
+import { SAMPLES_COLUMN_LISTS, tablePlace } from '../block/decode-block.ts';
+import { FleetflameError } from '../errors.ts';
 
 /**
  * The object with its footer edited and all checksums made right again: what an attacker would send,
  * and what a test needs to get past the checksums. The tables' bytes are taken as they are.
  */
 export function resealBlock(bytes: Uint8Array, edit: (footer: Footer) => void = () => undefined): Uint8Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const footerAt = bytes.length - TRAILER_BYTES - view.getUint32(bytes.length - TRAILER_BYTES, true);
-  const footer = fromBinary(FooterSchema, bytes.subarray(footerAt, bytes.length - TRAILER_BYTES));
+  const footerAt = footerOffset(bytes);
+  const footer = footerOf(bytes);
   for (const table of footer.tables) {
     const offset = Number(table.offset);
     table.crc32c = crc32c(bytes.subarray(offset, offset + Number(table.sizeBytes)));
   }
+  resealBatches(bytes, footer);
   edit(footer);
   const footerBytes = toBinary(FooterSchema, footer);
   const out = new Uint8Array(footerAt + footerBytes.length + TRAILER_BYTES);
@@ -26,6 +30,27 @@ export function resealBlock(bytes: Uint8Array, edit: (footer: Footer) => void = 
   trailer.setUint32(4, crc32c(footerBytes), true);
   out.set(MAGIC, out.length - MAGIC.length);
   return out;
+}
+
+/** Checksums of the record batches of samples, as far as their places can be read. */
+function resealBatches(bytes: Uint8Array, footer: Footer): void {
+  const { offset, size } = tablePlace(footer, 'samples');
+  const samples = bytes.subarray(offset, offset + size);
+  try {
+    const { batches } = openTable('samples', samples, SAMPLES_COLUMN_LISTS);
+    for (const [i, place] of batches.entries()) {
+      const dataset = footer.datasets[i];
+      if (dataset === undefined) continue;
+      dataset.batchCrc32c = crc32c(samples.subarray(place.offset, place.offset + checkedBytes(place)));
+    }
+  } catch (error) {
+    if (!(error instanceof FleetflameError)) throw error;
+  }
+}
+
+/** The footer, unchecked. */
+export function footerOf(bytes: Uint8Array): Footer {
+  return fromBinary(FooterSchema, bytes.subarray(footerOffset(bytes), bytes.length - TRAILER_BYTES));
 }
 
 /** Where the tables end and the footer begins. */

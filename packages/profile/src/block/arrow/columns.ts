@@ -74,15 +74,14 @@ export const FUNCTIONS_COLUMNS = [
 export const MAPPINGS_COLUMNS = [column('file', TEXT), column('build_id', TEXT), column('kind', U8)];
 
 /** What a query over a whole block needs comes first; the points, which it can do without, last. */
-export function samplesColumns(values: 'u32' | 'i64'): readonly Column[] {
-  return [
-    column('series', U32),
-    column('stack', U32),
-    column('total', I64),
-    column('times', list(U32)),
-    column('values', list({ kind: values })),
-  ];
-}
+const samplesColumns = (values: 'u32' | 'i64'): readonly Column[] => [
+  column('series', U32),
+  column('stack', U32),
+  column('total', I64),
+  column('times', list(U32)),
+  column('values', list({ kind: values })),
+];
+export const SAMPLES_COLUMNS = { u32: samplesColumns('u32'), i64: samplesColumns('i64') } as const;
 
 /** Path of what is inside: labels → labels[] → labels[].name. */
 export function itemPath(path: string): string {

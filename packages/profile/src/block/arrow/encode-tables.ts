@@ -1,22 +1,30 @@
 /** Each table of a block as an Arrow IPC file. decode-tables.ts mirrors it. */
 import type { Block, SampleTable } from '../block.ts';
+import { WHOLE_BATCH_BYTES } from '../container/layout.ts';
 import type { DatasetRange } from '../datasets.ts';
 import {
   FUNCTIONS_COLUMNS,
+  INTEGER_BYTES,
   LOCATIONS_COLUMNS,
   MAPPINGS_COLUMNS,
+  SAMPLES_COLUMNS,
   SERIES_COLUMNS,
   STACKS_COLUMNS,
-  samplesColumns,
   type Column,
   type ColumnArrays,
 } from './columns.ts';
 import { int64FromFloat64 } from './int64.ts';
-import { writeTable, type BatchToWrite } from './write-table.ts';
+import { writeTable, type BatchToWrite, type WrittenTable } from './write-table.ts';
 
-export function encodeSeries({ series, strings }: Block): Uint8Array {
+/**
+ * Raw buffers of samples are checked with their whole batch, so batches that are not read whole may
+ * not have any. Half of that leaves room for buffers that zstd does not shrink, prefixes and padding.
+ */
+const RAW_BATCH_BYTES = WHOLE_BATCH_BYTES / 2;
+
+export function encodeSeries({ series, strings }: Block, rawBelowBytes: number): WrittenTable {
   const dictionary = new DictionaryOut(strings);
-  return single(SERIES_COLUMNS, series.length, dictionary, {
+  return single(SERIES_COLUMNS, series.length, dictionary, rawBelowBytes, {
     profile_type: dictionary.indices(series.profileType),
     period: int64FromFloat64(series.period),
     labels: asInt32(series.labelStart),
@@ -25,15 +33,15 @@ export function encodeSeries({ series, strings }: Block): Uint8Array {
   });
 }
 
-export function encodeStacks({ stacks }: Block): Uint8Array {
-  return single(STACKS_COLUMNS, stacks.length, undefined, {
+export function encodeStacks({ stacks }: Block, rawBelowBytes: number): WrittenTable {
+  return single(STACKS_COLUMNS, stacks.length, undefined, rawBelowBytes, {
     parent: stacks.parent,
     location: stacks.location,
   });
 }
 
-export function encodeLocations({ locations }: Block): Uint8Array {
-  return single(LOCATIONS_COLUMNS, locations.length, undefined, {
+export function encodeLocations({ locations }: Block, rawBelowBytes: number): WrittenTable {
+  return single(LOCATIONS_COLUMNS, locations.length, undefined, rawBelowBytes, {
     mapping: locations.mapping,
     address: locations.address,
     lines: asInt32(locations.lineStart),
@@ -42,9 +50,9 @@ export function encodeLocations({ locations }: Block): Uint8Array {
   });
 }
 
-export function encodeFunctions({ functions, strings }: Block): Uint8Array {
+export function encodeFunctions({ functions, strings }: Block, rawBelowBytes: number): WrittenTable {
   const dictionary = new DictionaryOut(strings);
-  return single(FUNCTIONS_COLUMNS, functions.length, dictionary, {
+  return single(FUNCTIONS_COLUMNS, functions.length, dictionary, rawBelowBytes, {
     name: dictionary.indices(functions.name),
     system_name: dictionary.indices(functions.systemName),
     filename: dictionary.indices(functions.filename),
@@ -52,9 +60,9 @@ export function encodeFunctions({ functions, strings }: Block): Uint8Array {
   });
 }
 
-export function encodeMappings({ mappings, strings }: Block): Uint8Array {
+export function encodeMappings({ mappings, strings }: Block, rawBelowBytes: number): WrittenTable {
   const dictionary = new DictionaryOut(strings);
-  return single(MAPPINGS_COLUMNS, mappings.length, dictionary, {
+  return single(MAPPINGS_COLUMNS, mappings.length, dictionary, rawBelowBytes, {
     file: dictionary.indices(mappings.file),
     build_id: dictionary.indices(mappings.buildId),
     kind: mappings.kind,
@@ -62,13 +70,22 @@ export function encodeMappings({ mappings, strings }: Block): Uint8Array {
 }
 
 /** One record batch per dataset. */
-export function encodeSamples({ samples }: Block, datasets: readonly DatasetRange[]): Uint8Array {
+export function encodeSamples(
+  { samples }: Block,
+  datasets: readonly DatasetRange[],
+  rawBelowBytes: number,
+): WrittenTable {
   const kind = fitsU32(samples.value) ? 'u32' : 'i64';
-  const batches = datasets.map((dataset) => sampleBatch(samples, dataset, kind));
-  return writeTable(samplesColumns(kind), batches);
+  const batches = datasets.map((dataset) => sampleBatch(samples, dataset, kind, rawBelowBytes));
+  return writeTable(SAMPLES_COLUMNS[kind], batches);
 }
 
-function sampleBatch(samples: SampleTable, dataset: DatasetRange, kind: 'u32' | 'i64'): BatchToWrite {
+function sampleBatch(
+  samples: SampleTable,
+  dataset: DatasetRange,
+  kind: 'u32' | 'i64',
+  rawBelowBytes: number,
+): BatchToWrite {
   const { sampleStart: start, sampleEnd: end } = dataset;
   const pointStart = samples.pointStart[start]!;
   const pointEnd = samples.pointStart[end]!;
@@ -94,7 +111,14 @@ function sampleBatch(samples: SampleTable, dataset: DatasetRange, kind: 'u32' | 
       ['time_max_ms', String(dataset.timeMaxMs)],
       ['total', String(BigInt(dataset.total))],
     ]),
+    rawBelowBytes:
+      uncompressedBytes(end - start, pointEnd - pointStart, kind) <= RAW_BATCH_BYTES ? rawBelowBytes : 0,
   };
+}
+
+/** Of a batch of samples: series, stack, total and two offsets a row, time and value a point. */
+function uncompressedBytes(rows: number, points: number, kind: 'u32' | 'i64'): number {
+  return 24 * rows + (4 + INTEGER_BYTES[kind]) * points;
 }
 
 /** A table without rows has no record batch, and then no dictionary. */
@@ -102,9 +126,11 @@ function single(
   columns: readonly Column[],
   rows: number,
   dictionary: DictionaryOut | undefined,
+  rawBelowBytes: number,
   arrays: ColumnArrays,
-): Uint8Array {
-  return rows === 0 ? writeTable(columns, []) : writeTable(columns, [{ rows, arrays }], dictionary?.strings);
+): WrittenTable {
+  const batches = rows === 0 ? [] : [{ rows, arrays, rawBelowBytes }];
+  return writeTable(columns, batches, dictionary?.strings);
 }
 
 /** The strings that one table uses, in order of first use. */

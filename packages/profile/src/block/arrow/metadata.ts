@@ -24,7 +24,7 @@ const ARRAYS_MAX = 64;
 const METADATA_ENTRIES_MAX = 16;
 
 /** "ARROW1" and two bytes of padding; at the end i32 footer length and "ARROW1" again. */
-const ARROW_MAGIC = Uint8Array.from('ARROW1', (char) => char.charCodeAt(0));
+export const ARROW_MAGIC = Uint8Array.from('ARROW1', (char) => char.charCodeAt(0));
 export const ARROW_HEAD_BYTES = 8;
 export const ARROW_TAIL_BYTES = 4 + 6;
 

@@ -5,6 +5,7 @@
  */
 import { zstdDecompress } from '#compression';
 
+import { PREFIX_BYTES } from './buffer-prefix.ts';
 import {
   INTEGER_BYTES,
   fieldPath,
@@ -21,21 +22,26 @@ import type { BatchMessage } from './metadata.ts';
 /** Bytes of buffer number i of the batch, as stored. */
 export type BufferSource = (buffer: number) => Uint8Array;
 
-const PREFIX_BYTES = 8;
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** `wanted`: top-level columns to read; the others are not touched. */
+export interface ReadBatchOptions {
+  /** Whether buffers may be raw: only where a checksum of the whole batch was compared. Default true. */
+  readonly raw?: boolean;
+  /** Top-level columns to read; the others are not touched. Default all. */
+  readonly wanted?: (column: string) => boolean;
+}
+
 export function readBatch(
   table: string,
   message: BatchMessage,
   source: BufferSource,
   columns: readonly Column[],
   budget: MemoryBudget,
-  wanted: (column: string) => boolean = () => true,
+  options: ReadBatchOptions = {},
 ): ColumnArrays {
-  const reader = new BatchReader(table, message, source, budget);
+  const reader = new BatchReader(table, message, source, budget, options.raw ?? true);
   for (const { name, type } of columns) {
-    if (wanted(name)) reader.read(type, name, message.rows);
+    if (options.wanted?.(name) ?? true) reader.read(type, name, message.rows);
     else reader.skip(type);
   }
   reader.end();
@@ -62,7 +68,7 @@ export function readDictionary(
   budget: MemoryBudget,
 ): string[] {
   const field = `${table}.dictionary`;
-  const reader = new BatchReader(field, message, source, budget);
+  const reader = new BatchReader(field, message, source, budget, true);
   return reader.strings(message.rows);
 }
 
@@ -72,14 +78,22 @@ class BatchReader {
   readonly #message: BatchMessage;
   readonly #source: BufferSource;
   readonly #budget: MemoryBudget;
+  readonly #raw: boolean;
   #node = 0;
   #buffer = 0;
 
-  constructor(table: string, message: BatchMessage, source: BufferSource, budget: MemoryBudget) {
+  constructor(
+    table: string,
+    message: BatchMessage,
+    source: BufferSource,
+    budget: MemoryBudget,
+    raw: boolean,
+  ) {
     this.#table = table;
     this.#message = message;
     this.#source = source;
     this.#budget = budget;
+    this.#raw = raw;
   }
 
   read(type: ColumnType, path: string, rows: number): void {
@@ -183,12 +197,17 @@ class BatchReader {
     if (place.length <= PREFIX_BYTES) throw corrupt(field, `it should hold ${expected} bytes, but is empty`);
     const stored = this.#source(index);
     const prefix = new DataView(stored.buffer, stored.byteOffset, PREFIX_BYTES);
-    const declared = prefix.getUint32(4, true) * 0x1_0000_0000 + prefix.getUint32(0, true);
+    const low = prefix.getUint32(0, true);
+    const high = prefix.getUint32(4, true);
+    const content = stored.subarray(PREFIX_BYTES);
+    const raw = low === 0xffff_ffff && high === 0xffff_ffff;
+    if (raw && !this.#raw) throw corrupt(field, 'it is stored raw, where nothing checks it');
+    const declared = raw ? content.length : high * 0x1_0000_0000 + low;
     if (declared !== expected) {
       throw corrupt(field, `it should hold ${expected} bytes, but says that it holds ${declared}`);
     }
     this.#budget.take(expected, field);
-    const bytes = zstdDecompress(stored.subarray(PREFIX_BYTES), expected);
+    const bytes = raw ? new Uint8Array(content) : zstdDecompress(content, expected);
     if (bytes.length !== expected) {
       throw corrupt(field, `it should hold ${expected} bytes, but holds ${bytes.length}`);
     }

@@ -8,6 +8,12 @@ export const FORMAT_VERSION = 1;
 /** Footer length, footer CRC32C, magic. */
 export const TRAILER_BYTES = 4 + 4 + MAGIC.length;
 export const TABLE_ALIGNMENT = 8;
+/**
+ * A record batch of samples with a body of at most this is read whole and checked whole, so its buffers
+ * may be raw. One request reads this much either way; of larger ones single buffers are read, which
+ * carry their own checksums.
+ */
+export const WHOLE_BATCH_BYTES = 64 << 10;
 
 export function alignTable(offset: number): number {
   return Math.ceil(offset / TABLE_ALIGNMENT) * TABLE_ALIGNMENT;

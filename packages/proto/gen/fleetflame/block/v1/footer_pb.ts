@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fleetflame/block/v1/footer.proto.
  */
 export const file_fleetflame_block_v1_footer: GenFile = /*@__PURE__*/
-  fileDesc("CiBmbGVldGZsYW1lL2Jsb2NrL3YxL2Zvb3Rlci5wcm90bxITZmxlZXRmbGFtZS5ibG9jay52MSLYAQoGRm9vdGVyEhYKDmZvcm1hdF92ZXJzaW9uGAEgASgNEhUKDXRpbWVfc3RhcnRfbXMYAiABKAMSEwoLdGltZV9lbmRfbXMYAyABKAMSLwoGdGFibGVzGAQgAygLMh8uZmxlZXRmbGFtZS5ibG9jay52MS5UYWJsZUVudHJ5Ei4KCGRhdGFzZXRzGAUgAygLMhwuZmxlZXRmbGFtZS5ibG9jay52MS5EYXRhc2V0EikKBmxvc3NlcxgGIAMoCzIZLmZsZWV0ZmxhbWUuYmxvY2sudjEuTG9zcyJcCgpUYWJsZUVudHJ5EgwKBG5hbWUYASABKAkSDgoGb2Zmc2V0GAIgASgEEhIKCnNpemVfYnl0ZXMYAyABKAQSDgoGY3JjMzJjGAQgASgHEgwKBHJvd3MYBSABKAQixgEKB0RhdGFzZXQSFAoMcHJvZmlsZV90eXBlGAEgASgJEhQKDHNlcnZpY2VfbmFtZRgCIAEoCRIUCgxzZXJpZXNfc3RhcnQYAyABKA0SFAoMc2VyaWVzX2NvdW50GAQgASgNEhQKDHNhbXBsZV9zdGFydBgFIAEoDRIUCgxzYW1wbGVfY291bnQYBiABKA0SEwoLdGltZV9taW5fbXMYByABKAMSEwoLdGltZV9tYXhfbXMYCCABKAMSDQoFdG90YWwYCSABKBIiJgoETG9zcxINCgVjYXVzZRgBIAEoCRIPCgdzYW1wbGVzGAIgASgEYgZwcm90bzM");
+  fileDesc("CiBmbGVldGZsYW1lL2Jsb2NrL3YxL2Zvb3Rlci5wcm90bxITZmxlZXRmbGFtZS5ibG9jay52MSLYAQoGRm9vdGVyEhYKDmZvcm1hdF92ZXJzaW9uGAEgASgNEhUKDXRpbWVfc3RhcnRfbXMYAiABKAMSEwoLdGltZV9lbmRfbXMYAyABKAMSLwoGdGFibGVzGAQgAygLMh8uZmxlZXRmbGFtZS5ibG9jay52MS5UYWJsZUVudHJ5Ei4KCGRhdGFzZXRzGAUgAygLMhwuZmxlZXRmbGFtZS5ibG9jay52MS5EYXRhc2V0EikKBmxvc3NlcxgGIAMoCzIZLmZsZWV0ZmxhbWUuYmxvY2sudjEuTG9zcyJcCgpUYWJsZUVudHJ5EgwKBG5hbWUYASABKAkSDgoGb2Zmc2V0GAIgASgEEhIKCnNpemVfYnl0ZXMYAyABKAQSDgoGY3JjMzJjGAQgASgHEgwKBHJvd3MYBSABKAQi3AEKB0RhdGFzZXQSFAoMcHJvZmlsZV90eXBlGAEgASgJEhQKDHNlcnZpY2VfbmFtZRgCIAEoCRIUCgxzZXJpZXNfc3RhcnQYAyABKA0SFAoMc2VyaWVzX2NvdW50GAQgASgNEhQKDHNhbXBsZV9zdGFydBgFIAEoDRIUCgxzYW1wbGVfY291bnQYBiABKA0SEwoLdGltZV9taW5fbXMYByABKAMSEwoLdGltZV9tYXhfbXMYCCABKAMSDQoFdG90YWwYCSABKBISFAoMYmF0Y2hfY3JjMzJjGAogASgHIiYKBExvc3MSDQoFY2F1c2UYASABKAkSDwoHc2FtcGxlcxgCIAEoBGIGcHJvdG8z");
 
 /**
  * The footer of a block object: where its tables are and what they hold.
@@ -174,6 +174,13 @@ export type Dataset = Message<"fleetflame.block.v1.Dataset"> & {
    * @generated from field: sint64 total = 9;
    */
   total: bigint;
+
+  /**
+   * CRC32C of the record batch: of its message and, when its body is at most 64 KiB, of the body.
+   *
+   * @generated from field: fixed32 batch_crc32c = 10;
+   */
+  batchCrc32c: number;
 };
 
 /**
