@@ -1,4 +1,5 @@
-import type { Coverage } from '@fleetflame/proto/query/v1/query';
+import { isKeptLoss } from '@fleetflame/profile';
+import type { Coverage, LostSamples } from '@fleetflame/proto/query/v1/query';
 import { formatAmount, integer, percent, type Quantity } from '../quantity/format.ts';
 
 /** Why a binary's frames have no names, and what to do about it. */
@@ -85,38 +86,63 @@ export function UnnamedPanel(props: {
   );
 }
 
+/** What the agent counts, in words. */
 const LOSS_CAUSES: Readonly<Record<string, string>> = {
   ring_full: 'The ring buffer between kernel and agent was full.',
   table_full: 'The agent’s table of stacks was full.',
-  stack_failed: 'The stack could not be read.',
+  spool_full: 'The server was away for so long that the agent’s spool dropped its oldest batches.',
+  spool_failed: 'A batch could not be written to the agent’s spool.',
+  refused: 'The server refused a batch; its log and the agent’s say why.',
+  stack_read_failed: 'The stack’s memory could not be read to its end.',
+  stack_truncated: 'The stack was deeper than 127 frames.',
 };
 
 export function LostPanel(props: {
   readonly coverage: Coverage | undefined;
   readonly taken: number | undefined;
 }) {
-  const lost = props.coverage?.lost ?? [];
-  if (lost.length === 0) return <p className="panel-note">Every sample that was taken is in this answer.</p>;
-  const all = lost.reduce((sum, { samples }) => sum + Number(samples), 0);
+  const all = props.coverage?.lost ?? [];
+  const lost = all.filter(({ cause }) => !isKeptLoss(cause));
+  const kept = all.filter(({ cause }) => isKeptLoss(cause));
+  const count = lost.reduce((sum, { samples }) => sum + Number(samples), 0);
+  const share = props.taken === undefined ? '' : ` (${percent(count, props.taken + count)})`;
   return (
     <div className="accounting" data-testid="lost-panel">
-      <p className="panel-note">
-        {props.taken === undefined
-          ? 'Samples that were taken but are not in this answer.'
-          : `${percent(all, props.taken + all)} of the samples were taken but are not in this answer.`}{' '}
-        Counted per stored block: blocks that the range cuts count whole.
-      </p>
-      <table>
-        <tbody>
-          {lost.map(({ cause, samples }) => (
-            <tr key={cause}>
-              <th scope="row">{cause.replaceAll('_', ' ')}</th>
-              <td className="number">{integer(samples)}</td>
-              <td>{LOSS_CAUSES[cause] ?? ''}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      {lost.length === 0 ? (
+        <p className="panel-note">Every sample that was taken is in this answer.</p>
+      ) : (
+        <>
+          <p className="panel-note">
+            {integer(count)} samples{share} were taken but are not in this answer: its numbers are too low.
+          </p>
+          <CauseTable rows={lost} />
+        </>
+      )}
+      {kept.length > 0 && (
+        <>
+          <p className="panel-note">Kept, but with a shortened stack: CPU is right, callers are missing.</p>
+          <CauseTable rows={kept} />
+        </>
+      )}
+      {all.length > 0 && (
+        <p className="panel-note">Counted per stored block: blocks that the range cuts count whole.</p>
+      )}
     </div>
+  );
+}
+
+function CauseTable(props: { readonly rows: readonly LostSamples[] }) {
+  return (
+    <table>
+      <tbody>
+        {props.rows.map(({ cause, samples }) => (
+          <tr key={cause}>
+            <th scope="row">{cause.replaceAll('_', ' ')}</th>
+            <td className="number">{integer(Number(samples))}</td>
+            <td>{LOSS_CAUSES[cause] ?? ''}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }

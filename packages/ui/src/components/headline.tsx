@@ -1,3 +1,4 @@
+import { isKeptLoss } from '@fleetflame/profile';
 import { useEffect } from 'react';
 import {
   amountOf,
@@ -39,7 +40,9 @@ export function Headline() {
   const windowMs = flame.window.toMs - flame.window.fromMs;
   const isCut = quantity.spanMs < windowMs * 0.98;
   const unnamed = flame.coverage?.unnamedSelf ?? 0n;
-  const lost = (flame.coverage?.lost ?? []).reduce((sum, { samples }) => sum + samples, 0n);
+  const lost = (flame.coverage?.lost ?? [])
+    .filter(({ cause }) => !isKeptLoss(cause))
+    .reduce((sum, { samples }) => sum + samples, 0n);
   const taken = flame.period > 0 ? flame.total / flame.period : undefined;
   const span = formatDuration(Math.round(quantity.spanMs / 1000) * 1000);
   return (
