@@ -27,7 +27,14 @@ describe('a minute of mixed load on this host', () => {
     const seconds = String(OBSERVED_SECONDS + 60);
     workloads.set('shares', new Workload('shares', shares, [seconds]));
     workloads.set('hash-go', new Workload('hash-go', hash, [seconds]));
-    const node = ['--perf-basic-prof', '--interpreted-frames-native-stack', `${FIXTURES}/load.mjs`, seconds];
+    const node = [
+      '--perf-basic-prof',
+      '--interpreted-frames-native-stack',
+      '--no-logfile-per-isolate',
+      '--logfile=+',
+      `${FIXTURES}/load.mjs`,
+      seconds,
+    ];
     workloads.set('fib-node', new Workload('fib-node', process.execPath, node));
     workloads.set(
       'copy-dd',

@@ -53,6 +53,8 @@ export class Product {
       process.execPath,
       '--perf-basic-prof-only-functions',
       '--interpreted-frames-native-stack',
+      '--no-logfile-per-isolate',
+      '--logfile=+',
       MAIN,
       'up',
       '--listen=127.0.0.1:0',

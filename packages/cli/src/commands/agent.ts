@@ -24,14 +24,18 @@ interface AgentOptions extends SamplingOptions {
 const DEFAULT_FREQUENCY_HZ = 19;
 
 export function addAgentOptions(command: Command): Command {
-  return command
-    .option(
-      '--frequency <hz>',
-      'samples per second and CPU, 1 to 1000',
-      parseCount('--frequency', 1, 1000),
-      DEFAULT_FREQUENCY_HZ,
-    )
-    .option('--window <duration>', 'how often a batch is sent', '10s');
+  return (
+    command
+      .option(
+        '--frequency <hz>',
+        'samples per second and CPU, 1 to 1000',
+        parseCount('--frequency', 1, 1000),
+        DEFAULT_FREQUENCY_HZ,
+      )
+      .option('--window <duration>', 'how often a batch is sent', '10s')
+      // The launcher reads it: it is about the flags that Node starts with.
+      .option('--own-names', 'name the JavaScript functions of fleetflame itself; its perf map in /tmp grows')
+  );
 }
 
 /** The agent alone, sending to a server elsewhere. */
