@@ -19,6 +19,8 @@ export class RowInterner {
   #starts = new Uint32Array(FIRST_SLOTS / 2 + 1);
   #data = new Uint32Array(FIRST_DATA);
   #length = 0;
+  /** As in `TupleInterner`: looked at first. */
+  #next = 0;
 
   get length(): number {
     return this.#length;
@@ -26,16 +28,25 @@ export class RowInterner {
 
   /** Interns the first `size` numbers of `row`. */
   intern(row: Uint32Array, size: number): number {
+    const guess = this.#next;
+    if (guess < this.#length && this.#equals(guess, row, size)) {
+      this.#next = guess + 1;
+      return guess;
+    }
     const slots = this.#slots;
     let hash = mixHash(this.#seed, size);
     for (let i = 0; i < size; i++) hash = mixHash(hash, row[i]!);
     hash = finishHash(hash);
     let slot = hash & this.#mask;
     for (let entry = slots[slot]!; entry !== 0; entry = slots[slot]!) {
-      if (this.#hashes[entry - 1] === hash && this.#equals(entry - 1, row, size)) return entry - 1;
+      if (this.#hashes[entry - 1] === hash && this.#equals(entry - 1, row, size)) {
+        this.#next = entry;
+        return entry - 1;
+      }
       slot = (slot + 1) & this.#mask;
     }
     const index = this.#length++;
+    this.#next = index + 1;
     slots[slot] = index + 1;
     this.#hashes[index] = hash;
     this.#append(index, row, size);
