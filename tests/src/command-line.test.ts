@@ -74,7 +74,12 @@ describe('the command line against a running product', () => {
   });
 
   it('series --json sums to the same total as top over the same range', async () => {
-    const to = Math.floor(Date.now() / 1000) - 5;
+    const to = Math.floor(Date.now() / 1000);
+    await until(
+      'all of the range',
+      () => top('{service_name="cli-load"}'),
+      (answer) => answer.coverage.newestSampleMs > to * 1000 + 3000,
+    );
     const range = ['--from', String(to - 20), '--to', String(to), '--json'];
     // JSON that our own CLI printed.
     const series = JSON.parse(
@@ -135,6 +140,15 @@ describe('the command line against a running product', () => {
     expect(status.agent.state).toBe('running');
   });
 
+  it.each([0, 500])('Ctrl-C %i ms after the start ends everything', async (delayMs) => {
+    const other = await Product.start();
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    expect(await other.stop()).toBe(0);
+    expect(other.log).toMatch(/Stopped\./);
+    expect(other.log).not.toMatch(/"level":"error"/);
+    await other.remove();
+  });
+
   it('Ctrl-C flushes and ends cleanly', async () => {
     const before = Date.now();
     const other = await Product.start({ args: ['--window', '30s', '--frequency', '99'] });
@@ -152,7 +166,11 @@ describe('the command line against a running product', () => {
     readonly total: number;
     readonly functions: readonly { name: string; binary: string; self: number; total: number }[];
     readonly omitted: { readonly self: number };
-    readonly coverage: { readonly blocksExpected: number; readonly blocksAnswered: number };
+    readonly coverage: {
+      readonly blocksExpected: number;
+      readonly blocksAnswered: number;
+      readonly newestSampleMs: number;
+    };
   }
 
   async function top(selector: string): Promise<Answer> {
@@ -192,9 +210,12 @@ describe('help', () => {
     const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
     const commands = [...readme.matchAll(/^\s*\.\/fleetflame (\w+)([^#\n]*)/gm)];
     expect(commands.length).toBeGreaterThan(5);
+    const help = new Map<string, string>();
     for (const [line, verb = '', rest = ''] of commands) {
       if (verb === 'test') continue;
-      const { stdout } = await runCli(verb, '--help');
+      const stdout = help.get(verb) ?? (await runCli(verb, '--help')).stdout;
+      help.set(verb, stdout);
+      expect(stdout, line).toContain(`Usage: fleetflame ${verb}`);
       for (const option of rest.match(/--[a-z-]+/g) ?? []) expect(stdout, line).toContain(option);
     }
   });

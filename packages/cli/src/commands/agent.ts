@@ -58,7 +58,12 @@ export function addAgent(program: Command): void {
 async function runAgent(options: AgentOptions): Promise<void> {
   const log = createLogger('agent', options.logLevel);
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry, prefix: 'fleetflame_agent_' });
+  // Event loop lag is measured by a timer: at its default of 10 ms it alone costs 0.45 % of a CPU.
+  collectDefaultMetrics({
+    register: registry,
+    prefix: 'fleetflame_agent_',
+    eventLoopMonitoringPrecision: 1000,
+  });
   let agent: Agent;
   try {
     agent = await startAgent({
