@@ -9,6 +9,7 @@ import '../styles/tokens.css';
 import '../styles/base.css';
 import '../styles/chrome.css';
 import '../styles/regions.css';
+import '../styles/table.css';
 import { ThemeStore } from '../theme/theme-store.ts';
 import { UrlStore } from '../url/url-store.ts';
 import { memoryQuery } from './memory-query.ts';
