@@ -6,7 +6,7 @@ export interface AgentStats {
   readonly cpus: number;
   /** Samples in windows that are closed. */
   readonly samples: number;
-  /** Samples lost, by cause; stack_read_failed and stack_truncated ones are kept, with shortened stacks. */
+  /** Samples lost, by cause; stack_* ones are kept, with shortened stacks. */
   readonly losses: Readonly<Record<string, number>>;
   readonly windows: number;
   readonly collections: number;
@@ -78,6 +78,16 @@ export interface AgentStats {
     /** Kernel maps, ring buffers and fold table of the sampler. */
     readonly samplerBytes: number;
     readonly kernelSymbolBytes: number;
+  };
+  /** Of the sampler: what it could not keep track of. */
+  readonly sampler: {
+    readonly interrupts: number;
+    readonly idle: number;
+    readonly lostProcessRecords: number;
+    readonly lostProcessEvents: number;
+    readonly refusedProcesses: number;
+    readonly refusedMappings: number;
+    readonly refusedBinaries: number;
   };
   readonly cpuSeconds: {
     /** Collecting, labelling, building and encoding, on the main thread. */

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { createClient } from '@connectrpc/connect';
-import { Sampler } from '@fleetflame/bpf';
+import { Sampler, SamplerError } from '@fleetflame/bpf';
 import { FleetflameError } from '@fleetflame/profile';
 import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
 import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
@@ -259,6 +259,15 @@ class RunningAgent implements Agent {
       unnamedFrames: { ...this.#unnamed },
       symbols: { ...this.#uploader.counters },
       memory: { samplerBytes: sampler.memoryBytes, kernelSymbolBytes: this.#kernel.sizeBytes },
+      sampler: {
+        interrupts: sampler.interrupts,
+        idle: sampler.idle,
+        lostProcessRecords: sampler.lostProcessRecords,
+        lostProcessEvents: sampler.lostProcessEvents,
+        refusedProcesses: sampler.refusedProcesses,
+        refusedMappings: sampler.refusedMappings,
+        refusedBinaries: sampler.refusedBinaries,
+      },
       cpuSeconds: {
         loop: this.#loopCpuMicros / 1e6,
         drain: sampler.drainCpuNs / 1e9,
@@ -272,10 +281,12 @@ function startSampler(frequencyHz: number): Sampler {
   try {
     return new Sampler({ frequencyHz });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    if (!(error instanceof SamplerError)) throw error;
+    // Other failures may be gone at the next attempt.
+    const isLasting = error.code !== 'failed';
     throw new FleetflameError(
-      'unsupported',
-      `This host's processes cannot be sampled: ${reason}. \`fleetflame doctor\` says what is missing.`,
+      isLasting ? 'unsupported' : 'unavailable',
+      `This host's processes cannot be sampled: ${error.message}. \`fleetflame doctor\` says what is missing.`,
       { cause: error },
     );
   }

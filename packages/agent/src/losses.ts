@@ -1,6 +1,6 @@
 import type { SamplerStats } from '@fleetflame/bpf';
 
-/** Samples taken but lost, or kept with a shortened stack (stack_*), by cause. */
+/** Samples taken but lost, or kept with a shortened stack (stack_*, see isKeptLoss), by cause. */
 export const LOSS_CAUSES = [
   /** The ring buffer had no room. */
   'ring_full',
@@ -10,6 +10,10 @@ export const LOSS_CAUSES = [
   'stack_read_failed',
   /** Kept: the stack was deeper than the limit. */
   'stack_truncated',
+  /** Kept: the chain of frame pointers ended early. */
+  'stack_chain_broken',
+  /** Kept: the mappings of the process were not known, its addresses have no binary. */
+  'stack_no_process',
   /** The spool dropped a batch to make room for newer ones. */
   'spool_full',
   /** A batch could not be written to the spool. */
@@ -38,6 +42,8 @@ export class Losses {
     this.set('table_full', stats.lostTableFull);
     this.set('stack_read_failed', stats.stackReadFailed);
     this.set('stack_truncated', stats.stackTruncated);
+    this.set('stack_chain_broken', stats.stackChainBroken);
+    this.set('stack_no_process', stats.stackNoProcess);
   }
 
   /** What came since the last call, for the next block. */

@@ -39,6 +39,7 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
   ['symbols_asked_total', 'Build ids offered to the server', (s) => s.symbols.asked],
   ['symbols_uploaded_total', 'Binaries whose symbols were uploaded', (s) => s.symbols.uploaded],
   ['symbols_uploaded_bytes_total', 'Bytes of symbols uploaded', (s) => s.symbols.uploadedBytes],
+  ['interrupts_total', 'Sampling interrupts, idle CPUs included', (s) => s.sampler.interrupts],
   ['loop_cpu_seconds_total', 'CPU time of collecting and building', (s) => s.cpuSeconds.loop],
   ['drain_cpu_seconds_total', 'CPU time of the thread that drains the ring', (s) => s.cpuSeconds.drain],
   ['bpf_run_seconds_total', 'CPU time of the BPF program, if the kernel counts it', (s) => s.cpuSeconds.bpf],
@@ -62,6 +63,18 @@ const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
 
 const LABELLED: readonly (readonly [name: string, label: string, help: string, read: ReadByLabel])[] = [
   ['samples_lost_total', 'cause', 'Samples lost or shortened', (s) => s.losses],
+  [
+    'process_tracking_lost_total',
+    'what',
+    'Process records, processes, mappings and binaries that the sampler lost or had no room for',
+    ({ sampler }) => ({
+      record: sampler.lostProcessRecords,
+      event: sampler.lostProcessEvents,
+      process: sampler.refusedProcesses,
+      mapping: sampler.refusedMappings,
+      binary: sampler.refusedBinaries,
+    }),
+  ],
   ['send_errors_total', 'code', 'Failed deliveries', (s) => s.send.errors],
   ['binary_problems_total', 'reason', 'Binaries that could not be read', (s) => s.binaries.problems],
   ['frames_unnamed_total', 'kind', 'Different frames per window without a name', (s) => s.unnamedFrames],

@@ -47,6 +47,17 @@ export class ProcFiles {
     }
   }
 
+  /** False when it is gone, a zombie or a kernel thread; true also when a look is forbidden. */
+  hasProgram(pid: number): boolean {
+    try {
+      readlinkSync(join(this.root, String(pid), 'exe'));
+      return true;
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      return code !== 'ENOENT' && code !== 'ESRCH';
+    }
+  }
+
   #grow(): void {
     const grown = Buffer.allocUnsafe(this.#buffer.length * 2);
     this.#buffer.copy(grown);

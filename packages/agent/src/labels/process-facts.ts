@@ -11,7 +11,8 @@ export interface ProcessFacts {
   /** Name of the main thread. */
   readonly comm: string;
   readonly cgroup: CgroupFacts;
-  readonly resource: ResourceFacts;
+  /** Undefined: its environment is empty, as it is for a moment during exec. */
+  readonly resource: ResourceFacts | undefined;
   readonly k8sContainerName: string | undefined;
 }
 
@@ -30,8 +31,8 @@ export interface KnownProgram {
 }
 
 /**
- * Reads a process from /proc, undefined when it is gone. Every file is optional: without permission, what
- * can be read is used.
+ * Reads a process from /proc, undefined when it is gone or only waits for its parent (a zombie has a cgroup but
+ * no memory). Every file is optional: without permission, what can be read is used.
  */
 export function readProcessFacts(
   files: ProcFiles,
@@ -68,14 +69,17 @@ function userProcess(
   pid: number,
   cgroup: CgroupFacts,
   { executable, comm }: KnownProgram,
-): ProcessFacts {
+): ProcessFacts | undefined {
   const environ = files.read(pid, 'environ', MAX_ENVIRON_BYTES);
+  const isEmpty = environ !== undefined && environ.length === 0;
+  // Of a zombie it is empty or cannot be opened, depending on the kernel.
+  if ((environ === undefined || isEmpty) && !files.hasProgram(pid)) return undefined;
   return {
     kernelThread: false,
     executable: stripDeleted(executable),
     comm,
     cgroup,
-    resource: environ === undefined ? NO_RESOURCE : parseEnviron(environ),
+    resource: environ === undefined ? NO_RESOURCE : isEmpty ? undefined : parseEnviron(environ),
     k8sContainerName: containerNames.nameOf(pid, cgroup),
   };
 }

@@ -104,9 +104,9 @@ test('only the listed resource attributes are taken, percent-decoded', () => {
 });
 
 test('a variable whose name only ends like the wanted one is another', () => {
-  expect(environ('MY_OTEL_SERVICE_NAME=no', 'OTEL_SERVICE_NAME=yes').serviceName).toBe('yes');
-  expect(environ('PATH=/OTEL_SERVICE_NAME=no').serviceName).toBeUndefined();
-  expect(environ('OTEL_SERVICE_NAME=').serviceName).toBeUndefined();
+  expect(environ('MY_OTEL_SERVICE_NAME=no', 'OTEL_SERVICE_NAME=yes')?.serviceName).toBe('yes');
+  expect(environ('PATH=/OTEL_SERVICE_NAME=no')?.serviceName).toBeUndefined();
+  expect(environ('OTEL_SERVICE_NAME=')?.serviceName).toBeUndefined();
 });
 
 test('values are well-formed, without control characters, and bounded', () => {

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { cleanValue } from './clean-value.ts';
 import type { ProcessFacts } from './process-facts.ts';
+import { NO_RESOURCE } from './resource.ts';
 
 export const KERNEL_SERVICE = 'kernel';
 export const UNKNOWN_SERVICE = '(unknown)';
@@ -39,7 +40,7 @@ export function processLabels(facts: ProcessFacts, host: HostLabels): Record<str
     labels['service_name'] = KERNEL_SERVICE;
     return cleaned(labels);
   }
-  const { cgroup, resource } = facts;
+  const { cgroup, resource = NO_RESOURCE } = facts;
   const executable = basename(facts.executable);
   if (executable !== '') labels['process_executable_name'] = executable;
   set(labels, 'container_id', cgroup.containerId);

@@ -24,7 +24,7 @@ function place(
   const comm = process.comm ?? 'app (v1) x';
   writeFileSync(join(directory, 'stat'), `${pid} (${comm}) S 1 1 1 0 -1 ${process.flags ?? 4194304} 0 0\n`);
   writeFileSync(join(directory, 'cgroup'), process.cgroup ?? '0::/\n');
-  writeFileSync(join(directory, 'environ'), process.environ ?? '');
+  writeFileSync(join(directory, 'environ'), process.environ ?? 'A=1\0');
   if (process.exe !== undefined) symlinkSync(process.exe, join(directory, 'exe'));
 }
 
@@ -73,6 +73,56 @@ test('a parent that is read later than its child begins is inherited from all th
   const child = { parentPid: 10, executable: '/usr/bin/sort', comm: 'sort' };
   processes.apply([event('start', 10), event('start', 11, child), event('exec', 11, child)], NOW);
   expect(processes.labelSet(11, NOW).labels).toMatchObject({ service_name: 'sort', service_version: '7' });
+});
+
+test.each(['empty', 'gone'])('a zombie, whose environment is %s, has the labels of its parent', (environ) => {
+  place(10, { exe: '/bin/sh', environ: 'OTEL_RESOURCE_ATTRIBUTES=service.version=7\0' });
+  place(11, { environ: '' });
+  if (environ === 'gone') rmSync(join(proc, '11', 'environ'));
+  const processes = table();
+  const child = { parentPid: 10, executable: '/usr/bin/sort', comm: 'sort' };
+  processes.apply([event('start', 10), event('start', 11, child), event('exec', 11, child)], NOW);
+  expect(processes.labelSet(11, NOW).labels).toMatchObject({ service_name: 'sort', service_version: '7' });
+});
+
+test('a parent that waits behind many others is read when a child of it needs its labels', () => {
+  const processes = table();
+  const others: ProcessEvent[] = [];
+  for (let pid = 100; pid < 100 + 2 * MAX_EAGER_READS; pid++) {
+    place(pid, { exe: '/bin/x' });
+    others.push(event('start', pid));
+  }
+  place(10, { exe: '/bin/sh', environ: 'OTEL_RESOURCE_ATTRIBUTES=service.version=7\0' });
+  const child = { parentPid: 10, executable: '/usr/bin/sort', comm: 'sort' };
+  processes.apply([...others, event('start', 10), event('exec', 11, child)], NOW);
+  expect(processes.labelSet(11, NOW).labels).toMatchObject({ service_name: 'sort', service_version: '7' });
+});
+
+test('an environment that is empty during exec is read again', () => {
+  place(10, { exe: '/bin/sh', environ: 'OTEL_SERVICE_NAME=parent\0' });
+  place(11, { exe: '/usr/bin/env', environ: '' });
+  const processes = table();
+  const child = { parentPid: 10, executable: '/usr/bin/env', comm: 'env' };
+  processes.apply([event('start', 10)], NOW);
+  processes.apply([event('exec', 11, child)], NOW);
+  expect(processes.labelSet(11, NOW).labels['service_name']).toBe('parent');
+  writeFileSync(join(proc, '11', 'environ'), 'OTEL_SERVICE_NAME=own\0');
+  processes.apply([], NOW + 250);
+  expect(processes.labelSet(11, NOW + 250).labels['service_name']).toBe('own');
+});
+
+test('an environment that stays empty is empty', () => {
+  place(10, { exe: '/bin/sh', environ: 'OTEL_SERVICE_NAME=parent\0' });
+  place(11, { exe: '/usr/bin/env', environ: '' });
+  const processes = table();
+  processes.apply(
+    [event('start', 10), event('exec', 11, { parentPid: 10, executable: '/usr/bin/env', comm: 'env' })],
+    NOW,
+  );
+  processes.apply([], NOW + 250);
+  expect(processes.labelSet(11, NOW + 250).labels['service_name']).toBe('parent');
+  processes.apply([], NOW + 2500);
+  expect(processes.labelSet(11, NOW + 2500).labels['service_name']).toBe('env');
 });
 
 test('exec changes the labels, also of a process that was read before', () => {

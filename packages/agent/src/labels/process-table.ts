@@ -15,6 +15,8 @@ export const MAX_PROCESSES = 65_536;
 export const MAX_EAGER_READS = 64;
 /** A process may be moved to another cgroup after it was read: those with samples are read again. */
 export const FACTS_TTL_MS = 10 * 60_000;
+/** An environment that is empty for this long is so; before, the process may be in the middle of exec. */
+const EMPTY_AFTER_MS = 2000;
 /** An exited process stays this long: its last samples may come after the record of its exit. */
 const EXITED_TTL_MS = 2000;
 
@@ -26,6 +28,8 @@ interface Process {
   /** 0: only inherited so far. */
   readAtMs: number;
   exitedAtMs: number;
+  /** When its environment was found empty for the first time, or 0. */
+  emptyAtMs: number;
 }
 
 export interface ProcessTableCounters {
@@ -92,10 +96,15 @@ export class ProcessTable {
       if (event.kind === 'exit') this.#exit(event.pid, nowMs);
       else this.#begin(event);
     }
-    let budget = MAX_EAGER_READS;
-    for (const pid of this.#unread) {
-      if (budget-- <= 0) break;
-      this.#unread.delete(pid);
+    // What is found gone costs next to nothing: a burst of short processes does not keep others waiting.
+    const enough = this.counters.reads + MAX_EAGER_READS;
+    const waiting = this.#unread;
+    this.#unread = new Set();
+    for (const pid of waiting) {
+      if (this.counters.reads >= enough) {
+        this.#unread.add(pid);
+        continue;
+      }
       const process = this.#processes.get(pid);
       if (process !== undefined && process.readAtMs === 0) this.#read(pid, process, nowMs);
     }
@@ -110,7 +119,8 @@ export class ProcessTable {
     }
     const age = nowMs - process.readAtMs;
     // A clock that was set back makes ages negative.
-    if (process.readAtMs === 0 || age > FACTS_TTL_MS || age < 0) this.#read(pid, process, nowMs);
+    const isDue = process.readAtMs === 0 ? process.emptyAtMs === 0 : age > FACTS_TTL_MS || age < 0;
+    if (isDue) this.#read(pid, process, nowMs);
     return (process.labelSet ??= this.#labelsOf(process));
   }
 
@@ -141,7 +151,14 @@ export class ProcessTable {
       this.counters.overLimit++;
       return undefined;
     }
-    const process: Process = { facts, parentPid, labelSet: undefined, readAtMs: 0, exitedAtMs: 0 };
+    const process: Process = {
+      facts,
+      parentPid,
+      labelSet: undefined,
+      readAtMs: 0,
+      exitedAtMs: 0,
+      emptyAtMs: 0,
+    };
     this.#processes.set(pid, process);
     return process;
   }
@@ -156,32 +173,51 @@ export class ProcessTable {
 
   #read(pid: number, process: Process, nowMs: number): void {
     // The first time the records are fresh; later, some may have been lost.
-    const known = process.readAtMs === 0 ? process.facts : UNKNOWN_FACTS;
+    const isFirst = process.readAtMs === 0;
+    const known = isFirst ? process.facts : UNKNOWN_FACTS;
+    process.readAtMs = Math.max(1, nowMs);
     // An exited process is gone from /proc, or its pid is already another's.
     const facts =
       process.exitedAtMs === 0 ? readProcessFacts(this.#files, this.#containerNames, pid, known) : undefined;
     if (facts !== undefined) {
       this.counters.reads++;
-      // A forbidden or empty exe link leaves what the mapping's record told.
-      process.facts =
-        facts.executable === '' && !facts.kernelThread
-          ? { ...facts, executable: process.facts.executable }
-          : facts;
       process.labelSet = undefined;
-    } else if (process.readAtMs === 0) {
+      process.facts = {
+        ...facts,
+        // A forbidden or empty exe link leaves what the mapping's record told.
+        executable: facts.kernelThread ? '' : facts.executable || process.facts.executable,
+        resource: facts.resource ?? this.#parentFacts(process, nowMs)?.resource ?? process.facts.resource,
+      };
+      if (facts.resource === undefined) {
+        if (process.emptyAtMs === 0) process.emptyAtMs = nowMs;
+        if (nowMs - process.emptyAtMs < EMPTY_AFTER_MS) {
+          process.readAtMs = 0;
+          this.#unread.add(pid);
+          return;
+        }
+        process.facts = { ...process.facts, resource: NO_RESOURCE };
+      }
+    } else if (isFirst) {
       if (process.facts === UNKNOWN_FACTS) this.counters.unknown++;
-      else this.#inheritLate(process);
+      else this.#inheritLate(process, nowMs);
     }
-    process.readAtMs = Math.max(1, nowMs);
   }
 
   /** When it began, its parent may not have been read either. */
-  #inheritLate(process: Process): void {
+  #inheritLate(process: Process, nowMs: number): void {
     this.counters.inherited++;
-    const parent = this.#processes.get(process.parentPid);
-    if (parent === undefined || parent.readAtMs === 0 || parent.facts.kernelThread) return;
-    process.facts = inherit(parent.facts, process.facts.executable, process.facts.comm);
+    const facts = this.#parentFacts(process, nowMs);
+    if (facts === undefined) return;
+    process.facts = inherit(facts, process.facts.executable, process.facts.comm);
     process.labelSet = undefined;
+  }
+
+  /** What is known of the parent; read now if it has not been. */
+  #parentFacts(process: Process, nowMs: number): ProcessFacts | undefined {
+    const parent = this.#processes.get(process.parentPid);
+    if (parent === undefined || parent === process) return undefined;
+    if (parent.readAtMs === 0 && parent.emptyAtMs === 0) this.#read(process.parentPid, parent, nowMs);
+    return parent.facts.kernelThread || parent.facts === UNKNOWN_FACTS ? undefined : parent.facts;
   }
 
   #labelsOf(process: Process): LabelSet {
