@@ -187,7 +187,7 @@ export class ChartSurface {
 
   #drawAxes(
     context: CanvasRenderingContext2D,
-    ticks: readonly number[],
+    valueMarks: readonly number[],
     yOf: (value: number) => number,
     read: (name: string) => string,
   ): void {
@@ -199,7 +199,7 @@ export class ChartSurface {
     context.lineWidth = 1;
     context.textBaseline = 'middle';
     context.textAlign = 'right';
-    for (const tick of ticks) {
+    for (const tick of valueMarks) {
       const y = Math.round(yOf(tick)) + 0.5;
       context.beginPath();
       context.moveTo(PADDING.left, y);
@@ -211,12 +211,14 @@ export class ChartSurface {
     context.textAlign = 'center';
     const most = Math.max(2, Math.floor(this.#plotWidth() / 96));
     const isLong = data.toMs - data.fromMs > 36 * 3_600_000;
-    const isShort = data.toMs - data.fromMs < 5 * 60_000;
-    for (const tick of timeTicks(data.fromMs, data.toMs, most)) {
+    const ticks = timeTicks(data.fromMs, data.toMs, most);
+    // Ticks less than a minute apart would repeat the same words without their seconds.
+    const needsSeconds = ticks.some((tick) => tick % 60_000 !== 0);
+    for (const tick of ticks) {
       const time = new Date(tick);
       const words = isLong
         ? `${time.toLocaleDateString('en-GB', { day: '2-digit', month: 'short' })} ${time.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })}`
-        : time.toLocaleTimeString('en-GB', isShort ? {} : { hour: '2-digit', minute: '2-digit' });
+        : time.toLocaleTimeString('en-GB', needsSeconds ? {} : { hour: '2-digit', minute: '2-digit' });
       const x = this.#xOf(tick);
       if (x < PADDING.left + 20 || x > this.#areas.clientWidth - 24) continue;
       context.fillText(words, x, this.#areas.clientHeight - 4);
