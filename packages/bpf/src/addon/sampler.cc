@@ -42,6 +42,10 @@ Sampler::Sampler(const SamplerOptions& options)
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       program_(std::make_unique<BpfProgram>(options.bpf)) {
   if (!epoll_ || !wake_) throw SamplerError(ERROR_FAILED, "no descriptors left (" + errnoText(errno) + ")");
+  if (options.tableBytes != 0) {
+    unwinding_ = std::make_shared<Unwinding>(program_->unwindMaps(), binaries_, options.tableBytes);
+    processes_.setUnwinding(unwinding_.get());
+  }
   watch(wake_.get());
   watch(program_->ringFd());
   // Process records flow from here on; the thread reads /proc after that, so nothing falls between.
@@ -148,6 +152,7 @@ void Sampler::drain(uint64_t untilNs) {
     }
   });
   processes_.tidy(monotonicNs());
+  if (unwinding_) unwinding_->tidy(monotonicNs());
   counts_.drains++;
 }
 
@@ -171,8 +176,10 @@ void Sampler::handleSample(std::span<const uint8_t> bytes, int64_t offsetNs) {
   Process* process =
       processes_.ofSample(sample_.pid(), sample_.comm(), (sample_.flags() & SAMPLE_KERNEL_THREAD) != 0);
   resolveStack(sample_, process, processes_, stack_);
+  if (unwinding_ && process) unwinding_->follow(*process, sample_.image());
   const int64_t unixNs = static_cast<int64_t>(sample_.timeNs()) + offsetNs;
-  const SampleKey key{sample_.pid(), sample_.comm(), floorDivide(unixNs, NS_PER_SECOND), stack_.flags};
+  const SampleKey key{sample_.pid(), sample_.comm(), floorDivide(unixNs, NS_PER_SECOND), stack_.flags,
+                      static_cast<uint8_t>(stack_.end)};
   if (!outbox_.addSample(key, stack_.frames)) {
     counts_.lostTableFull++;
     return;
@@ -182,6 +189,9 @@ void Sampler::handleSample(std::span<const uint8_t> bytes, int64_t offsetNs) {
   if (stack_.flags & STACK_TRUNCATED) counts_.stackTruncated++;
   if (stack_.flags & STACK_CHAIN_BROKEN) counts_.stackChainBroken++;
   if (stack_.flags & STACK_NO_PROCESS) counts_.stackNoProcess++;
+  counts_.stackEnds[stack_.end]++;
+  if (stack_.flags & STACK_FRAME_POINTERS) counts_.stackFramePointers++;
+  if (stack_.flags & STACK_TABLES_PENDING) counts_.stackTablesPending++;
 }
 
 void Sampler::publish() {
@@ -194,7 +204,8 @@ void Sampler::publish() {
   now.cpus = rings_.size();
   now.processes = processes_.size();
   now.binaries = binaries_.size();
-  now.memoryBytes = program_->mapBytes() + rings_.size() * perfRingBytes(rings_.size()) + queue_.memoryBytes() +
+  if (unwinding_) now.unwinding = unwinding_->stats();
+  now.memoryBytes = program_->mapBytes() + now.unwinding.tables.tableBytes + rings_.size() * perfRingBytes(rings_.size()) + queue_.memoryBytes() +
                     outbox_.memoryBytes();
   if (counts_.drains > 0) now.drainCpuNs = threadCpuNs();
   const std::lock_guard lock(statsMutex_);
@@ -235,6 +246,8 @@ void Sampler::close() {
   if (thread_.joinable()) thread_.join();
   const SamplerStats last = stats();
   rings_.clear();
+  processes_.setUnwinding(nullptr);
+  unwinding_.reset();
   program_.reset();
   epoll_ = Fd();
   wake_ = Fd();
