@@ -175,11 +175,11 @@ bool CfiProgram::setLocation() {
 bool CfiProgram::defineCfa(uint64_t reg, int64_t offset) {
   state_.cfaOffset = offset;
   if (reg >= GENERAL_REGISTERS) {
-    state_.cfa = {CfaRule::Unknown, 0, 0, 0};
+    state_.cfa = {CfaRule::Unknown};
     return true;
   }
   state_.cfaRegister = static_cast<uint8_t>(reg);
-  state_.cfa = {CfaRule::Register, state_.cfaRegister, offset, 0};
+  state_.cfa = {CfaRule::Register, state_.cfaRegister, offset};
   return true;
 }
 

@@ -26,6 +26,7 @@ enum Opcode : uint8_t {
   OP_CONSTU = 0x10,
   OP_CONSTS = 0x11,
   OP_MINUS = 0x1c,
+  OP_MUL = 0x1e,
   OP_PLUS = 0x22,
   OP_PLUS_UCONST = 0x23,
   OP_LIT0 = 0x30,
@@ -36,13 +37,18 @@ enum Opcode : uint8_t {
   OP_NOP = 0x96,
 };
 
-/// number: offset. place: reg + offset. loaded: *(reg + offset) + add.
+/// Scaled registers are indices of eight-byte words.
+constexpr int64_t SCALE = 8;
+constexpr uint8_t NO_INDEX = 0xfe;
+
+/// number: offset. place: reg + offset. scaled: 8 * index. loaded: *(reg + 8 * index + offset) + add.
 struct Symbol {
-  enum Kind : uint8_t { Number, Place, Loaded, Unknown };
+  enum Kind : uint8_t { Number, Place, Scaled, Loaded, Unknown };
   Kind kind = Unknown;
   uint8_t reg = 0;
   int64_t offset = 0;
   int64_t add = 0;
+  uint8_t index = NO_INDEX;
 };
 
 int64_t wrappingAdd(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); }
@@ -57,12 +63,24 @@ Symbol plus(Symbol symbol, int64_t number) {
 Symbol sum(const Symbol& a, const Symbol& b) {
   if (b.kind == Symbol::Number) return plus(a, b.offset);
   if (a.kind == Symbol::Number) return plus(b, a.offset);
-  return {};
+  const Symbol& place = a.kind == Symbol::Place ? a : b;
+  const Symbol& scaled = a.kind == Symbol::Place ? b : a;
+  if (place.kind != Symbol::Place || scaled.kind != Symbol::Scaled || place.index != NO_INDEX) return {};
+  return {Symbol::Place, place.reg, wrappingAdd(place.offset, scaled.offset), 0, scaled.index};
+}
+
+/// Assembly that keeps its caller's stack pointer behind an array on the stack: *(rsp + 8 * r9 + 8).
+Symbol product(const Symbol& a, const Symbol& b) {
+  const Symbol& factor = a.kind == Symbol::Number ? a : b;
+  const Symbol& reg = a.kind == Symbol::Number ? b : a;
+  if (factor.kind != Symbol::Number || factor.offset != SCALE || reg.kind != Symbol::Place) return {};
+  if (reg.offset != 0 || reg.index != NO_INDEX || reg.reg >= GENERAL_REGISTERS) return {};
+  return {Symbol::Scaled, 0, 0, 0, reg.reg};
 }
 
 Symbol deref(const Symbol& place) {
   if (place.kind != Symbol::Place) return {};
-  return {Symbol::Loaded, place.reg, place.offset, 0};
+  return {Symbol::Loaded, place.reg, place.offset, 0, place.index};
 }
 
 Symbol place(uint64_t reg, int64_t offset) {
@@ -151,6 +169,8 @@ bool step(ByteCursor& cursor, Stack& stack) {
       return stack.pop(a) && stack.push(deref(a));
     case OP_PLUS_UCONST:
       return stack.pop(a) && stack.push(plus(a, static_cast<int64_t>(cursor.uleb())));
+    case OP_MUL:
+      return stack.pop(b) && stack.pop(a) && stack.push(product(a, b));
     case OP_PLUS:
       return stack.pop(b) && stack.pop(a) && stack.push(sum(a, b));
     case OP_MINUS:
@@ -191,25 +211,23 @@ CfaRule cfaFromExpression(const uint8_t* bytes, size_t length) {
   int64_t threshold = 0;
   if (isPlt(bytes, length, threshold)) return {CfaRule::Plt, RSP, 8, threshold};
   const Symbol result = compute(bytes, length, false);
-  switch (result.kind) {
-    case Symbol::Place:
-      return {CfaRule::Register, result.reg, result.offset, 0};
-    case Symbol::Loaded:
-      return {CfaRule::Deref, result.reg, result.offset, result.add};
-    default:
-      return {CfaRule::Unknown, 0, 0, 0};
-  }
+  const bool indexed = result.index != NO_INDEX;
+  if (result.kind == Symbol::Place && !indexed) return {CfaRule::Register, result.reg, result.offset};
+  if (result.kind != Symbol::Loaded) return {CfaRule::Unknown};
+  if (!indexed) return {CfaRule::Deref, result.reg, result.offset, result.add};
+  return {CfaRule::DerefIndexed, result.reg, result.offset, result.add, result.index};
 }
 
 RegisterRule savedAtExpression(const uint8_t* bytes, size_t length) {
   const Symbol result = compute(bytes, length, true);
-  if (result.kind != Symbol::Place) return {RegisterRule::Unknown, 0, 0};
+  if (result.kind != Symbol::Place || result.index != NO_INDEX) return {RegisterRule::Unknown, 0, 0};
   if (result.reg == CFA_SYMBOL) return {RegisterRule::AtCfa, 0, result.offset};
   return {RegisterRule::AtRegister, result.reg, result.offset};
 }
 
 RegisterRule valueOfExpression(const uint8_t* bytes, size_t length) {
   const Symbol result = compute(bytes, length, true);
+  if (result.index != NO_INDEX) return {RegisterRule::Unknown, 0, 0};
   if (result.kind == Symbol::Place) {
     if (result.reg == CFA_SYMBOL) return {RegisterRule::IsCfa, 0, result.offset};
     return {RegisterRule::IsRegister, result.reg, result.offset};

@@ -6,8 +6,8 @@
 namespace fleetflame::unwind {
 
 /// Expressions are computed with symbols instead of values: the result is "register + n",
-/// "*(register + n) + m" or unknown. Compilers write no others, apart from the one that linkers write
-/// for the PLT, which is known by its bytes.
+/// "*(register + n) + m", the same with an index register, or unknown. Compilers and hand-written
+/// assembly use no others, apart from the one that linkers write for the PLT, known by its bytes.
 
 /// DW_CFA_def_cfa_expression.
 CfaRule cfaFromExpression(const uint8_t* bytes, size_t length);

@@ -19,6 +19,8 @@ struct CfaRule {
     Register,
     /// *(reg + offset) + add
     Deref,
+    /// *(reg + 8 * index + offset) + add
+    DerefIndexed,
     /// rsp + offset + ((ip & 15) >= add ? 8 : 0)
     Plt,
     /// An expression of another form.
@@ -29,10 +31,7 @@ struct CfaRule {
   uint8_t reg = 0;
   int64_t offset = 0;
   int64_t add = 0;
-
-  bool operator==(const CfaRule& other) const {
-    return kind == other.kind && reg == other.reg && offset == other.offset && add == other.add;
-  }
+  uint8_t index = 0;
 };
 
 /// How the caller's value of a register is found.
@@ -57,10 +56,6 @@ struct RegisterRule {
   Kind kind = Unspecified;
   uint8_t reg = 0;
   int64_t offset = 0;
-
-  bool operator==(const RegisterRule& other) const {
-    return kind == other.kind && reg == other.reg && offset == other.offset;
-  }
 };
 
 /// The row that is being built while instructions run.
@@ -71,8 +66,6 @@ struct FrameState {
   uint8_t cfaRegister = 0;
   int64_t cfaOffset = 0;
   std::array<RegisterRule, TRACKED_REGISTERS> registers{};
-
-  bool operator==(const FrameState& other) const { return cfa == other.cfa && registers == other.registers; }
 };
 
 }  // namespace fleetflame::unwind

@@ -44,6 +44,10 @@ bool setCfa(const CfaRule& cfa, Rule& rule, Unsupported& reason) {
     case CfaRule::Deref:
       rule.cfa_kind = CFA_DEREF;
       return true;
+    case CfaRule::DerefIndexed:
+      rule.cfa_kind = CFA_DEREF_INDEXED;
+      rule.cfa_reg |= static_cast<uint8_t>(cfa.index << RULE_REGISTER_SHIFT);
+      return true;
     case CfaRule::Plt:
       rule.cfa_kind = CFA_PLT;
       return true;
@@ -109,7 +113,8 @@ void setRbx(const RegisterRule& saved, Rule& rule) {
 std::string signedNumber(int64_t value) { return (value < 0 ? "" : "+") + std::to_string(value); }
 
 std::string describeCfa(const Rule& rule) {
-  const std::string place = registerName(rule.cfa_reg) + signedNumber(rule.cfa_offset);
+  const std::string place = registerName(rule.cfa_reg & RULE_KIND_MASK) + signedNumber(rule.cfa_offset);
+  const std::string index = registerName(rule.cfa_reg >> RULE_REGISTER_SHIFT);
   switch (rule.cfa_kind) {
     case CFA_NONE:
       return "none";
@@ -119,6 +124,8 @@ std::string describeCfa(const Rule& rule) {
       return place;
     case CFA_DEREF:
       return "*(" + place + ")" + signedNumber(rule.cfa_add);
+    case CFA_DEREF_INDEXED:
+      return "*(" + place + "+8*" + index + ")" + signedNumber(rule.cfa_add);
     case CFA_PLT:
       return "plt>=" + std::to_string(rule.cfa_add);
     case CFA_SIGNAL:
@@ -184,14 +191,15 @@ Rule ruleFromState(const FrameState& state, bool signalFrame) {
 }
 
 bool isValid(const Rule& rule) {
-  if (rule.cfa_kind > CFA_UNSUPPORTED || rule.cfa_reg >= GENERAL_REGISTERS) return false;
+  if (rule.cfa_kind > CFA_UNSUPPORTED) return false;
+  if (rule.cfa_reg >= GENERAL_REGISTERS && rule.cfa_kind != CFA_DEREF_INDEXED) return false;
   if (rule.cfa_kind == CFA_UNSUPPORTED && (rule.cfa_offset < 0 || static_cast<size_t>(rule.cfa_offset) >= UNSUPPORTED)) return false;
   return (rule.rbp_rule & RULE_KIND_MASK) <= RBP_UNDEFINED && (rule.ra_rule & RA_KIND_MASK) <= RA_IS_REGISTER;
 }
 
 std::string describe(const Rule& rule) {
   std::string text = describeCfa(rule);
-  if (rule.cfa_kind != CFA_REGISTER && rule.cfa_kind != CFA_DEREF && rule.cfa_kind != CFA_PLT) return text;
+  if (rule.cfa_kind < CFA_REGISTER || rule.cfa_kind > CFA_PLT) return text;
   const bool inRegister = (rule.ra_rule & RA_KIND_MASK) == RA_IS_REGISTER;
   text += " rbp=" + describeRbp(rule);
   text += " rbx=" + (rule.rbx_slot == 0 ? "s" : rule.rbx_slot == RBX_LOST ? "u" : "c" + signedNumber(-SLOT_BYTES * rule.rbx_slot));

@@ -19,8 +19,9 @@
  *   rbx  unchanged (rbx_slot 0), *(CFA - 8 * rbx_slot), or lost (255). A walker need not read it: it
  *        remembers where rbx lies, and reads that only in the rare frame whose CFA is found by rbx.
  *
- * Registers other than rsp, rbp and rbx are known in the interrupted frame only (or after a signal
- * frame): a rule with another cfa_reg can be followed there, and nowhere else.
+ * cfa_reg is a DWARF register number. Registers other than rsp, rbp and rbx are known in the
+ * interrupted frame only (or after a signal frame): a rule with another register can be followed
+ * there, and nowhere else.
  */
 #ifndef FLEETFLAME_UNWIND_RULE_H
 #define FLEETFLAME_UNWIND_RULE_H
@@ -36,6 +37,8 @@ enum unwind_cfa_kind {
 	CFA_REGISTER,
 	/* *(reg + cfa_offset) + cfa_add */
 	CFA_DEREF,
+	/* *(reg + 8 * index + cfa_offset) + cfa_add; the index register is in the high four bits of cfa_reg */
+	CFA_DEREF_INDEXED,
 	/* rsp + cfa_offset + ((rip & 15) >= cfa_add ? 8 : 0): an entry of the procedure linkage table */
 	CFA_PLT,
 	/* All registers were saved by the kernel at rsp + UNWIND_SIGCONTEXT_OFFSET. */
