@@ -22,6 +22,7 @@ constexpr int DRAIN_INTERVAL_MS = 500;
 /// A record carries the time at which it was begun, and appears in its ring a little later. Newer
 /// ones than this wait for the next drain, so that all rings have shown theirs.
 constexpr uint64_t SETTLE_NS = 50'000'000;
+constexpr int SETTLE_WAIT_MS = 60;
 /// Looks at what changes slowly: the CPUs that are online, the sizes of large tables.
 constexpr uint64_t SLOW_LOOK_NS = 5 * NS_PER_SECOND;
 /// After lost records all of /proc is read again, but not more often than this.
@@ -105,8 +106,11 @@ void Sampler::run() {
     slowLookNs_ = monotonicNs();
     counts_.mappings = processes_.countMappings();
     std::array<epoll_event, 16> events{};
+    int waitMs = DRAIN_INTERVAL_MS;
     while (!stop_.load()) {
-      epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), DRAIN_INTERVAL_MS);
+      const int woken = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), waitMs);
+      // What woke it is too young to be replayed yet.
+      waitMs = woken > 0 ? SETTLE_WAIT_MS : DRAIN_INTERVAL_MS;
       const uint64_t nowNs = monotonicNs();
       drain(nowNs - SETTLE_NS);
       if (recordsLost_ && nowNs - snapshotNs_ >= SNAPSHOT_PAUSE_NS) {

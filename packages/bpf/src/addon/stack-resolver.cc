@@ -68,11 +68,16 @@ void resolveStack(const SampleRecord& sample, Process* process, ProcessTable& pr
     } else if (i > 0 && process && process->known) {
       // Not a return address but a number from a register that code without frame pointers uses
       // otherwise. Nothing above it means anything.
-      out.end = END_NO_MAPPING;
+      out.end = sample.flags() & SAMPLE_TABLES_PENDING ? END_PROCESS_PENDING : END_NO_MAPPING;
       break;
     } else {
       out.frames.push_back({address, UNMAPPED_BINARY, isReturn});
     }
+  }
+  if (out.end == END_NO_MAPPING && process && covering(*process, user.back() & ~FRAME_EXACT, isReturn)) {
+    // Mapped just now: the BPF program is told with the next samples.
+    out.end = END_TABLE_PENDING;
+    out.flags |= STACK_TABLES_PENDING;
   }
   out.flags |= flagsOf(out.end);
 }

@@ -130,6 +130,7 @@ bool toTableImage(const UnwindTable& table, const std::vector<unwind::ElfReader:
   if (levelFirst.size() > TABLE_MAX_LEVELS) return false;
   out.info.levels = static_cast<uint32_t>(levelFirst.size());
   std::reverse_copy(levelFirst.begin(), levelFirst.end(), out.info.level_first);
+  out.info.flags = table.statistics.isGo ? TABLE_IS_GO : 0;
   out.info.rules_first = static_cast<uint32_t>(out.blockCount());
   addRules(table.rules, out);
   out.blocks.shrink_to_fit();

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -115,7 +116,9 @@ void TableManager::request(uint32_t place, const Open& open) {
     }
   }
   slots_[place].waiting = true;
-  queue_.push_back({place, std::move(file)});
+  struct stat info{};
+  const uint64_t fileBytes = file && fstat(file.get(), &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
+  queue_.push_back({place, std::move(file), fileBytes});
   wake_.notify_one();
 }
 
@@ -177,8 +180,10 @@ void TableManager::run() {
       lock.lock();
       free_.push_back(place);
     } else if (!queue_.empty()) {
-      Job job = std::move(queue_.front());
-      queue_.pop_front();
+      // Small files first: most processes then have all their tables early, whatever the largest takes.
+      const auto smallest = std::ranges::min_element(queue_, {}, &Job::fileBytes);
+      Job job = std::move(*smallest);
+      queue_.erase(smallest);
       lock.unlock();
       work(std::move(job));
       lock.lock();

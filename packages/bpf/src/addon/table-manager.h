@@ -81,6 +81,7 @@ class TableManager {
   struct Job {
     uint32_t place;
     Fd file;
+    uint64_t fileBytes;
   };
 
   void request(uint32_t place, const Open& open);
@@ -103,7 +104,7 @@ class TableManager {
   std::vector<uint32_t> free_;
   /// Places to take out of the kernel before they can be given away again.
   std::deque<uint32_t> dropped_;
-  std::deque<Job> queue_;
+  std::vector<Job> queue_;
   TableStats stats_;
   std::atomic<bool> stop_{false};
   std::thread thread_;

@@ -34,18 +34,20 @@ static __always_inline int step_by_frame_pointer(struct unwind_state *state, int
 	struct frame_link link;
 	__u64 bp = state->registers[REGISTER_BP];
 	__u64 sp = state->registers[REGISTER_SP];
+	/* Where 0 is surely put there to end the chain. JIT compilers use bp for other things too. */
+	bool ends_chain = why == END_NO_ROW || why == END_NO_TABLE || why == END_TABLE_REFUSED;
 
 	if (!(state->known & (1 << REGISTER_BP)))
 		return why;
 	/* Entry code clears bp to mark the outermost frame (System V ABI); other code may do it by chance. */
 	if (bp == 0)
-		return state->mapping_count && why != END_TABLE_PENDING ? END_COMPLETE : why;
+		return ends_chain ? END_COMPLETE : why;
 	if ((bp & 7) || bp < sp || bp - sp > MAX_FRAME_BYTES)
 		return why;
 	if (bpf_probe_read_user(&link, sizeof(link), (const void *)bp))
 		return why;
 	if (link.return_address == 0)
-		return END_COMPLETE;
+		return ends_chain ? END_COMPLETE : why;
 	if (link.return_address < MIN_CODE_ADDRESS || link.return_address >= ARCH_USER_ADDRESS_END)
 		return why;
 	/* Where the mappings are known, nothing is believed that is not code. */

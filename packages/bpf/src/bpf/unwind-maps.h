@@ -67,6 +67,14 @@ enum table_state {
 	TABLE_REFUSED,
 };
 
+enum table_flag {
+	/*
+	 * Go code. Its descriptions do not say where bp is saved; where a function has a frame it is
+	 * always right below the return address.
+	 */
+	TABLE_IS_GO = 1 << 0,
+};
+
 /* Places are numbers of blocks. */
 struct unwind_table_info {
 	__u32 state;
@@ -74,6 +82,9 @@ struct unwind_table_info {
 	__u32 level_first[TABLE_MAX_LEVELS];
 	__u32 leaves_first;
 	__u32 rules_first;
+	/* Bits of enum table_flag. */
+	__u32 flags;
+	__u32 unused;
 };
 
 /* A block of level n. */

@@ -47,15 +47,23 @@ static __always_inline int find_cfa(struct unwind_state *state, const struct unw
 	return UNWIND_CONTINUE;
 }
 
+/* See TABLE_IS_GO. */
+#define GO_BP_OFFSET 16
+
 /* Leaves bp as it is where the rule says so, and marks it unknown where it is lost. */
 static __always_inline int restore_bp(struct unwind_state *state, const struct unwind_rule *rule, __u64 cfa,
-				      __u16 *known)
+				      bool is_go, __u16 *known)
 {
 	__u32 kind = rule->rbp_rule & RULE_KIND_MASK;
 	__u64 value = cfa;
 
 	if (kind == RBP_SAME) {
 		*known |= state->known & 1 << REGISTER_BP;
+		if (is_go && state->registers[REGISTER_BP] == cfa - GO_BP_OFFSET) {
+			if (read_user(&value, cfa - GO_BP_OFFSET))
+				return END_READ_FAILED;
+			state->registers[REGISTER_BP] = value;
+		}
 		return UNWIND_CONTINUE;
 	}
 	if (kind == RBP_UNDEFINED)
@@ -71,7 +79,7 @@ static __always_inline int restore_bp(struct unwind_state *state, const struct u
 	return UNWIND_CONTINUE;
 }
 
-static __always_inline int step_by_rule(struct unwind_state *state, const struct unwind_rule *rule)
+static __always_inline int step_by_rule(struct unwind_state *state, const struct unwind_rule *rule, bool is_go)
 {
 	__u64 cfa = 0, ip, sp = state->registers[REGISTER_SP];
 	__u16 known = 1 << REGISTER_SP;
@@ -89,7 +97,10 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 	} else if (read_user(&ip, cfa - sizeof(__u64) * rule->ra_slot)) {
 		return END_READ_FAILED;
 	}
-	result = restore_bp(state, rule, cfa, &known);
+	/* Go changes stacks in functions whose description does not say so; the frame pointers go on. */
+	if (is_go && ip && !find_mapping(state, ip - 1))
+		return END_NO_MAPPING;
+	result = restore_bp(state, rule, cfa, is_go, &known);
 	if (result != UNWIND_CONTINUE)
 		return result;
 	if (rule->rbx_slot == 0) {
@@ -146,7 +157,7 @@ static __always_inline int step_by_table(struct unwind_state *state, __u64 addre
 		return step_over_signal(state);
 	if (rule->cfa_kind == CFA_UNSUPPORTED)
 		return END_UNSUPPORTED;
-	return step_by_rule(state, rule);
+	return step_by_rule(state, rule, info->flags & TABLE_IS_GO);
 }
 
 /*
