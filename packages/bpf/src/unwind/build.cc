@@ -51,6 +51,7 @@ class Builder {
     for (size_t i = 0; refusal == Refusal::None && i < sources_.size(); i++) refusal = collect(i);
     if (refusal != Refusal::None) return refusal;
     resolve();
+    if (functions_.empty()) return Refusal::NoFrames;
     refusal = write();
     notePeak(0);
     return refusal;
@@ -97,7 +98,7 @@ Refusal Builder::collect(size_t source) {
   while ((next = section.next(fde)) == FrameSection::Function) {
     if (fde.length == 0) continue;
     const bool fits = fde.instructions <= UINT32_MAX && fde.instructionsLength <= UINT32_MAX;
-    if (!fits || !elf_.isCode(fde.start)) {
+    if (!fits || !elf_.isCode(fde.start) || fde.start - table_.base >= codeBytes_) {
       statistics.outsideCode++;
       continue;
     }
@@ -162,10 +163,8 @@ Refusal Builder::write() {
     if (refusal == Refusal::None) refusal = writeFunction(writer, function, end);
     if (refusal != Refusal::None) return refusal;
   }
-  if (!functions_.empty()) {
-    const Refusal refusal = writer.add(end, Rule{});
-    if (refusal != Refusal::None) return refusal;
-  }
+  const Refusal refusal = writer.add(end, Rule{});
+  if (refusal != Refusal::None) return refusal;
   notePeak(writer.memoryBytes());
   writer.finish();
   for (const uint32_t row : table_.rows) {

@@ -49,7 +49,9 @@ Refusal ElfReader::readSegments(uint64_t offset, size_t count) {
       frameHeaderSize_ = segment.p_filesz;
     }
     if (segment.p_type != PT_LOAD || segment.p_memsz == 0) continue;
-    const uint64_t memory = std::max(segment.p_memsz, segment.p_filesz);
+    // The kernel maps no more of the file than the memory size says.
+    const uint64_t memory = segment.p_memsz;
+    segment.p_filesz = std::min(segment.p_filesz, memory);
     if (segment.p_vaddr > UINT64_MAX - memory || segment.p_offset > UINT64_MAX - memory) return Refusal::Unreadable;
     const bool executable = (segment.p_flags & PF_X) != 0;
     segments_.push_back({segment.p_vaddr, segment.p_offset, segment.p_filesz, memory, executable});

@@ -16,7 +16,7 @@ enum class Refusal : uint8_t {
   /// A relocatable object or a core file: nothing of it is mapped as code.
   NotLoadable,
   NoCode,
-  /// Neither .eh_frame nor .debug_frame.
+  /// Neither .eh_frame nor .debug_frame, or no function in them.
   NoFrames,
   /// The file cannot be read where its headers point, or changed meanwhile.
   Unreadable,

@@ -10,7 +10,7 @@
  */
 import { eachLine } from './lines.ts';
 import { cfaText, entryKey, type Expressions, expressionAt, placeText } from './readelf-expressions.ts';
-import { RangeList } from './range-list.ts';
+import type { RangeList } from './range-list.ts';
 
 interface Row {
   readonly location: number;
