@@ -83,7 +83,7 @@ class Totals {
     this.readelfRows += comparison.readelfRows;
     this.compared += comparison.compared;
     this.codeBytes += comparison.comparedBytes;
-    this.differences += comparison.differences.length;
+    this.differences += comparison.differing;
     this.milliseconds += summary.milliseconds;
     for (const [name, ranges] of Object.entries(comparison.exceptions)) {
       const known = this.exceptions.get(name) ?? { ranges: 0, files: new Set() };
@@ -103,12 +103,12 @@ class Totals {
 
 const number = (value: number): string => Math.round(value).toLocaleString('en');
 
-function printOne({ path, summary, compared, differences, exceptions }: Comparison): void {
+function printOne({ path, summary, compared, differing, differences, exceptions }: Comparison): void {
   const counts = `${number(summary.rows)} rows ${number(summary.rules)} rules ${number(summary.bytes)} B ${summary.milliseconds.toFixed(1)} ms`;
   const notes = Object.entries(exceptions).map(([name, ranges]) => `${ranges} × ${name}`);
   const result = summary.result === 'none' ? counts : `refused: ${summary.result}`;
   console.log(
-    `${path}: ${result}; ${number(compared)} ranges compared, ${differences.length} differ; ${notes.join(', ')}`,
+    `${path}: ${result}; ${number(compared)} ranges compared, ${differing} differ; ${notes.join(', ')}`,
   );
   for (const { start, end, expected, ours } of differences) {
     console.log(`  DIFFERS ${start.toString(16)}-${end.toString(16)} readelf: ${expected} | ours: ${ours}`);
