@@ -11,6 +11,8 @@ namespace {
 
 /// A program that has just read the old range of a process may still be using it: milliseconds would do.
 constexpr uint64_t REUSE_AFTER_NS = NS_PER_SECOND;
+/// [vsyscall] is above it, where the program's comparison of addresses has no sign bit left.
+constexpr uint64_t USER_END = uint64_t{1} << 63;
 
 }  // namespace
 
@@ -41,7 +43,8 @@ void Unwinding::forget(Process& process) {
 }
 
 std::shared_ptr<KernelMappings> Unwinding::store(const Process& process) {
-  const auto all = process.mappings->all();
+  auto all = process.mappings->all();
+  while (!all.empty() && all.back().end > USER_END) all = all.first(all.size() - 1);
   if (all.empty()) return nullptr;
   const auto count = static_cast<uint32_t>(all.size());
   const std::optional<uint32_t> first = pool_.take(count);

@@ -77,7 +77,10 @@ static __always_inline bool find_mapping(struct unwind_state *state, __u64 addre
 		mapping = bpf_map_lookup_elem(&mappings, &key);
 		if (!mapping)
 			return false;
-		/* All ones where mapping->start <= address: arithmetic, so that the verifier has one path to follow. */
+		/*
+		 * All ones where mapping->start <= address, both below 2^63: arithmetic, so that the verifier has
+		 * one path to follow.
+		 */
 		found += step & (__u32)(((__s64)(mapping->start - address - 1)) >> 63);
 	}
 	key = state->first_mapping + found;

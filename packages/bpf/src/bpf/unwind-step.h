@@ -88,12 +88,14 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 	result = find_cfa(state, rule, &cfa);
 	if (result != UNWIND_CONTINUE)
 		return result;
-	/* Stacks grow down: a caller's frame is above, also on a stack that the code itself changed to. */
-	if (rule->cfa_kind != CFA_DEREF && cfa <= sp)
+	/* Stacks grow down: a caller's frame is above. Only a stack that the code itself changed to may not be. */
+	if (rule->cfa_kind != CFA_DEREF && cfa < sp)
 		return END_BAD_FRAME;
 	if ((rule->ra_rule & RA_KIND_MASK) == RA_IS_REGISTER) {
 		if (!get_register(state, rule->ra_rule >> RULE_REGISTER_SHIFT, &ip))
 			return END_UNSUPPORTED;
+	} else if (cfa == sp) {
+		return END_BAD_FRAME;
 	} else if (read_user(&ip, cfa - sizeof(__u64) * rule->ra_slot)) {
 		return END_READ_FAILED;
 	}
