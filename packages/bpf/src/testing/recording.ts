@@ -111,6 +111,8 @@ export function chainIn(sample: RecordedSample, symbols: ReadonlyMap<string, Sym
   return sample.frames
     .flatMap(({ binary, address, isReturn }) => symbols.get(binary)?.nameOf(isReturn ? address - 1n : address) ?? [])
     .map((name) => name.replace(PIECE, ''))
+    // Entries of the procedure linkage table have no symbols.
+    .filter((name) => name !== '')
     .reverse()
     .join(';');
 }
