@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "registers.h"
+
 namespace fleetflame::unwind {
 namespace {
 
@@ -26,7 +28,7 @@ Refusal ElfReader::open() {
   if (header.e_ident[EI_CLASS] != ELFCLASS64) return Refusal::Not64Bit;
   if (header.e_ident[EI_DATA] != ELFDATA2LSB) return Refusal::NotLittleEndian;
   if (!source_.read(0, &header, sizeof header)) return Refusal::Unreadable;
-  if (header.e_machine != EM_X86_64) return Refusal::OtherMachine;
+  if (header.e_machine != ELF_MACHINE) return Refusal::OtherMachine;
   if (header.e_type != ET_EXEC && header.e_type != ET_DYN) return Refusal::NotLoadable;
   if (header.e_phnum == 0 || header.e_phentsize != sizeof(Elf64_Phdr)) return Refusal::NotLoadable;
 

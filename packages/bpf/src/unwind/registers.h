@@ -6,8 +6,13 @@
 
 namespace fleetflame::unwind {
 
-/// The registers of x86-64 by their DWARF numbers (System V ABI, figure 3.36). This header and
-/// rule-from-state.cc are what another processor has to bring.
+/// The registers of x86-64 by their DWARF numbers (System V ABI, figure 3.36).
+///
+/// Another processor has to bring: this header, rule.h and rule-from-state.cc (on arm64 the return
+/// address is in x30 until it is saved, the frame pointer is x29, and there is no PLT expression), the
+/// bytes of its signal return in build.cc, DW_CFA_AARCH64_negate_ra_state and the augmentation 'B' in
+/// cfi-program.cc and frame-section.cc.
+constexpr uint16_t ELF_MACHINE = 62;
 constexpr uint8_t RBX = 3;
 constexpr uint8_t RBP = 6;
 constexpr uint8_t RSP = 7;
