@@ -24,6 +24,8 @@ export interface NativeOptions {
   readonly maxRows: number;
   /** 0: no tables, frame pointers only. */
   readonly tableBytes: number;
+  /** "" for none. */
+  readonly tableCache: string;
 }
 
 export interface NativeSampler {

@@ -39,6 +39,8 @@ export interface SamplerStats {
   readonly tableRows: number;
   readonly tablesWaiting: number;
   readonly tablesBuilt: number;
+  /** Of them, those that tableCache had. */
+  readonly tablesFromCache: number;
   /** Taken away because nobody used them, or for their room. */
   readonly tablesFreed: number;
   /** Tables that had no room in tableBytes, binaries beyond the limit of tables, a full queue. */

@@ -34,6 +34,8 @@ export interface SamplerOptions {
    * unwound by frame pointers, as everything is with 0. Default 32 Mi: eight million rows.
    */
   readonly tableBytes?: number;
+  /** A directory, which must exist, that keeps the tables of binaries with a build id. Default: none. */
+  readonly tableCache?: string;
 }
 
 /**
@@ -46,7 +48,7 @@ export class Sampler {
   /** Throws SamplerError. */
   constructor(options: SamplerOptions) {
     const { frequencyHz, bpfLoop = true, ringBytes, maxRows = DEFAULT_MAX_ROWS } = options;
-    const { tableBytes = DEFAULT_TABLE_BYTES } = options;
+    const { tableBytes = DEFAULT_TABLE_BYTES, tableCache = '' } = options;
     checkInteger('frequencyHz', frequencyHz, 1, MAX_FREQUENCY_HZ);
     checkInteger('maxRows', maxRows, 1, MAX_MAX_ROWS);
     checkInteger('tableBytes', tableBytes, 0, MAX_TABLE_BYTES);
@@ -58,7 +60,7 @@ export class Sampler {
     }
     const { Sampler: Native } = loadAddon();
     this.#native = attempt(
-      () => new Native({ frequencyHz, bpfLoop, ringBytes: ringBytes ?? 0, maxRows, tableBytes }),
+      () => new Native({ frequencyHz, bpfLoop, ringBytes: ringBytes ?? 0, maxRows, tableBytes, tableCache }),
     );
   }
 

@@ -73,6 +73,13 @@ uint32_t BinaryTable::identify(const MappedFile& mapped) {
   return numberOf(buildId.empty() ? fileIdentity(file, mapped.path) : buildIdentity(buildId), mapped, buildId);
 }
 
+std::string BinaryTable::buildIdOf(uint32_t binary) const {
+  if (binary < FIRST_FILE_BINARY || binary - FIRST_FILE_BINARY >= binaries_.size()) return "";
+  const std::string& identity = *binaries_[binary - FIRST_FILE_BINARY].identity;
+  const std::string prefix = buildIdentity("");
+  return identity.starts_with(prefix) ? identity.substr(prefix.size()) : "";
+}
+
 Fd BinaryTable::open(const Mapping& mapping, uint32_t pid) const {
   if (mapping.binary < FIRST_FILE_BINARY || mapping.binary - FIRST_FILE_BINARY >= binaries_.size()) return Fd();
   const Binary& binary = binaries_[mapping.binary - FIRST_FILE_BINARY];

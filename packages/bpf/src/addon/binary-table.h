@@ -42,6 +42,9 @@ class BinaryTable {
   /// Opens the file behind a mapping of a process; invalid when it is not the same file any more.
   Fd open(const Mapping& mapping, uint32_t pid) const;
 
+  /// Hex, "" when it has none.
+  std::string buildIdOf(uint32_t binary) const;
+
   size_t size() const { return ids_.size(); }
   uint64_t refused() const { return refused_; }
 

@@ -43,8 +43,9 @@ SamplerObject::SamplerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
   const auto number = [&](const char* name) { return options.Get(name).ToNumber().Uint32Value(); };
   const BpfOptions bpf{number("frequencyHz"), options.Get("bpfLoop").ToBoolean().Value(), number("ringBytes")};
   const uint64_t tableBytes = number("tableBytes");
+  const std::string tableCache = options.Get("tableCache").ToString().Utf8Value();
   const uint32_t maxRows = number("maxRows");
-  guarded(info.Env(), [&] { sampler_ = std::make_unique<Sampler>(SamplerOptions{bpf, tableBytes, maxRows}); });
+  guarded(info.Env(), [&] { sampler_ = std::make_unique<Sampler>(SamplerOptions{bpf, tableBytes, tableCache, maxRows}); });
 }
 
 Napi::Value SamplerObject::collect(const Napi::CallbackInfo& info) {
@@ -78,6 +79,7 @@ Napi::Value SamplerObject::stats(const Napi::CallbackInfo& info) {
   set("tableRows", tables.tableRows);
   set("tablesWaiting", tables.waiting);
   set("tablesBuilt", tables.built);
+  set("tablesFromCache", tables.fromCache);
   set("tablesFreed", tables.freed);
   set("refusedTablesBudget", tables.refusedBytes);
   set("refusedTablesLimit", tables.refusedTables);

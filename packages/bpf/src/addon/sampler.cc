@@ -44,7 +44,7 @@ Sampler::Sampler(const SamplerOptions& options)
       program_(std::make_unique<BpfProgram>(options.bpf)) {
   if (!epoll_ || !wake_) throw SamplerError(ERROR_FAILED, "no descriptors left (" + errnoText(errno) + ")");
   if (options.tableBytes != 0) {
-    unwinding_ = std::make_shared<Unwinding>(program_->unwindMaps(), binaries_, options.tableBytes);
+    unwinding_ = std::make_shared<Unwinding>(program_->unwindMaps(), binaries_, options.tableBytes, options.tableCache);
     processes_.setUnwinding(unwinding_.get());
   }
   watch(wake_.get());

@@ -26,6 +26,8 @@ struct SamplerOptions {
   BpfOptions bpf;
   /// Of unwind tables in the kernel; 0 unwinds by frame pointers only.
   uint64_t tableBytes;
+  /// Where tables are kept between runs; "" for nowhere.
+  std::string tableCache;
   /// Rows that may wait for take().
   uint32_t maxRows;
 };

@@ -12,6 +12,7 @@
 
 #include "../unwind/build.h"
 #include "../unwind/byte-source.h"
+#include "../unwind/cache-file.h"
 #include "clock.h"
 #include "mapping-list.h"
 #include "vdso.h"
@@ -52,8 +53,11 @@ bool isTooLarge(unwind::Refusal refusal) {
 
 }  // namespace
 
-TableManager::TableManager(int tablesFd, int infosFd, uint64_t budgetBytes)
-    : tablesFd_(tablesFd), budgetBytes_(budgetBytes), infos_(infosFd, MAX_UNWIND_TABLES * sizeof(unwind_table_info)) {
+TableManager::TableManager(int tablesFd, int infosFd, uint64_t budgetBytes, std::string cacheDirectory)
+    : tablesFd_(tablesFd),
+      budgetBytes_(budgetBytes),
+      cacheDirectory_(std::move(cacheDirectory)),
+      infos_(infosFd, MAX_UNWIND_TABLES * sizeof(unwind_table_info)) {
   // Place 0 means none.
   slots_.resize(1);
   sigset_t all;
@@ -73,7 +77,7 @@ TableManager::~TableManager() {
   thread_.join();
 }
 
-uint32_t TableManager::acquire(uint32_t binary, const Open& open) {
+uint32_t TableManager::acquire(uint32_t binary, const std::string& buildId, const Open& open) {
   const std::lock_guard lock(mutex_);
   uint32_t place = 0;
   if (const auto at = places_.find(binary); at != places_.end()) {
@@ -98,11 +102,11 @@ uint32_t TableManager::acquire(uint32_t binary, const Open& open) {
   slot.users++;
   const uint32_t state = info(place).state;
   // What could not be opened or had no room gets another chance with another process.
-  if (!slot.waiting && (state == TABLE_PENDING || state == TABLE_REFUSED)) request(place, open);
+  if (!slot.waiting && (state == TABLE_PENDING || state == TABLE_REFUSED)) request(place, buildId, open);
   return place;
 }
 
-void TableManager::request(uint32_t place, const Open& open) {
+void TableManager::request(uint32_t place, const std::string& buildId, const Open& open) {
   if (queue_.size() >= MAX_WAITING) {
     stats_.refusedQueue++;
     return;
@@ -118,7 +122,7 @@ void TableManager::request(uint32_t place, const Open& open) {
   slots_[place].waiting = true;
   struct stat info{};
   const uint64_t fileBytes = file && fstat(file.get(), &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
-  queue_.push_back({place, std::move(file), fileBytes});
+  queue_.push_back({place, std::move(file), fileBytes, buildId});
   wake_.notify_one();
 }
 
@@ -194,6 +198,32 @@ void TableManager::run() {
   }
 }
 
+unwind::Refusal TableManager::make(const Job& job, bool isVdso, TableImage& image, uint64_t& rows) {
+  using unwind::Refusal;
+  unwind::FileSource file(job.file.get());
+  const std::span<const uint8_t> vdso = isVdso ? vdsoImage() : std::span<const uint8_t>();
+  unwind::MemorySource memory(vdso.data(), vdso.size());
+  unwind::ByteSource& source = isVdso ? static_cast<unwind::ByteSource&>(memory) : file;
+  unwind::ElfReader elf(source);
+  unwind::Limits limits;
+  limits.maxBytes = std::min(limits.maxBytes, budgetBytes_);
+  limits.cancelled = &stop_;
+  unwind::UnwindTable table;
+  if (const Refusal refusal = elf.open(); refusal != Refusal::None) return refusal;
+  const bool cacheable = !cacheDirectory_.empty() && unwind::isBuildId(job.buildId);
+  const bool cached = cacheable && unwind::readCacheFile(cacheDirectory_, job.buildId, limits.maxBytes, table);
+  if (!cached) {
+    if (const Refusal refusal = unwind::build(elf, limits, table); refusal != Refusal::None) return refusal;
+    // A cache that cannot be written costs time at the next start, nothing now.
+    if (cacheable) unwind::writeCacheFile(cacheDirectory_, job.buildId, table);
+  }
+  rows = table.rows.size();
+  if (!toTableImage(table, elf.segments(), image)) return Refusal::CodeTooWide;
+  const std::lock_guard lock(mutex_);
+  if (cached) stats_.fromCache++;
+  return Refusal::None;
+}
+
 void TableManager::work(Job job) {
   using unwind::Refusal;
   bool isVdso = false;
@@ -201,21 +231,9 @@ void TableManager::work(Job job) {
     const std::lock_guard lock(mutex_);
     isVdso = slots_[job.place].binary == VDSO_BINARY;
   }
-  unwind::FileSource file(job.file.get());
-  const std::span<const uint8_t> vdso = isVdso ? vdsoImage() : std::span<const uint8_t>();
-  unwind::MemorySource memory(vdso.data(), vdso.size());
-  unwind::ByteSource& source = isVdso ? static_cast<unwind::ByteSource&>(memory) : file;
-  unwind::ElfReader elf(source);
-  unwind::UnwindTable table;
-  unwind::Limits limits;
-  limits.maxBytes = std::min(limits.maxBytes, budgetBytes_);
-  limits.cancelled = &stop_;
-  Refusal refusal = elf.open();
-  if (refusal == Refusal::None) refusal = unwind::build(elf, limits, table);
   TableImage image;
-  if (refusal == Refusal::None && !toTableImage(table, elf.segments(), image)) refusal = Refusal::CodeTooWide;
-  const uint64_t rows = table.rows.size();
-  table = {};
+  uint64_t rows = 0;
+  const Refusal refusal = make(job, isVdso, image, rows);
   if (refusal == Refusal::Cancelled) return;
   if (refusal != Refusal::None) {
     const std::lock_guard lock(mutex_);

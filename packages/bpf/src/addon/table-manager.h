@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -28,6 +29,8 @@ struct TableStats {
   uint64_t waiting = 0;
   /// Since the start.
   uint64_t built = 0;
+  /// Of `built`, those that the cache had.
+  uint64_t fromCache = 0;
   uint64_t freed = 0;
   /// No room for the table, none for one more binary, or none in the queue.
   uint64_t refusedBytes = 0;
@@ -53,14 +56,15 @@ class TableManager {
 
   using Open = std::function<Fd()>;
 
-  TableManager(int tablesFd, int infosFd, uint64_t budgetBytes);
+  /// `cacheDirectory` keeps tables of binaries with a build id between runs; "" for none.
+  TableManager(int tablesFd, int infosFd, uint64_t budgetBytes, std::string cacheDirectory);
   ~TableManager();
   TableManager(const TableManager&) = delete;
   TableManager& operator=(const TableManager&) = delete;
 
   /// The place of the binary's table, which counts as used once more; 0 when there is none left.
-  /// `open` is called if the file is needed.
-  uint32_t acquire(uint32_t binary, const Open& open);
+  /// `open` is called if the file is needed. `buildId` "" when there is none.
+  uint32_t acquire(uint32_t binary, const std::string& buildId, const Open& open);
   void release(uint32_t place);
 
   /// Lets go of tables that were not used for a while.
@@ -82,19 +86,23 @@ class TableManager {
     uint32_t place;
     Fd file;
     uint64_t fileBytes;
+    std::string buildId;
   };
 
-  void request(uint32_t place, const Open& open);
+  void request(uint32_t place, const std::string& buildId, const Open& open);
   void run();
   void work(Job job);
   void drop(uint32_t place);
   /// Makes room by dropping tables that nobody uses, the oldest first.
   bool makeRoom(uint64_t bytes);
+  /// From the cache, else from the file.
+  unwind::Refusal make(const Job& job, bool isVdso, TableImage& image, uint64_t& rows);
   bool upload(uint32_t place, const TableImage& image);
   unwind_table_info& info(uint32_t place) { return infos_.as<unwind_table_info>()[place]; }
 
   const int tablesFd_;
   const uint64_t budgetBytes_;
+  const std::string cacheDirectory_;
   MappedMemory infos_;
 
   mutable std::mutex mutex_;

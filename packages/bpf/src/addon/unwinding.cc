@@ -16,11 +16,11 @@ constexpr uint64_t USER_END = uint64_t{1} << 63;
 
 }  // namespace
 
-Unwinding::Unwinding(const UnwindMaps& maps, BinaryTable& binaries, uint64_t budgetBytes)
+Unwinding::Unwinding(const UnwindMaps& maps, BinaryTable& binaries, uint64_t budgetBytes, std::string cacheDirectory)
     : processesFd_(maps.processes),
       binaries_(binaries),
       mappings_(maps.mappings, MAX_UNWIND_MAPPINGS * sizeof(unwind_mapping)),
-      tables_(maps.tables, maps.tableInfos, budgetBytes) {}
+      tables_(maps.tables, maps.tableInfos, budgetBytes, std::move(cacheDirectory)) {}
 
 void Unwinding::follow(Process& process, uint64_t image) {
   if (image == 0 || !process.known || process.kernelThread || process.exitNs != 0) return;
@@ -61,7 +61,8 @@ std::shared_ptr<KernelMappings> Unwinding::store(const Process& process) {
   for (const Mapping& mapping : all) {
     uint32_t table = 0;
     if (mapping.binary != ANONYMOUS_BINARY && mapping.binary != UNMAPPED_BINARY) {
-      table = tables_.acquire(mapping.binary, [&] { return binaries_.open(mapping, process.pid); });
+      table = tables_.acquire(mapping.binary, binaries_.buildIdOf(mapping.binary),
+                              [&] { return binaries_.open(mapping, process.pid); });
       if (table != 0) stored->tables.push_back(table);
     }
     *out++ = {mapping.start, mapping.end, mapping.fileOffset, table, 0};

@@ -46,7 +46,7 @@ struct KernelMappings {
 /// of the binaries in them. Used by the drain thread.
 class Unwinding : public std::enable_shared_from_this<Unwinding> {
  public:
-  Unwinding(const UnwindMaps& maps, BinaryTable& binaries, uint64_t budgetBytes);
+  Unwinding(const UnwindMaps& maps, BinaryTable& binaries, uint64_t budgetBytes, std::string cacheDirectory);
 
   /// A process was sampled while it ran `image`: from now on its stacks are unwound by tables.
   void follow(Process& process, uint64_t image);

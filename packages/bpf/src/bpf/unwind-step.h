@@ -29,14 +29,24 @@ static __always_inline bool get_register(struct unwind_state *state, __u32 reg, 
 	return true;
 }
 
+static __always_inline bool is_deref(const struct unwind_rule *rule)
+{
+	return rule->cfa_kind == CFA_DEREF || rule->cfa_kind == CFA_DEREF_INDEXED;
+}
+
 static __always_inline int find_cfa(struct unwind_state *state, const struct unwind_rule *rule, __u64 *cfa)
 {
-	__u64 value;
+	__u64 value, index;
 
 	if (!get_register(state, rule->cfa_reg, &value))
 		return END_UNSUPPORTED;
 	value += (__s64)rule->cfa_offset;
-	if (rule->cfa_kind == CFA_DEREF) {
+	if (rule->cfa_kind == CFA_DEREF_INDEXED) {
+		if (!get_register(state, rule->cfa_reg >> RULE_REGISTER_SHIFT, &index))
+			return END_UNSUPPORTED;
+		value += sizeof(__u64) * index;
+	}
+	if (is_deref(rule)) {
 		if (read_user(&value, value))
 			return END_READ_FAILED;
 		value += (__s64)rule->cfa_add;
@@ -89,7 +99,7 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 	if (result != UNWIND_CONTINUE)
 		return result;
 	/* Stacks grow down: a caller's frame is above. Only a stack that the code itself changed to may not be. */
-	if (rule->cfa_kind != CFA_DEREF && cfa < sp)
+	if (!is_deref(rule) && cfa < sp)
 		return END_BAD_FRAME;
 	if ((rule->ra_rule & RA_KIND_MASK) == RA_IS_REGISTER) {
 		if (!get_register(state, rule->ra_rule >> RULE_REGISTER_SHIFT, &ip))
