@@ -30,6 +30,7 @@
         "src/unwind/build.cc",
         "src/unwind/byte-source.cc",
         "src/unwind/byte-window.cc",
+        "src/unwind/cache-file.cc",
         "src/unwind/cfi-program.cc",
         "src/unwind/elf-reader.cc",
         "src/unwind/expression.cc",

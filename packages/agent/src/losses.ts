@@ -10,6 +10,10 @@ export const LOSS_CAUSES = [
   'stack_read_failed',
   /** Kept: the stack was deeper than the limit. */
   'stack_truncated',
+  /** Kept: the chain of callers ended before the outermost frame. */
+  'stack_chain_broken',
+  /** Kept: taken before the unwind tables of its process were in place. */
+  'stack_tables_pending',
   /** The spool dropped a batch to make room for newer ones. */
   'spool_full',
   /** A batch could not be written to the spool. */
@@ -38,6 +42,8 @@ export class Losses {
     this.set('table_full', stats.lostTableFull);
     this.set('stack_read_failed', stats.stackReadFailed);
     this.set('stack_truncated', stats.stackTruncated);
+    this.set('stack_chain_broken', stats.stackChainBroken);
+    this.set('stack_tables_pending', stats.stackTablesPending);
   }
 
   /** What came since the last call, for the next block. */

@@ -17,7 +17,8 @@ def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
 while True:
     fib(15); json.loads(json.dumps({"a": [1, 2, 3] * 100})); re.findall(r"(a|b)+c", "ababc" * 100); sorted(range(5000), key=lambda x: -x)
 `;
-const PERL = 'sub f { my $n = shift; $n < 2 ? $n : f($n-1) + f($n-2) } while (1) { f(12); my %h; $h{$_ % 97}++ for 1..5000; ("ab" x 1000) =~ /(a|b)+c/ }';
+const PERL =
+  'sub f { my $n = shift; $n < 2 ? $n : f($n-1) + f($n-2) } while (1) { f(12); my %h; $h{$_ % 97}++ for 1..5000; ("ab" x 1000) =~ /(a|b)+c/ }';
 const NODE = `
 const zlib = require('node:zlib'), bytes = Buffer.alloc(1 << 18, 'abcdef');
 const fib = (n) => (n < 2 ? n : fib(n - 1) + fib(n - 2));
@@ -79,13 +80,17 @@ it('unwinds real programs to their outermost frame', { timeout: TIMEOUT_MS }, as
   );
   load.end();
   const counts = [...pids].map(([name, pid]) => [name, countEnds(recording.family(pid))] as const);
-  console.log(
+  process.stdout.write(
     [
       ...counts.map(([name, count]) => describeEnds(name, count)),
-      `${stats.tables} tables, ${stats.tableRows} rows, ${(stats.tableBytes / 2 ** 20).toFixed(1)} MiB, built in ${(stats.tableCpuNs / 1e6).toFixed(0)} ms of CPU; not here: ${Object.keys(programs)
+      `${stats.tables} tables, ${stats.tableRows} rows, ${(stats.tableBytes / 2 ** 20).toFixed(1)} MiB, built in ${(stats.tableCpuNs / 1e6).toFixed(0)} ms of CPU; not here: ${Object.keys(
+        programs,
+      )
         .filter((name) => !pids.has(name))
         .join(' ')}`,
-    ].join('\n'),
+    ]
+      .join('\n')
+      .concat('\n'),
   );
   for (const [name, { complete, samples }] of counts) {
     expect(complete / samples, name).toBeGreaterThanOrEqual(programs[name]?.share ?? 1);

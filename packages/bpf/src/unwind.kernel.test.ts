@@ -67,18 +67,21 @@ beforeAll(() => {
   directory = mkdtempSync(`${tmpdir()}/fleetflame-unwind-`);
   program = `${directory}/native`;
   library = `${directory}/libnative.so`;
-  const source = (name: string): string => fileURLToPath(new URL(`testing/programs/${name}`, import.meta.url));
   const options = ['-O2', '-fomit-frame-pointer', '-Wall', '-Werror'];
   const run = (compiler: string, ...args: string[]): void =>
     void execFileSync(compiler, [...options, ...args], { stdio: 'inherit' });
-  run('gcc', '-shared', '-fPIC', source('native-library.c'), '-o', library);
-  run('g++', source('native.cc'), '-o', program, library, `-Wl,-rpath,${directory}`, '-pthread', '-ldl');
+  run('gcc', '-shared', '-fPIC', sourceOf('native-library.c'), '-o', library);
+  run('g++', sourceOf('native.cc'), '-o', program, library, `-Wl,-rpath,${directory}`, '-pthread', '-ldl');
 }, TIMEOUT_MS);
 
 afterAll(() => {
   load.end();
   rmSync(directory, { recursive: true });
 });
+
+function sourceOf(name: string): string {
+  return fileURLToPath(new URL(`testing/programs/${name}`, import.meta.url));
+}
 
 function usable(samples: readonly RecordedSample[]): RecordedSample[] {
   return samples.filter((sample) => !isPending(sample) && STACK_ENDS[sample.end] !== 'none');
@@ -90,12 +93,13 @@ describe.each([
 ])('programs without frame pointers, with %s', (name, bpfLoop) => {
   it('have exact and complete stacks', { timeout: TIMEOUT_MS }, async () => {
     const pids = new Map(Object.keys(STAGES).map((stage) => [stage, load.start(program, stage, library)]));
-    const inStage = (recording: Recording, stage: string): RecordedSample[] => {
-      const symbols = new Map([program, library].map((path) => [path, symbolsOf(path)]));
+    const symbols = new Map([program, library].map((path) => [path, new Symbols(path)]));
+    const chainsOf = (recording: Recording, stage: string): string[] => {
       const marker = stage === 'threads' ? 'recursion' : stage;
-      return usable(recording.family(pids.get(stage) ?? -1)).filter((sample) =>
-        chainIn(sample, symbols).split(';').includes(marker),
-      );
+      return usable(recording.family(pids.get(stage) ?? -1))
+        .filter(({ end }) => STACK_ENDS[end] === 'complete')
+        .map((sample) => chainIn(sample, symbols))
+        .filter((chain) => chain.split(';').includes(marker));
     };
     const { recording } = await sampleUntil(
       { frequencyHz: 199, bpfLoop },
@@ -109,16 +113,16 @@ describe.each([
       const samples = recording.family(pids.get(stage) ?? -1);
       all.push(...samples);
       lines.push(describeEnds(stage, countEnds(samples)));
-      const symbols = new Map([program, library].map((path) => [path, symbolsOf(path)]));
-      const chains = inStage(recording, stage)
-        .filter(({ end }) => STACK_ENDS[end] === 'complete')
-        .map((sample) => chainIn(sample, symbols));
+      const chains = chainsOf(recording, stage);
       expect(chains.length, stage).toBeGreaterThan(0);
-      expect(chains.filter((chain) => !every.test(chain)), stage).toEqual([]);
+      expect(
+        chains.filter((chain) => !every.test(chain)),
+        stage,
+      ).toEqual([]);
       expect(chains.filter((chain) => one.test(chain)).length, stage).toBeGreaterThan(0);
     }
     const total = countEnds(all);
-    console.log(`${name}:\n${[...lines, describeEnds('all', total)].join('\n')}`);
+    process.stdout.write(`${name}:\n${[...lines, describeEnds('all', total)].join('\n')}\n`);
     expect(total.complete / total.samples).toBeGreaterThanOrEqual(COMPLETE);
     const vdso = usable(recording.of(pids.get('clock_reading') ?? -1)).filter(({ frames }) =>
       frames.some(({ binary }) => binary === '[vdso]'),
@@ -126,11 +130,3 @@ describe.each([
     expect(countOf(vdso)).toBeGreaterThan(0);
   });
 });
-
-const symbolTables = new Map<string, Symbols>();
-
-function symbolsOf(path: string): Symbols {
-  const known = symbolTables.get(path) ?? new Symbols(path);
-  symbolTables.set(path, known);
-  return known;
-}

@@ -108,13 +108,18 @@ const PIECE = /\.(cold|part\.\d+)$/;
 
 /** As chainOf, for the frames of all files that have symbols here, and with the start code. */
 export function chainIn(sample: RecordedSample, symbols: ReadonlyMap<string, Symbols>): string {
-  return sample.frames
-    .flatMap(({ binary, address, isReturn }) => symbols.get(binary)?.nameOf(isReturn ? address - 1n : address) ?? [])
-    .map((name) => name.replace(PIECE, ''))
-    // Entries of the procedure linkage table have no symbols.
-    .filter((name) => name !== '')
-    .reverse()
-    .join(';');
+  return (
+    sample.frames
+      .flatMap(
+        ({ binary, address, isReturn }) =>
+          symbols.get(binary)?.nameOf(isReturn ? address - 1n : address) ?? [],
+      )
+      .map((name) => name.replace(PIECE, ''))
+      // Entries of the procedure linkage table have no symbols.
+      .filter((name) => name !== '')
+      .reverse()
+      .join(';')
+  );
 }
 
 /** CPU seconds of a process so far. */
