@@ -10,10 +10,12 @@ export const LOSS_CAUSES = [
   'stack_read_failed',
   /** Kept: the stack was deeper than the limit. */
   'stack_truncated',
-  /** Kept: the chain of frame pointers ended early. */
+  /** Kept: the chain of callers ended before the outermost frame. */
   'stack_chain_broken',
   /** Kept: the mappings of the process were not known, its addresses have no binary. */
   'stack_no_process',
+  /** Kept: taken before the unwind tables of its process were in place. */
+  'stack_tables_pending',
   /** The spool dropped a batch to make room for newer ones. */
   'spool_full',
   /** A batch could not be written to the spool. */
@@ -44,6 +46,7 @@ export class Losses {
     this.set('stack_truncated', stats.stackTruncated);
     this.set('stack_chain_broken', stats.stackChainBroken);
     this.set('stack_no_process', stats.stackNoProcess);
+    this.set('stack_tables_pending', stats.stackTablesPending);
   }
 
   /** What came since the last call, for the next block. */

@@ -22,6 +22,10 @@ export interface NativeOptions {
   /** 0: by expected bytes. */
   readonly ringBytes: number;
   readonly maxRows: number;
+  /** 0: no tables, frame pointers only. */
+  readonly tableBytes: number;
+  /** "" for none. */
+  readonly tableCache: string;
 }
 
 export interface NativeSampler {

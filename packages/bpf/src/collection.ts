@@ -65,6 +65,8 @@ export interface Collection {
   readonly frameIsReturn: Uint8Array;
   /** Bit set per row: STACK_* flags. */
   readonly flags: Uint8Array;
+  /** How the user stack of a row ended: an index of STACK_ENDS. */
+  readonly end: Uint8Array;
   readonly comms: readonly string[];
   readonly processes: readonly ProcessEvent[];
   readonly binaries: readonly BinaryEvent[];
@@ -76,8 +78,45 @@ export const STACK_READ_FAILED = 1;
 export const STACK_TRUNCATED = 2;
 /** The mappings of the process were not known. */
 export const STACK_NO_PROCESS = 4;
-/**
- * The chain of callers ended before the outermost frame: code without frame pointers. Usual at the
- * bottom of every stack, because the C library's start code has none.
- */
+/** The chain of callers ended before the outermost frame; the row's `end` says why. */
 export const STACK_CHAIN_BROKEN = 8;
+/** The user stack reached the outermost frame: nothing is missing. */
+export const STACK_COMPLETE = 16;
+/** At least one caller was found by a frame pointer, not by a table. */
+export const STACK_FRAME_POINTERS = 32;
+/** Sampled before the unwind tables of its process were in place. */
+export const STACK_TABLES_PENDING = 64;
+
+/** How a user stack can end, by number. All but the first three leave callers out. */
+export const STACK_ENDS = [
+  /** There is no user stack. */
+  'none',
+  /** At the outermost frame. */
+  'complete',
+  /** More than 127 frames. */
+  'truncated',
+  /** A page of the stack could not be read. */
+  'read_failed',
+  /** A caller that cannot be one: below its callee, or not in user space. */
+  'bad_frame',
+  /** 32-bit code is not walked. */
+  'compat',
+  // From here on: there was no frame pointer that passes for one, and no row for the address, because
+  /** the process was sampled for the first time, */
+  'process_pending',
+  /** no executable mapping covers it, */
+  'no_mapping',
+  /** it is in anonymous memory (JIT code), */
+  'anonymous',
+  /** the table of the binary was not built yet, */
+  'table_pending',
+  /** the table had no room, */
+  'table_refused',
+  /** the binary describes no frames, or they cannot be read, */
+  'no_table',
+  /** it is in a gap between described functions, */
+  'no_row',
+  /** what is said there cannot be followed. */
+  'unsupported',
+] as const;
+export type StackEnd = (typeof STACK_ENDS)[number];

@@ -22,6 +22,36 @@ export interface SamplerStats {
   readonly stackChainBroken: number;
   /** Kept, but the mappings of the process were not known. */
   readonly stackNoProcess: number;
+  /** Samples by the end of their user stack, as STACK_ENDS counts. */
+  readonly stackEnds: readonly number[];
+  /** At least one caller was found by a frame pointer. */
+  readonly stackFramePointers: number;
+  /** Sampled before the tables of the process were in place. */
+  readonly stackTablesPending: number;
+  /** Processes and mappings that the BPF program knows now: those that were sampled. */
+  readonly unwindProcesses: number;
+  readonly unwindMappings: number;
+  /** Times that a process found no room there. */
+  readonly refusedUnwindProcesses: number;
+  /** Unwind tables in the kernel now, their bytes and rows, and binaries that wait for theirs. */
+  readonly tables: number;
+  readonly tableBytes: number;
+  readonly tableRows: number;
+  readonly tablesWaiting: number;
+  readonly tablesBuilt: number;
+  /** Of them, those that tableCache had. */
+  readonly tablesFromCache: number;
+  /** Taken away because nobody used them, or for their room. */
+  readonly tablesFreed: number;
+  /** Tables that had no room in tableBytes, binaries beyond the limit of tables, a full queue. */
+  readonly refusedTablesBudget: number;
+  readonly refusedTablesLimit: number;
+  readonly refusedTablesQueue: number;
+  /** Binaries that describe no frames, and those that could not be opened or read. */
+  readonly tablesWithoutFrames: number;
+  readonly tablesUnreadable: number;
+  /** CPU nanoseconds of the thread that builds tables. */
+  readonly tableCpuNs: number;
   /** Process records that the kernel dropped. */
   readonly lostProcessRecords: number;
   /** Process events that were dropped because nobody collected them. */

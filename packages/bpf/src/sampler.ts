@@ -11,6 +11,8 @@ const DEFAULT_MAX_ROWS = 65_536;
 const MAX_MAX_ROWS = 1 << 20;
 const MIN_RING_BYTES = 4096;
 const MAX_RING_BYTES = 64 << 20;
+const DEFAULT_TABLE_BYTES = 32 << 20;
+const MAX_TABLE_BYTES = 1 << 30;
 
 export interface SamplerOptions {
   /** Samples per second and CPU, 1 to 1000. */
@@ -27,6 +29,13 @@ export interface SamplerOptions {
   readonly ringBytes?: number;
   /** Rows that may wait for a collect, 1 to 1,048,576. Default 65,536, at most 45 MB. */
   readonly maxRows?: number;
+  /**
+   * Kernel memory for unwind tables, four bytes a row, 0 to 1 Gi. A binary whose table does not fit is
+   * unwound by frame pointers, as everything is with 0. Default 32 Mi: eight million rows.
+   */
+  readonly tableBytes?: number;
+  /** A directory, which must exist, that keeps the tables of binaries with a build id. Default: none. */
+  readonly tableCache?: string;
 }
 
 /**
@@ -39,8 +48,10 @@ export class Sampler {
   /** Throws SamplerError. */
   constructor(options: SamplerOptions) {
     const { frequencyHz, bpfLoop = true, ringBytes, maxRows = DEFAULT_MAX_ROWS } = options;
+    const { tableBytes = DEFAULT_TABLE_BYTES, tableCache = '' } = options;
     checkInteger('frequencyHz', frequencyHz, 1, MAX_FREQUENCY_HZ);
     checkInteger('maxRows', maxRows, 1, MAX_MAX_ROWS);
+    checkInteger('tableBytes', tableBytes, 0, MAX_TABLE_BYTES);
     if (ringBytes !== undefined) {
       checkInteger('ringBytes', ringBytes, MIN_RING_BYTES, MAX_RING_BYTES);
       if (!Number.isInteger(Math.log2(ringBytes))) {
@@ -48,7 +59,9 @@ export class Sampler {
       }
     }
     const { Sampler: Native } = loadAddon();
-    this.#native = attempt(() => new Native({ frequencyHz, bpfLoop, ringBytes: ringBytes ?? 0, maxRows }));
+    this.#native = attempt(
+      () => new Native({ frequencyHz, bpfLoop, ringBytes: ringBytes ?? 0, maxRows, tableBytes, tableCache }),
+    );
   }
 
   /** What was gathered since the last call; after close, the rest. Throws SamplerError if sampling had to end. */

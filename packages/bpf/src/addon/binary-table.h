@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "file.h"
+#include "mapping-list.h"
 #include "outbox.h"
 #include "perf-record.h"
 
@@ -38,6 +39,12 @@ class BinaryTable {
   /// Its number; UNMAPPED_BINARY when the table is full.
   uint32_t identify(const MappedFile& mapped);
 
+  /// Opens the file behind a mapping of a process; invalid when it is not the same file any more.
+  Fd open(const Mapping& mapping, uint32_t pid) const;
+
+  /// Hex, "" when it has none.
+  std::string buildIdOf(uint32_t binary) const;
+
   size_t size() const { return ids_.size(); }
   uint64_t refused() const { return refused_; }
 
@@ -46,6 +53,12 @@ class BinaryTable {
 
   Outbox& outbox_;
   std::unordered_map<std::string, uint32_t> ids_;
+  /// By number: what open() needs. The texts are those of ids_.
+  struct Binary {
+    std::string path;
+    const std::string* identity;
+  };
+  std::vector<Binary> binaries_;
   std::unordered_map<std::string, std::string> buildIdByFile_;
   uint64_t refused_ = 0;
 };

@@ -189,6 +189,11 @@ void BpfProgram::drain(EventQueue& queue) {
 
 int BpfProgram::ringFd() const { return bpf_map__fd(skeleton_->maps.ring); }
 
+UnwindMaps BpfProgram::unwindMaps() const {
+  return {bpf_map__fd(skeleton_->maps.processes), bpf_map__fd(skeleton_->maps.mappings),
+          bpf_map__fd(skeleton_->maps.tables), bpf_map__fd(skeleton_->maps.table_infos)};
+}
+
 sample_counters BpfProgram::counters() const {
   sample_counters sum{};
   const uint32_t zero = 0;
@@ -198,9 +203,6 @@ sample_counters BpfProgram::counters() const {
     sum.interrupts += cpu.interrupts;
     sum.idle += cpu.idle;
     sum.ring_full += cpu.ring_full;
-    sum.read_failed += cpu.read_failed;
-    sum.truncated += cpu.truncated;
-    sum.chain_broken += cpu.chain_broken;
   }
   return sum;
 }

@@ -7,6 +7,7 @@
 
 #include "../bpf/record.h"
 #include "event-queue.h"
+#include "unwinding.h"
 
 struct ring_buffer;
 struct sampler_bpf;
@@ -50,6 +51,7 @@ class BpfProgram {
   void drain(EventQueue& queue);
 
   int ringFd() const;
+  UnwindMaps unwindMaps() const;
   sample_counters counters() const;
   BpfRunStats runStats() const;
   /// Kernel memory of its maps.

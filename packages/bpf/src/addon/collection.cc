@@ -79,6 +79,7 @@ Napi::Object toCollection(Napi::Env env, const Outgoing& outgoing) {
   object["timeMs"] = timeMs;
   object["count"] = toTypedArray<Napi::Uint32Array>(env, rows.count);
   object["flags"] = toTypedArray<Napi::Uint8Array>(env, rows.flags);
+  object["end"] = toTypedArray<Napi::Uint8Array>(env, rows.end);
   object["stackStart"] = toTypedArray<Napi::Uint32Array>(env, rows.stackStart);
   object["frameAddress"] = toTypedArray<Napi::BigUint64Array>(env, rows.frameAddress);
   object["frameBinary"] = toTypedArray<Napi::Uint32Array>(env, rows.frameBinary);

@@ -20,7 +20,7 @@ uint64_t mix(uint64_t x) {
 
 uint64_t hashOf(const SampleKey& key, uint32_t comm, std::span<const Frame> frames) {
   uint64_t hash = mix(HASH_SEED ^ ((uint64_t{key.pid} << 32) | comm));
-  hash = mix(hash ^ ((static_cast<uint64_t>(key.second) << 8) | key.flags));
+  hash = mix(hash ^ ((static_cast<uint64_t>(key.second) << 16) | (key.end << 8) | key.flags));
   for (const Frame& frame : frames) {
     hash = mix(hash ^ frame.address) + ((uint64_t{frame.binary} << 1) | (frame.isReturn ? 1 : 0));
   }
@@ -53,6 +53,7 @@ bool FoldTable::add(const SampleKey& key, std::span<const Frame> frames) {
   second.push_back(key.second);
   count.push_back(1);
   flags.push_back(key.flags);
+  end.push_back(key.end);
   for (const Frame& frame : frames) {
     frameAddress.push_back(frame.address);
     frameBinary.push_back(frame.binary);
@@ -67,7 +68,7 @@ bool FoldTable::add(const SampleKey& key, std::span<const Frame> frames) {
 bool FoldTable::equals(size_t row, uint64_t hash, const SampleKey& key, uint32_t name,
                        std::span<const Frame> frames) const {
   if (hashes_[row] != hash || pid[row] != key.pid || comm[row] != name || second[row] != key.second ||
-      flags[row] != key.flags) {
+      flags[row] != key.flags || end[row] != key.end) {
     return false;
   }
   const size_t start = stackStart[row];
@@ -106,7 +107,7 @@ void FoldTable::grow() {
 }
 
 size_t FoldTable::memoryBytes() const {
-  return bytesOf(pid) + bytesOf(comm) + bytesOf(second) + bytesOf(count) + bytesOf(flags) + bytesOf(stackStart) +
+  return bytesOf(pid) + bytesOf(comm) + bytesOf(second) + bytesOf(count) + bytesOf(flags) + bytesOf(end) + bytesOf(stackStart) +
          bytesOf(frameAddress) + bytesOf(frameBinary) + bytesOf(frameIsReturn) + bytesOf(slots_) + bytesOf(hashes_) +
          comms.capacity() * sizeof(std::string);
 }

@@ -23,6 +23,8 @@ struct SampleKey {
   /// Unix time.
   int64_t second;
   uint8_t flags;
+  /// enum stack_end
+  uint8_t end = 0;
 };
 
 /// Counts equal samples: a hash table from (process, thread name, second, flags, stack) to a count.
@@ -48,6 +50,7 @@ class FoldTable {
   std::vector<int64_t> second;
   std::vector<uint32_t> count;
   std::vector<uint8_t> flags;
+  std::vector<uint8_t> end;
   /// Row i's frames are [stackStart[i], stackStart[i + 1]).
   std::vector<uint32_t> stackStart{0};
   // One entry per frame.

@@ -19,6 +19,12 @@ const SOURCES = [
   'perf-record.cc',
   'proc-text.cc',
   'sample-record.cc',
+  'table-image.cc',
+  '../unwind/reason.cc',
+  '../unwind/registers.cc',
+  '../unwind/rule-from-state.cc',
+  '../unwind/table-writer.cc',
+  '../unwind/unwind-table.cc',
 ];
 
 let directory = '';

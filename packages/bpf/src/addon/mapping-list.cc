@@ -8,6 +8,11 @@ namespace fleetflame {
 
 bool MappingList::insert(Mapping mapping) {
   if (mapping.start >= mapping.end) return true;
+  if (const Mapping* same = find(mapping.start);
+      same && same->start == mapping.start && same->end == mapping.end && same->fileOffset == mapping.fileOffset &&
+      same->binary == mapping.binary) {
+    return true;
+  }
   if (mapping.binary == ANONYMOUS_BINARY) joinAnonymous(mapping);
   const auto first = std::partition_point(mappings_.begin(), mappings_.end(),
                                           [&](const Mapping& other) { return other.end <= mapping.start; });
@@ -28,6 +33,7 @@ bool MappingList::insert(Mapping mapping) {
   }
   const auto replaced = static_cast<size_t>(last - first);
   if (mappings_.size() - replaced + count > MAX_MAPPINGS) return false;
+  kernelMappings.reset();
   const auto at = mappings_.erase(first, last);
   mappings_.insert(at, parts.begin(), parts.begin() + static_cast<ptrdiff_t>(count));
   return true;

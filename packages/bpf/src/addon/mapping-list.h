@@ -3,9 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <vector>
 
 namespace fleetflame {
+
+struct KernelMappings;
 
 /// Address spaces of frames; the same numbers are in sampler.ts.
 constexpr uint32_t KERNEL_BINARY = 0;
@@ -35,8 +39,11 @@ class MappingList {
   /// The mapping that covers the address.
   const Mapping* find(uint64_t address) const;
 
+  std::span<const Mapping> all() const { return mappings_; }
   size_t size() const { return mappings_.size(); }
-  void clear() { mappings_.clear(); }
+
+  /// This list as the BPF program has it, if it has it: see Unwinding.
+  std::shared_ptr<KernelMappings> kernelMappings;
 
  private:
   /// Widens an anonymous mapping over the anonymous ones that it touches: JIT compilers change the

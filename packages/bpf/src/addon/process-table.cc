@@ -16,6 +16,7 @@
 #include "build-id.h"
 #include "clock.h"
 #include "proc-text.h"
+#include "unwinding.h"
 
 namespace fleetflame {
 namespace {
@@ -209,6 +210,7 @@ void ProcessTable::applyExec(const ProcessRecord& record) {
   // What was read later shows the new program already.
   if (process->readNs > record.timeNs) return;
   reportExec(*process);
+  if (unwinding_) unwinding_->forget(*process);
   process->comm = record.text;
   process->kernelThread = false;
   process->known = true;
@@ -241,6 +243,7 @@ void ProcessTable::applyFork(const ProcessRecord& record) {
   process->kernelThread = parent->kernelThread;
   process->known = parent->known;
   process->mappings = parent->mappings;
+  if (unwinding_) unwinding_->inherit(*parent, *process);
   reportStart(*process, record.timeNs, false);
 }
 
@@ -290,6 +293,7 @@ void ProcessTable::queueExit(Process& process, uint64_t timeNs) {
 
 void ProcessTable::forget(Process& process) {
   reportExec(process);
+  if (unwinding_) unwinding_->forget(process);
   const uint64_t timeNs = process.exitNs != 0 ? process.exitNs : monotonicNs();
   report({ProcessEvent::Kind::exit, false, process.pid, process.parentPid, timeNs, process.comm, process.executable});
   processes_.erase(process.pid);

@@ -16,6 +16,8 @@
 
 namespace fleetflame {
 
+class Unwinding;
+
 struct Process {
   uint32_t pid = 0;
   uint32_t parentPid = 0;
@@ -32,6 +34,9 @@ struct Process {
   uint64_t readPauseNs = 0;
   /// 0 while it runs.
   uint64_t exitNs = 0;
+  /// Its mappings as the BPF program has them, and the program image for which they were given.
+  std::shared_ptr<KernelMappings> kernelMappings;
+  uint64_t image = 0;
   /// An exec that waits for its first mapping, which names the executable.
   std::optional<ProcessEvent> execEvent;
 };
@@ -45,6 +50,9 @@ class ProcessTable {
   static constexpr size_t MAX_PROCESSES = 32768;
 
   ProcessTable(BinaryTable& binaries, Outbox& outbox) : binaries_(binaries), outbox_(outbox) {}
+
+  /// Is told of forks, execs and exits; must outlive the table.
+  void setUnwinding(Unwinding* unwinding) { unwinding_ = unwinding; }
 
   /// Reads all of /proc: at start, and after the kernel dropped records. Ends early when `stop`.
   void snapshot(bool existing, const std::atomic<bool>& stop);
@@ -97,6 +105,7 @@ class ProcessTable {
 
   BinaryTable& binaries_;
   Outbox& outbox_;
+  Unwinding* unwinding_ = nullptr;
   std::unordered_map<uint32_t, Process> processes_;
   std::deque<Exit> exits_;
   std::deque<uint32_t> execs_;

@@ -42,8 +42,10 @@ SamplerObject::SamplerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
   const Napi::Object options = info[0].As<Napi::Object>();
   const auto number = [&](const char* name) { return options.Get(name).ToNumber().Uint32Value(); };
   const BpfOptions bpf{number("frequencyHz"), options.Get("bpfLoop").ToBoolean().Value(), number("ringBytes")};
+  const uint64_t tableBytes = number("tableBytes");
+  const std::string tableCache = options.Get("tableCache").ToString().Utf8Value();
   const uint32_t maxRows = number("maxRows");
-  guarded(info.Env(), [&] { sampler_ = std::make_unique<Sampler>(SamplerOptions{bpf, maxRows}); });
+  guarded(info.Env(), [&] { sampler_ = std::make_unique<Sampler>(SamplerOptions{bpf, tableBytes, tableCache, maxRows}); });
 }
 
 Napi::Value SamplerObject::collect(const Napi::CallbackInfo& info) {
@@ -63,6 +65,28 @@ Napi::Value SamplerObject::stats(const Napi::CallbackInfo& info) {
   set("stackTruncated", stats.stackTruncated);
   set("stackChainBroken", stats.stackChainBroken);
   set("stackNoProcess", stats.stackNoProcess);
+  Napi::Array ends = Napi::Array::New(info.Env(), stats.stackEnds.size());
+  for (size_t i = 0; i < stats.stackEnds.size(); i++) ends[static_cast<uint32_t>(i)] = static_cast<double>(stats.stackEnds[i]);
+  object["stackEnds"] = ends;
+  set("stackFramePointers", stats.stackFramePointers);
+  set("stackTablesPending", stats.stackTablesPending);
+  const TableStats& tables = stats.unwinding.tables;
+  set("unwindProcesses", stats.unwinding.processes);
+  set("unwindMappings", stats.unwinding.mappings);
+  set("refusedUnwindProcesses", stats.unwinding.refused);
+  set("tables", tables.tables);
+  set("tableBytes", tables.tableBytes);
+  set("tableRows", tables.tableRows);
+  set("tablesWaiting", tables.waiting);
+  set("tablesBuilt", tables.built);
+  set("tablesFromCache", tables.fromCache);
+  set("tablesFreed", tables.freed);
+  set("refusedTablesBudget", tables.refusedBytes);
+  set("refusedTablesLimit", tables.refusedTables);
+  set("refusedTablesQueue", tables.refusedQueue);
+  set("tablesWithoutFrames", tables.withoutFrames);
+  set("tablesUnreadable", tables.unreadable);
+  set("tableCpuNs", tables.buildCpuNs);
   set("lostProcessRecords", stats.lostProcessRecords);
   set("lostProcessEvents", stats.lostProcessEvents);
   set("refusedProcesses", stats.refusedProcesses);

@@ -22,6 +22,7 @@ constexpr int DRAIN_INTERVAL_MS = 500;
 /// A record carries the time at which it was begun, and appears in its ring a little later. Newer
 /// ones than this wait for the next drain, so that all rings have shown theirs.
 constexpr uint64_t SETTLE_NS = 50'000'000;
+constexpr int SETTLE_WAIT_MS = 60;
 /// Looks at what changes slowly: the CPUs that are online, the sizes of large tables.
 constexpr uint64_t SLOW_LOOK_NS = 5 * NS_PER_SECOND;
 /// After lost records all of /proc is read again, but not more often than this.
@@ -42,6 +43,10 @@ Sampler::Sampler(const SamplerOptions& options)
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       program_(std::make_unique<BpfProgram>(options.bpf)) {
   if (!epoll_ || !wake_) throw SamplerError(ERROR_FAILED, "no descriptors left (" + errnoText(errno) + ")");
+  if (options.tableBytes != 0) {
+    unwinding_ = std::make_shared<Unwinding>(program_->unwindMaps(), binaries_, options.tableBytes, options.tableCache);
+    processes_.setUnwinding(unwinding_.get());
+  }
   watch(wake_.get());
   watch(program_->ringFd());
   // Process records flow from here on; the thread reads /proc after that, so nothing falls between.
@@ -101,8 +106,11 @@ void Sampler::run() {
     slowLookNs_ = monotonicNs();
     counts_.mappings = processes_.countMappings();
     std::array<epoll_event, 16> events{};
+    int waitMs = DRAIN_INTERVAL_MS;
     while (!stop_.load()) {
-      epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), DRAIN_INTERVAL_MS);
+      const int woken = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), waitMs);
+      // What woke it is too young to be replayed yet.
+      waitMs = woken > 0 ? SETTLE_WAIT_MS : DRAIN_INTERVAL_MS;
       const uint64_t nowNs = monotonicNs();
       drain(nowNs - SETTLE_NS);
       if (recordsLost_ && nowNs - snapshotNs_ >= SNAPSHOT_PAUSE_NS) {
@@ -148,6 +156,7 @@ void Sampler::drain(uint64_t untilNs) {
     }
   });
   processes_.tidy(monotonicNs());
+  if (unwinding_) unwinding_->tidy(monotonicNs());
   counts_.drains++;
 }
 
@@ -171,8 +180,10 @@ void Sampler::handleSample(std::span<const uint8_t> bytes, int64_t offsetNs) {
   Process* process =
       processes_.ofSample(sample_.pid(), sample_.comm(), (sample_.flags() & SAMPLE_KERNEL_THREAD) != 0);
   resolveStack(sample_, process, processes_, stack_);
+  if (unwinding_ && process) unwinding_->follow(*process, sample_.image());
   const int64_t unixNs = static_cast<int64_t>(sample_.timeNs()) + offsetNs;
-  const SampleKey key{sample_.pid(), sample_.comm(), floorDivide(unixNs, NS_PER_SECOND), stack_.flags};
+  const SampleKey key{sample_.pid(), sample_.comm(), floorDivide(unixNs, NS_PER_SECOND), stack_.flags,
+                      static_cast<uint8_t>(stack_.end)};
   if (!outbox_.addSample(key, stack_.frames)) {
     counts_.lostTableFull++;
     return;
@@ -182,6 +193,9 @@ void Sampler::handleSample(std::span<const uint8_t> bytes, int64_t offsetNs) {
   if (stack_.flags & STACK_TRUNCATED) counts_.stackTruncated++;
   if (stack_.flags & STACK_CHAIN_BROKEN) counts_.stackChainBroken++;
   if (stack_.flags & STACK_NO_PROCESS) counts_.stackNoProcess++;
+  counts_.stackEnds[stack_.end]++;
+  if (stack_.flags & STACK_FRAME_POINTERS) counts_.stackFramePointers++;
+  if (stack_.flags & STACK_TABLES_PENDING) counts_.stackTablesPending++;
 }
 
 void Sampler::publish() {
@@ -194,7 +208,8 @@ void Sampler::publish() {
   now.cpus = rings_.size();
   now.processes = processes_.size();
   now.binaries = binaries_.size();
-  now.memoryBytes = program_->mapBytes() + rings_.size() * perfRingBytes(rings_.size()) + queue_.memoryBytes() +
+  if (unwinding_) now.unwinding = unwinding_->stats();
+  now.memoryBytes = program_->mapBytes() + now.unwinding.tables.tableBytes + rings_.size() * perfRingBytes(rings_.size()) + queue_.memoryBytes() +
                     outbox_.memoryBytes();
   if (counts_.drains > 0) now.drainCpuNs = threadCpuNs();
   const std::lock_guard lock(statsMutex_);
@@ -235,6 +250,8 @@ void Sampler::close() {
   if (thread_.joinable()) thread_.join();
   const SamplerStats last = stats();
   rings_.clear();
+  processes_.setUnwinding(nullptr);
+  unwinding_.reset();
   program_.reset();
   epoll_ = Fd();
   wake_ = Fd();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -17,11 +18,16 @@
 #include "process-table.h"
 #include "sample-record.h"
 #include "stack-resolver.h"
+#include "unwinding.h"
 
 namespace fleetflame {
 
 struct SamplerOptions {
   BpfOptions bpf;
+  /// Of unwind tables in the kernel; 0 unwinds by frame pointers only.
+  uint64_t tableBytes;
+  /// Where tables are kept between runs; "" for nowhere.
+  std::string tableCache;
   /// Rows that may wait for take().
   uint32_t maxRows;
 };
@@ -37,6 +43,10 @@ struct SamplerStats {
   uint64_t stackTruncated = 0;
   uint64_t stackChainBroken = 0;
   uint64_t stackNoProcess = 0;
+  std::array<uint64_t, STACK_ENDS> stackEnds{};
+  uint64_t stackFramePointers = 0;
+  uint64_t stackTablesPending = 0;
+  UnwindingStats unwinding;
   uint64_t lostProcessRecords = 0;
   uint64_t lostProcessEvents = 0;
   uint64_t refusedProcesses = 0;
@@ -95,6 +105,7 @@ class Sampler {
   Fd epoll_;
   Fd wake_;
   std::unique_ptr<BpfProgram> program_;
+  std::shared_ptr<Unwinding> unwinding_;
   std::map<int, std::unique_ptr<PerfRing>> rings_;
   uint64_t slowLookNs_ = 0;
   uint64_t snapshotNs_ = 0;

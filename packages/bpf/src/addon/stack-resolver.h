@@ -14,11 +14,15 @@ constexpr uint8_t STACK_READ_FAILED = 1;
 constexpr uint8_t STACK_TRUNCATED = 2;
 constexpr uint8_t STACK_NO_PROCESS = 4;
 constexpr uint8_t STACK_CHAIN_BROKEN = 8;
+constexpr uint8_t STACK_COMPLETE = 16;
+constexpr uint8_t STACK_FRAME_POINTERS = 32;
+constexpr uint8_t STACK_TABLES_PENDING = 64;
 
 /// A stack with every address translated into (binary, address inside it).
 struct ResolvedStack {
   std::vector<Frame> frames;
   uint8_t flags = 0;
+  stack_end end = END_NONE;
 };
 
 /// Turns the addresses of a sample into frames by the mappings its process has now. `process` may be

@@ -11,11 +11,18 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-struct mm_struct;
+struct file;
+
+struct mm_struct {
+	unsigned long start_stack;
+	struct file *exe_file;
+};
 
 struct task_struct {
 	unsigned int flags;
+	int tgid;
 	struct mm_struct *mm;
+	struct task_struct *real_parent;
 };
 
 #pragma clang attribute pop

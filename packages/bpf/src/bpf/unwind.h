@@ -1,25 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Walks a user stack into a record: the loop around unwind_step. To replace the unwinder, include
- * another header that defines
- *
- *   static int unwind_step(struct unwind_state *state)    -> enum unwind_result
- *
- * The loop is bpf_loop where the kernel has it (5.17), which the verifier checks once, else a
- * bounded loop of the same body, which it checks frame by frame.
+ * Walks a user stack into a record: the loop around unwind_step. The loop is bpf_loop where the
+ * kernel has it (5.17), else a bounded loop of the same body.
  */
 #ifndef FLEETFLAME_UNWIND_H
 #define FLEETFLAME_UNWIND_H
 
 #include "record.h"
-#include "unwind-frame-pointer.h"
 #include "unwind-state.h"
+#include "unwind-step.h"
 
 /* Set before loading. */
 const volatile __u32 use_bpf_loop = 1;
 
 struct unwind_walk {
-	struct unwind_state state;
+	struct unwind_state *state;
 	struct sample_record *record;
 	__u32 slot;
 	__u32 depth;
@@ -29,10 +24,13 @@ struct unwind_walk {
 static __always_inline long unwind_frame(struct unwind_walk *walk)
 {
 	__u32 slot = (walk->slot + walk->depth) & (FRAME_SLOTS - 1);
+	struct unwind_state *state = walk->state;
+	__u64 ip = state->ip;
+	bool is_return = state->is_return;
 
-	walk->record->frames[slot] = walk->state.ip;
 	walk->depth++;
-	walk->result = unwind_step(&walk->state);
+	walk->result = unwind_step(state);
+	walk->record->frames[slot] = ip | (is_return && !state->is_signal_return ? 0 : FRAME_EXACT);
 	return walk->result != UNWIND_CONTINUE;
 }
 
@@ -41,11 +39,11 @@ static long unwind_callback(__u32 index, void *walk)
 	return unwind_frame(walk);
 }
 
-/* Appends the frames of `state` and its callers to the record, and says in its flags how it ended. */
-static __always_inline void unwind_user_stack(struct sample_record *record, const struct unwind_state *state)
+/* Appends the frames of `state` and its callers to the record, and says how it ended. */
+static __always_inline void unwind_user_stack(struct sample_record *record, struct unwind_state *state)
 {
 	struct unwind_walk walk = {
-		.state = *state,
+		.state = state,
 		.record = record,
 		.slot = record->kernel_depth,
 		.result = UNWIND_CONTINUE,
@@ -60,12 +58,8 @@ static __always_inline void unwind_user_stack(struct sample_record *record, cons
 		}
 	}
 	record->user_depth = walk.depth;
-	if (walk.result == UNWIND_CONTINUE)
-		record->flags |= SAMPLE_TRUNCATED;
-	else if (walk.result == UNWIND_READ_FAILED)
-		record->flags |= SAMPLE_READ_FAILED;
-	else if (walk.result == UNWIND_BROKEN)
-		record->flags |= SAMPLE_CHAIN_BROKEN;
+	record->end = walk.result == UNWIND_CONTINUE ? END_TRUNCATED : walk.result;
+	record->flags |= state->flags;
 }
 
 #endif

@@ -29,6 +29,8 @@ export interface RecordedSample {
   readonly timeMs: number;
   readonly count: number;
   readonly flags: number;
+  /** Index of STACK_ENDS. */
+  readonly end: number;
   /** Leaf first. */
   readonly frames: readonly RecordedFrame[];
 }
@@ -60,6 +62,7 @@ export class Recording {
         timeMs: collection.timeMs[row]!,
         count: collection.count[row]!,
         flags: collection.flags[row]!,
+        end: collection.end[row]!,
         frames,
       });
     }
@@ -67,6 +70,15 @@ export class Recording {
 
   of(pid: number): RecordedSample[] {
     return this.samples.filter((sample) => sample.pid === pid);
+  }
+
+  /** Samples of a process and of those that it started. */
+  family(pid: number): RecordedSample[] {
+    const pids = new Set([pid]);
+    for (const event of this.processes) {
+      if (event.kind === 'start' && pids.has(event.parentPid)) pids.add(event.pid);
+    }
+    return this.samples.filter((sample) => pids.has(sample.pid));
   }
 
   events(pid: number): ProcessEvent[] {
@@ -78,13 +90,36 @@ export function countOf(samples: readonly RecordedSample[]): number {
   return samples.reduce((sum, { count }) => sum + count, 0);
 }
 
-/** Function names of the frames in `path`, outermost first, joined by ";". */
+/**
+ * Function names of the frames in `path`, outermost first, joined by ";". Without the start code,
+ * which only tables find: so chains by frame pointers and by tables are equal.
+ */
 export function chainOf(sample: RecordedSample, path: string, symbols: Symbols): string {
   return sample.frames
     .filter(({ binary }) => binary === path)
     .map(({ address, isReturn }) => symbols.nameOf(isReturn ? address - 1n : address))
+    .filter((name) => name !== '_start')
     .reverse()
     .join(';');
+}
+
+/** What compilers add to the name of a function that they cut into pieces. */
+const PIECE = /\.(cold|part\.\d+)$/;
+
+/** As chainOf, for the frames of all files that have symbols here, and with the start code. */
+export function chainIn(sample: RecordedSample, symbols: ReadonlyMap<string, Symbols>): string {
+  return (
+    sample.frames
+      .flatMap(
+        ({ binary, address, isReturn }) =>
+          symbols.get(binary)?.nameOf(isReturn ? address - 1n : address) ?? [],
+      )
+      .map((name) => name.replace(PIECE, ''))
+      // Entries of the procedure linkage table have no symbols.
+      .filter((name) => name !== '')
+      .reverse()
+      .join(';')
+  );
 }
 
 /** CPU seconds of a process so far. */

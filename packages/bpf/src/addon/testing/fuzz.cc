@@ -24,7 +24,10 @@
 #include "../mapping-list.h"
 #include "../perf-record.h"
 #include "../proc-text.h"
+#include "../range-pool.h"
 #include "../sample-record.h"
+#include "../table-image.h"
+#include "../../unwind/table-writer.h"
 
 namespace {
 
@@ -257,6 +260,64 @@ void fuzzFoldTable() {
   }
 }
 
+/// A table with rows at random distances, seen through one or two segments.
+void fuzzTableImage() {
+  unwind::UnwindTable table;
+  table.base = below(3) << 12;
+  const uint32_t codeBytes = 1 + static_cast<uint32_t>(below(below(2) ? 300 : 1 << 20));
+  unwind::TableWriter writer(table, {1 << 20, 1 << 24}, codeBytes);
+  for (uint32_t address = 0; address < codeBytes; address += 1 + static_cast<uint32_t>(below(below(9) ? 40 : 200000))) {
+    unwind_rule rule{};
+    rule.cfa_kind = CFA_REGISTER;
+    rule.cfa_offset = static_cast<int32_t>(below(300));
+    expect(writer.add(address, rule) == unwind::Refusal::None, "a row was refused");
+  }
+  writer.finish();
+  const uint64_t cut = below(2) ? codeBytes : below(codeBytes);
+  const uint64_t shift = below(2) << 12;
+  std::vector<unwind::ElfReader::Segment> segments{{table.base, 64, cut, cut, true},
+                                                   {table.base + cut, 64 + cut + shift, codeBytes - cut, codeBytes - cut, true}};
+  TableImage image;
+  expect(toTableImage(table, segments, image), "a table has no image");
+  for (int i = 0; i < 200; i++) {
+    const uint64_t inside = below(codeBytes);
+    const uint64_t offset = 64 + inside + (inside < cut ? 0 : shift);
+    const unwind::Rule& found = *findRule(image, static_cast<uint32_t>(offset));
+    const unwind::Rule& wanted = table.find(table.base + inside);
+    expect(std::memcmp(&found, &wanted, sizeof found) == 0, "the rule of an address");
+  }
+  expect(findRule(image, 63)->cfa_kind == CFA_NONE, "a rule before the code");
+  expect(findRule(image, static_cast<uint32_t>(64 + codeBytes + shift))->cfa_kind == CFA_NONE, "a rule after the code");
+}
+
+/// Ranges never overlap, and everything that is given back can be taken again.
+void fuzzRangePool() {
+  const uint32_t size = 1 + static_cast<uint32_t>(below(200));
+  RangePool pool(size);
+  std::map<uint32_t, uint32_t> taken;
+  uint32_t used = 0;
+  for (int i = 0; i < 200; i++) {
+    if (below(2) && !taken.empty()) {
+      const auto at = std::next(taken.begin(), static_cast<ptrdiff_t>(below(taken.size())));
+      pool.give(at->first, at->second);
+      used -= at->second;
+      taken.erase(at);
+      continue;
+    }
+    const uint32_t count = 1 + static_cast<uint32_t>(below(30));
+    const auto first = pool.take(count);
+    if (!first) continue;
+    const auto next = taken.lower_bound(*first);
+    expect(*first + count <= size && (next == taken.end() || *first + count <= next->first), "a range overlaps the next");
+    expect(next == taken.begin() || std::prev(next)->first + std::prev(next)->second <= *first, "a range overlaps another");
+    taken.emplace(*first, count);
+    used += count;
+  }
+  expect(pool.used() == used, "the ranges that are taken");
+  for (const auto& [first, count] : taken) pool.give(first, count);
+  expect(pool.take(size) == 0u, "all of it again");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -270,6 +331,8 @@ int main(int argc, char** argv) {
     fuzzMappingList();
     fuzzEventQueue();
     fuzzFoldTable();
+    fuzzTableImage();
+    fuzzRangePool();
   }
   std::printf("ok\n");
 }

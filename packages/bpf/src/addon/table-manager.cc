@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "table-manager.h"
+
+#include <bpf/bpf.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+
+#include "../unwind/build.h"
+#include "../unwind/byte-source.h"
+#include "../unwind/cache-file.h"
+#include "clock.h"
+#include "mapping-list.h"
+#include "vdso.h"
+
+namespace fleetflame {
+namespace {
+
+/// Samples find their callers by frame pointers until the table is there; nothing is lost by waiting.
+constexpr int THREAD_NICENESS = 10;
+/// A program that runs again and again keeps its table.
+constexpr uint64_t KEEP_UNUSED_NS = 60 * NS_PER_SECOND;
+/// Kernel memory of a map besides its blocks.
+constexpr uint64_t MAP_OVERHEAD_BYTES = 512;
+/// Blocks in one system call, 1 MiB: a batch is copied into kernel memory first.
+constexpr uint32_t BATCH_BLOCKS = 4096;
+
+uint64_t threadCpuNs() { return static_cast<uint64_t>(readClock(CLOCK_THREAD_CPUTIME_ID)); }
+
+bool isWithoutFrames(unwind::Refusal refusal) {
+  using unwind::Refusal;
+  return refusal == Refusal::NoFrames || refusal == Refusal::NoCode || refusal == Refusal::NotLoadable;
+}
+
+bool isTooLarge(unwind::Refusal refusal) {
+  using unwind::Refusal;
+  switch (refusal) {
+    case Refusal::CodeTooWide:
+    case Refusal::TooManyFunctions:
+    case Refusal::TooManyCies:
+    case Refusal::TooManyRows:
+    case Refusal::TooManyRules:
+    case Refusal::TooManyBytes:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+TableManager::TableManager(int tablesFd, int infosFd, uint64_t budgetBytes, std::string cacheDirectory)
+    : tablesFd_(tablesFd),
+      budgetBytes_(budgetBytes),
+      cacheDirectory_(std::move(cacheDirectory)),
+      infos_(infosFd, MAX_UNWIND_TABLES * sizeof(unwind_table_info)) {
+  // Place 0 means none.
+  slots_.resize(1);
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+TableManager::~TableManager() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_.store(true);
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+uint32_t TableManager::acquire(uint32_t binary, const std::string& buildId, const Open& open) {
+  const std::lock_guard lock(mutex_);
+  uint32_t place = 0;
+  if (const auto at = places_.find(binary); at != places_.end()) {
+    place = at->second;
+  } else if (!free_.empty()) {
+    place = free_.back();
+    free_.pop_back();
+  } else if (slots_.size() < MAX_UNWIND_TABLES) {
+    place = static_cast<uint32_t>(slots_.size());
+    slots_.emplace_back();
+  } else {
+    stats_.refusedTables++;
+    return 0;
+  }
+  Slot& slot = slots_[place];
+  if (slot.binary == 0) {
+    slot.binary = binary;
+    places_.emplace(binary, place);
+    info(place) = unwind_table_info{};
+    info(place).state = TABLE_PENDING;
+  }
+  slot.users++;
+  const uint32_t state = info(place).state;
+  // What could not be opened or had no room gets another chance with another process.
+  if (!slot.waiting && (state == TABLE_PENDING || state == TABLE_REFUSED)) request(place, buildId, open);
+  return place;
+}
+
+void TableManager::request(uint32_t place, const std::string& buildId, const Open& open) {
+  if (queue_.size() >= MAX_WAITING) {
+    stats_.refusedQueue++;
+    return;
+  }
+  Fd file;
+  if (slots_[place].binary != VDSO_BINARY) {
+    file = open();
+    if (!file) {
+      stats_.unreadable++;
+      return;
+    }
+  }
+  slots_[place].waiting = true;
+  struct stat info{};
+  const uint64_t fileBytes = file && fstat(file.get(), &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
+  queue_.push_back({place, std::move(file), fileBytes, buildId});
+  wake_.notify_one();
+}
+
+void TableManager::release(uint32_t place) {
+  const std::lock_guard lock(mutex_);
+  Slot& slot = slots_[place];
+  if (--slot.users == 0) slot.unusedSinceNs = monotonicNs();
+}
+
+void TableManager::tidy(uint64_t nowNs) {
+  const std::lock_guard lock(mutex_);
+  for (uint32_t place = 1; place < slots_.size(); place++) {
+    const Slot& slot = slots_[place];
+    if (slot.binary != 0 && slot.users == 0 && !slot.waiting && slot.unusedSinceNs + KEEP_UNUSED_NS <= nowNs) drop(place);
+  }
+}
+
+void TableManager::drop(uint32_t place) {
+  Slot& slot = slots_[place];
+  places_.erase(slot.binary);
+  info(place).state = TABLE_NONE;
+  if (slot.bytes != 0) {
+    stats_.freed++;
+    stats_.tables--;
+    stats_.tableBytes -= slot.bytes;
+    stats_.tableRows -= slot.rows;
+  }
+  slot = Slot{};
+  dropped_.push_back(place);
+  wake_.notify_one();
+}
+
+bool TableManager::makeRoom(uint64_t bytes) {
+  if (bytes > budgetBytes_) return false;
+  while (stats_.tableBytes + bytes > budgetBytes_) {
+    uint32_t oldest = 0;
+    for (uint32_t place = 1; place < slots_.size(); place++) {
+      const Slot& slot = slots_[place];
+      if (slot.bytes == 0 || slot.users != 0) continue;
+      if (oldest == 0 || slot.unusedSinceNs < slots_[oldest].unusedSinceNs) oldest = place;
+    }
+    if (oldest == 0) return false;
+    drop(oldest);
+  }
+  return true;
+}
+
+void TableManager::run() {
+  pthread_setname_np(pthread_self(), "fleetflame-tbl");
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), THREAD_NICENESS);
+  std::unique_lock lock(mutex_);
+  while (!stop_.load()) {
+    if (!dropped_.empty()) {
+      const uint32_t place = dropped_.front();
+      dropped_.pop_front();
+      lock.unlock();
+      // Returns when no program can be using the table any more.
+      bpf_map_delete_elem(tablesFd_, &place);
+      lock.lock();
+      free_.push_back(place);
+    } else if (!queue_.empty()) {
+      // Small files first: most processes then have all their tables early, whatever the largest takes.
+      const auto smallest = std::ranges::min_element(queue_, {}, &Job::fileBytes);
+      Job job = std::move(*smallest);
+      queue_.erase(smallest);
+      lock.unlock();
+      work(std::move(job));
+      lock.lock();
+      stats_.buildCpuNs = threadCpuNs();
+    } else {
+      wake_.wait(lock);
+    }
+  }
+}
+
+unwind::Refusal TableManager::make(const Job& job, bool isVdso, TableImage& image, uint64_t& rows) {
+  using unwind::Refusal;
+  unwind::FileSource file(job.file.get());
+  const std::span<const uint8_t> vdso = isVdso ? vdsoImage() : std::span<const uint8_t>();
+  unwind::MemorySource memory(vdso.data(), vdso.size());
+  unwind::ByteSource& source = isVdso ? static_cast<unwind::ByteSource&>(memory) : file;
+  unwind::ElfReader elf(source);
+  unwind::Limits limits;
+  limits.maxBytes = std::min(limits.maxBytes, budgetBytes_);
+  limits.cancelled = &stop_;
+  unwind::UnwindTable table;
+  if (const Refusal refusal = elf.open(); refusal != Refusal::None) return refusal;
+  const bool cacheable = !cacheDirectory_.empty() && unwind::isBuildId(job.buildId);
+  const bool cached = cacheable && unwind::readCacheFile(cacheDirectory_, job.buildId, limits.maxBytes, table);
+  if (!cached) {
+    if (const Refusal refusal = unwind::build(elf, limits, table); refusal != Refusal::None) return refusal;
+    // A cache that cannot be written costs time at the next start, nothing now.
+    if (cacheable) unwind::writeCacheFile(cacheDirectory_, job.buildId, table);
+  }
+  rows = table.rows.size();
+  if (!toTableImage(table, elf.segments(), image)) return Refusal::CodeTooWide;
+  const std::lock_guard lock(mutex_);
+  if (cached) stats_.fromCache++;
+  return Refusal::None;
+}
+
+void TableManager::work(Job job) {
+  using unwind::Refusal;
+  bool isVdso = false;
+  {
+    const std::lock_guard lock(mutex_);
+    isVdso = slots_[job.place].binary == VDSO_BINARY;
+  }
+  TableImage image;
+  uint64_t rows = 0;
+  const Refusal refusal = make(job, isVdso, image, rows);
+  if (refusal == Refusal::Cancelled) return;
+  if (refusal != Refusal::None) {
+    const std::lock_guard lock(mutex_);
+    slots_[job.place].waiting = false;
+    if (isTooLarge(refusal)) {
+      stats_.refusedBytes++;
+    } else if (isWithoutFrames(refusal)) {
+      stats_.withoutFrames++;
+    } else {
+      stats_.unreadable++;
+    }
+    info(job.place).state = isTooLarge(refusal) ? TABLE_REFUSED : TABLE_WITHOUT_FRAMES;
+    return;
+  }
+  const uint64_t bytes = image.blocks.size() + MAP_OVERHEAD_BYTES;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!makeRoom(bytes)) {
+      stats_.refusedBytes++;
+      slots_[job.place].waiting = false;
+      info(job.place).state = TABLE_REFUSED;
+      return;
+    }
+    stats_.tableBytes += bytes;
+  }
+  const bool uploaded = upload(job.place, image);
+  const std::lock_guard lock(mutex_);
+  Slot& slot = slots_[job.place];
+  slot.waiting = false;
+  if (!uploaded) {
+    stats_.tableBytes -= bytes;
+    stats_.refusedBytes++;
+    info(job.place).state = TABLE_REFUSED;
+    return;
+  }
+  slot.bytes = bytes;
+  slot.rows = rows;
+  stats_.tables++;
+  stats_.built++;
+  stats_.tableRows += rows;
+  image.info.state = TABLE_PENDING;
+  info(job.place) = image.info;
+  __atomic_store_n(&info(job.place).state, uint32_t{TABLE_READY}, __ATOMIC_RELEASE);
+}
+
+bool TableManager::upload(uint32_t place, const TableImage& image) {
+  const auto count = static_cast<uint32_t>(image.blockCount());
+  LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP);
+  const Fd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, "unwind_table", sizeof(uint32_t), TABLE_BLOCK_BYTES, count, &options));
+  if (!map) return false;
+  std::vector<uint32_t> keys;
+  for (uint32_t done = 0; done < count;) {
+    uint32_t batch = std::min(count - done, BATCH_BLOCKS);
+    keys.resize(batch);
+    for (uint32_t i = 0; i < batch; i++) keys[i] = done + i;
+    if (bpf_map_update_batch(map.get(), keys.data(), image.blocks.data() + size_t{done} * TABLE_BLOCK_BYTES, &batch, nullptr) != 0) {
+      return false;
+    }
+    done += batch;
+  }
+  const int fd = map.get();
+  return bpf_map_update_elem(tablesFd_, &place, &fd, BPF_ANY) == 0;
+}
+
+TableStats TableManager::stats() const {
+  const std::lock_guard lock(mutex_);
+  TableStats now = stats_;
+  now.waiting = queue_.size();
+  return now;
+}
+
+}  // namespace fleetflame

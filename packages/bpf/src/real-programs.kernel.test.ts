@@ -1,0 +1,98 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { Load, sampleUntil } from './testing/load.ts';
+import { countEnds, describeEnds } from './testing/stack-ends.ts';
+
+const TIMEOUT_MS = 120_000;
+const ENOUGH = 100;
+
+const PYTHON = `
+import json, re
+def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
+while True:
+    fib(15); json.loads(json.dumps({"a": [1, 2, 3] * 100})); re.findall(r"(a|b)+c", "ababc" * 100); sorted(range(5000), key=lambda x: -x)
+`;
+const PERL =
+  'sub f { my $n = shift; $n < 2 ? $n : f($n-1) + f($n-2) } while (1) { f(12); my %h; $h{$_ % 97}++ for 1..5000; ("ab" x 1000) =~ /(a|b)+c/ }';
+const NODE = `
+const zlib = require('node:zlib'), bytes = Buffer.alloc(1 << 18, 'abcdef');
+const fib = (n) => (n < 2 ? n : fib(n - 1) + fib(n - 2));
+for (;;) { zlib.gzipSync(bytes); fib(20); JSON.parse(JSON.stringify(Array.from({ length: 5000 }, (_, i) => ({ i })))); }
+`;
+const SQL =
+  'with recursive c(x) as (select 1 union all select x + 1 from c) select sum(x) from (select x from c limit 1000000000) where x % 3 = 0;';
+
+interface Program {
+  readonly file: string;
+  readonly args: readonly string[];
+  /** Of the samples that have a user stack and were taken with tables in place. */
+  readonly share: number;
+}
+
+let directory = '';
+let programs: Record<string, Program> = {};
+const load = new Load();
+
+beforeAll(() => {
+  directory = mkdtempSync(`${tmpdir()}/fleetflame-real-`);
+  const input = `${directory}/input`;
+  writeFileSync(input, Buffer.from(Array.from({ length: 1 << 20 }, (_, i) => (i * i) >> 7)));
+  // All of a plain native program is described; Go and JavaScript engines have code that nothing describes.
+  programs = {
+    python3: { file: '/usr/bin/python3', args: ['-c', PYTHON], share: 0.999 },
+    perl: { file: '/usr/bin/perl', args: ['-e', PERL], share: 0.999 },
+    openssl: { file: '/usr/bin/openssl', args: ['speed', '-seconds', '30', 'ecdsap256'], share: 0.999 },
+    gzip: {
+      file: '/bin/sh',
+      args: ['-c', `while cat ${input}; do :; done | exec gzip -9 > /dev/null`],
+      share: 0.999,
+    },
+    zstd: { file: '/usr/bin/zstd', args: ['-b9', '-i60', input], share: 0.999 },
+    sqlite3: { file: '/usr/bin/sqlite3', args: [':memory:', SQL], share: 0.999 },
+    node: { file: process.execPath, args: ['-e', NODE], share: 0.98 },
+    go: { file: `${directory}/busy`, args: [], share: 0.98 },
+  };
+  if (existsSync('/usr/bin/go')) {
+    const source = fileURLToPath(new URL('testing/programs/busy.go', import.meta.url));
+    execFileSync('/usr/bin/go', ['build', '-o', `${directory}/busy`, source], { stdio: 'inherit' });
+  }
+}, TIMEOUT_MS);
+
+afterAll(() => {
+  load.end();
+  rmSync(directory, { recursive: true });
+});
+
+it('unwinds real programs to their outermost frame', { timeout: TIMEOUT_MS }, async () => {
+  const pids = new Map<string, number>();
+  for (const [name, { file, args }] of Object.entries(programs)) {
+    if (existsSync(file)) pids.set(name, load.start(file, ...args));
+  }
+  const { recording, stats } = await sampleUntil(
+    { frequencyHz: 199 },
+    (soFar) => [...pids.values()].every((pid) => countEnds(soFar.family(pid)).samples > ENOUGH),
+    TIMEOUT_MS,
+  );
+  load.end();
+  const counts = [...pids].map(([name, pid]) => [name, countEnds(recording.family(pid))] as const);
+  process.stdout.write(
+    [
+      ...counts.map(([name, count]) => describeEnds(name, count)),
+      `${stats.tables} tables, ${stats.tableRows} rows, ${(stats.tableBytes / 2 ** 20).toFixed(1)} MiB, built in ${(stats.tableCpuNs / 1e6).toFixed(0)} ms of CPU; not here: ${Object.keys(
+        programs,
+      )
+        .filter((name) => !pids.has(name))
+        .join(' ')}`,
+    ]
+      .join('\n')
+      .concat('\n'),
+  );
+  for (const [name, { complete, samples }] of counts) {
+    expect(complete / samples, name).toBeGreaterThanOrEqual(programs[name]?.share ?? 1);
+  }
+});

@@ -1,0 +1,32 @@
+import { spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { buildTool } from './testing/tool.ts';
+
+const TIMES = 300;
+const MAX_SEED = 2 ** 32;
+const CORPUS = fileURLToPath(new URL('testing/corpus/', import.meta.url));
+
+let directory = '';
+let replay = '';
+
+beforeAll(() => {
+  directory = mkdtempSync(`${tmpdir()}/fleetflame-unwind-fuzz-`);
+  const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
+  replay = buildTool('fuzz-tables', directory, ['-O1', '-DREPLAY', ...sanitizers]);
+}, 240_000);
+
+afterAll(() => rmSync(directory, { recursive: true }));
+
+it('reads the cases that fuzzing found, and damages of them, without harm', () => {
+  const seed = randomInt(MAX_SEED);
+  const files = readdirSync(CORPUS).map((name) => CORPUS + name);
+  expect(files.length).toBeGreaterThan(5);
+  const { stdout, stderr } = spawnSync(replay, [String(seed), String(TIMES), ...files], { encoding: 'utf8' });
+  expect(`${stdout}${stderr}`, `seed ${seed}`).toBe('ok\n');
+}, 120_000);

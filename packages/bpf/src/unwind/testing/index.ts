@@ -1,0 +1,2 @@
+export { type Comparison, compareRows } from './compare-rows.ts';
+export { buildTool } from './tool.ts';
