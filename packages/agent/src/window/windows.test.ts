@@ -49,6 +49,7 @@ function collection(...samples: Sample[]): Collection {
     frameAddress: BigUint64Array.from(frames, ([, address]) => address),
     frameIsReturn: Uint8Array.from(frames, ([, , isReturn]) => isReturn),
     flags: new Uint8Array(samples.length),
+    end: new Uint8Array(samples.length),
     comms,
     processes: [],
     binaries: [],

@@ -95,6 +95,10 @@ const LOSS_CAUSES: Readonly<Record<string, string>> = {
   refused: 'The server refused a batch; its log and the agent’s say why.',
   stack_read_failed: 'The stack’s memory could not be read to its end.',
   stack_truncated: 'The stack was deeper than 127 frames.',
+  stack_chain_broken:
+    'The chain of callers ended before the outermost frame, in code without unwind information.',
+  stack_no_process: 'The process was gone before its mappings could be read: its addresses have no binary.',
+  stack_tables_pending: 'Taken in the first moments of a process, before its unwind tables were in place.',
 };
 
 export function LostPanel(props: {
