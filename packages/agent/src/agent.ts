@@ -10,6 +10,7 @@ import type { AgentStats } from './agent-stats.ts';
 import { BatchWriter } from './batch-writer.ts';
 import { BinaryTable } from './binaries/binary-table.ts';
 import { kernelBuildId } from './binaries/kernel-build-id.ts';
+import { pruneDirectory } from './binaries/prune-directory.ts';
 import { readVdso } from './binaries/vdso.ts';
 import { ProcessTable } from './labels/process-table.ts';
 import { Losses } from './losses.ts';
@@ -30,6 +31,8 @@ const COLLECT_EVERY_MS = 250;
 const LATE_MS = 1000;
 /** What stop() gives the sender for the last batch. */
 const STOP_SEND_MS = 5000;
+/** Unwind tables on disk: every binary of a desktop has 56 MB of them; updates leave old ones behind. */
+const MAX_TABLE_CACHE_BYTES = 256 << 20;
 const MIN_WINDOW_MS = 1000;
 const MAX_WINDOW_MS = 300_000;
 
@@ -43,6 +46,8 @@ export interface AgentOptions {
   readonly spoolDir: string;
   /** Default: DEFAULT_SPOOL_MAX_BYTES, 256 MiB. */
   readonly spoolMaxBytes?: number | undefined;
+  /** Where unwind tables are kept between runs; created when missing. Default: nowhere, they are built anew. */
+  readonly tableCacheDir?: string | undefined;
   readonly log: Logger;
   readonly registry: Registry;
   /** Added to every series, such as cloud_region; host_name here replaces this host's name. */
@@ -65,7 +70,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const spool = await Spool.open(options.spoolDir, { maxBytes: options.spoolMaxBytes, log });
   const kernel = new KernelNames(log);
   await kernel.load(Date.now());
-  return new RunningAgent(options, spool, kernel, startSampler(options.frequencyHz));
+  if (options.tableCacheDir !== undefined)
+    await mkdir(options.tableCacheDir, { recursive: true, mode: 0o700 });
+  return new RunningAgent(options, spool, kernel, startSampler(options));
 }
 
 class RunningAgent implements Agent {
@@ -277,9 +284,12 @@ class RunningAgent implements Agent {
   }
 }
 
-function startSampler(frequencyHz: number): Sampler {
+function startSampler({ frequencyHz, tableCacheDir }: AgentOptions): Sampler {
   try {
-    return new Sampler({ frequencyHz });
+    return new Sampler({
+      frequencyHz,
+      ...(tableCacheDir === undefined ? {} : { tableCache: tableCacheDir }),
+    });
   } catch (error) {
     if (!(error instanceof SamplerError)) throw error;
     // Other failures may be gone at the next attempt.

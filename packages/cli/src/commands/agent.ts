@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
 import { type Agent, startAgent } from '@fleetflame/agent';
 import { FleetflameError } from '@fleetflame/profile';
 import { type Command, Option } from 'commander';
@@ -71,6 +72,7 @@ async function runAgent(options: AgentOptions): Promise<void> {
       frequencyHz: options.frequency,
       windowMs: parseDurationMs(options.window, '--window'),
       spoolDir: options.spool,
+      tableCacheDir: join(dirname(options.spool), 'unwind-tables'),
       log,
       registry,
     });
