@@ -70,8 +70,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const spool = await Spool.open(options.spoolDir, { maxBytes: options.spoolMaxBytes, log });
   const kernel = new KernelNames(log);
   await kernel.load(Date.now());
-  if (options.tableCacheDir !== undefined)
-    await mkdir(options.tableCacheDir, { recursive: true, mode: 0o700 });
+  if (options.tableCacheDir !== undefined) await pruneDirectory(options.tableCacheDir, MAX_TABLE_CACHE_BYTES);
   return new RunningAgent(options, spool, kernel, startSampler(options));
 }
 
