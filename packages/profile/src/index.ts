@@ -53,8 +53,8 @@ export {
   UNNAMED_REASONS,
 } from './projection/symbolize.ts';
 export type { Symbolize, SymbolLine, UnnamedReason } from './projection/symbolize.ts';
-export { baseName, FlameBuilder, missingLabelName } from './projection/flame-builder.ts';
-export type { FlameBuilderOptions, UnnamedSelf } from './projection/flame-builder.ts';
+export { baseName, LocationFrames, type UnnamedSelf } from './projection/block-frames.ts';
+export { FlameBuilder, missingLabelName, type FlameBuilderOptions } from './projection/flame-builder.ts';
 export { SeriesBuilder } from './projection/series-builder.ts';
 export type { SeriesGroup, SeriesOptions } from './projection/series-builder.ts';
 export { decodePprof } from './pprof/decode-pprof.ts';

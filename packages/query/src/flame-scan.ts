@@ -1,84 +1,38 @@
 /**
  * Sums the samples of a scope into one tree of frames, reusing what earlier questions have summed:
  *
- *   block, whole in the range ──▶ partial ─┐
- *   block, whole in the range ──▶ partial ─┴──▶ merged ──▶ copy ─┬──▶ answer
- *   block, cut by the range ──────────────────────────────▶ add ─┘
+ *   day and hour blocks, whole in the range ──▶ partials ──▶ sum ─┐ copy
+ *   smaller, younger blocks, level by level ──▶ partials ─────────┴▶ sum ─┐ copy
+ *   segments ─────────────────────────────────▶ partials ─────────────────┴▶ sum ─┐ copy
+ *   blocks that the range cuts ───────────────▶ points in the range ──────────────┴▶ answer
  *
- * Partials and merged trees are kept: they depend on immutable blocks, the question and the symbols
- * of some build ids, which are looked at again each time. They share one FrameInterner, so that adding
- * them to each other is arithmetic on numbers.
+ * Old blocks stay and young ones change, so a range that moves with the clock finds all but the last
+ * steps done. Everything is kept under what it depends on: immutable blocks, the question, and the
+ * symbols of some build ids, which are looked at again each time. All trees of a service share one
+ * FrameInterner, so that adding them to each other is arithmetic on numbers.
  */
 import { createHash } from 'node:crypto';
 import {
   buildIdsToSymbolize,
   FlameBuilder,
   FlameTree,
-  FrameInterner,
   selectSeries,
   sumStacks,
+  type Block,
+  type FrameInterner,
   type StackSums,
 } from '@fleetflame/profile';
-import { ByteLru } from './byte-lru.ts';
-import type { QueryLimits } from './limits.ts';
+import type { BlockEntry } from '@fleetflame/store';
+import type { FlameCache, Partial } from './flame-cache.ts';
 import type { PlannedBlock } from './plan.ts';
-import type { QueryMetrics } from './query-metrics.ts';
 import type { QueryRun, ReadPlan } from './query-run.ts';
 import type { Scope } from './scope.ts';
 import { QuerySymbols } from './symbol-source.ts';
-
-/** What some blocks add to a flame graph. */
-interface Partial {
-  readonly builder: FlameBuilder;
-  readonly rows: number;
-  /** Fingerprints of the series. */
-  readonly series: ReadonlySet<number>;
-  readonly periods: ReadonlySet<number>;
-  /** Build ids that symbols were asked for, and which they had: with others, this is stale. */
-  readonly symbols: ReadonlyMap<string, string>;
-}
 
 export interface FlameScan {
   readonly builder: FlameBuilder;
   /** Sampling period that all series share, else 0. */
   readonly period: number;
-}
-
-/** The partial answers of a query service, and the frames that they share. */
-export class FlameCache {
-  #frames = new FrameInterner();
-  readonly #partials: ByteLru<Partial>;
-  readonly #maxFrameBytes: number;
-
-  constructor(limits: QueryLimits, metrics: QueryMetrics) {
-    this.#partials = new ByteLru('partial', limits.partialCacheBytes, metrics);
-    this.#maxFrameBytes = limits.frameBytes;
-  }
-
-  /**
-   * The frames for one query. Interned names are never removed one by one; when there are too many, a
-   * new set is begun, and what was summed with the old one is no longer found.
-   */
-  frames(): FrameInterner {
-    if (this.#frames.sizeBytes > this.#maxFrameBytes) this.#frames = new FrameInterner();
-    return this.#frames;
-  }
-
-  /** A partial that was summed with these frames and the symbols of now. */
-  async get(key: string, frames: FrameInterner, symbols: QuerySymbols): Promise<Partial | undefined> {
-    const partial = this.#partials.get(key);
-    if (partial === undefined || partial.builder.tree.frames !== frames) return undefined;
-    await symbols.load(partial.symbols.keys());
-    for (const [buildId, version] of partial.symbols) {
-      if (symbols.version(buildId) !== version) return undefined;
-    }
-    return partial;
-  }
-
-  set(key: string, partial: Partial): void {
-    const bytes = partial.builder.sizeBytes + partial.series.size * 32 + partial.symbols.size * 200;
-    this.#partials.set(key, partial, bytes);
-  }
 }
 
 export async function scanFlame(
@@ -99,13 +53,11 @@ export async function scanFlame(
   const merged = await sumWhole(summer, whole);
   const answer = cut.length === 0 ? merged : new Sum(summer, merged);
   if (answer instanceof Sum) {
-    for await (const { block } of run.scan(cut.map((plan) => ({ ...plan, points: true })))) {
+    for await (const { plan, block } of run.scan(cut.map((plan) => ({ ...plan, points: true })))) {
       const timeRange = { fromMs: scope.fromMs, toMs: scope.toMs };
       const series = selectSeries(block, profileType, scope.selector);
       const sums = sumStacks(block, { series, timeRange }, groupBy);
-      await symbols.load(buildIdsToSymbolize(block, sums));
-      answer.builder.addBlock(block, sums, symbols.symbolize);
-      answer.note(sums);
+      await answer.addBlock(plan.entry, block, sums);
     }
   }
   run.coverage.samples(answer);
@@ -132,16 +84,25 @@ class Sum implements Partial {
   readonly series = new Set<number>();
   readonly periods = new Set<number>();
   readonly symbols = new Map<string, string>();
+  readonly #summer: Summer;
 
-  constructor({ groupBy, frames }: Summer, start?: Partial) {
+  constructor(summer: Summer, start?: Partial) {
+    const { groupBy, frames } = summer;
+    this.#summer = summer;
     this.builder = start?.builder.clone() ?? new FlameBuilder({ groupBy, tree: new FlameTree({ frames }) });
     if (start !== undefined) this.#noteAll(start);
   }
 
-  note(sums: StackSums): void {
+  /** Adds what `sumStacks` has found in a block. */
+  async addBlock(entry: BlockEntry, block: Block, sums: StackSums): Promise<void> {
+    const { cache, frames, symbols } = this.#summer;
+    const buildIds = buildIdsToSymbolize(block, sums);
+    await symbols.load(buildIds);
+    await cache.addBlock(this.builder, { entry, block, sums, buildIds }, frames, symbols);
     this.rows += sums.rows;
     for (const fingerprint of sums.series) this.series.add(fingerprint);
     if (sums.series.length > 0) this.periods.add(sums.period);
+    for (const buildId of buildIds) this.symbols.set(buildId, symbols.version(buildId));
   }
 
   add(partial: Partial): void {
@@ -157,57 +118,85 @@ class Sum implements Partial {
   }
 }
 
+/** The blocks of one level, and the key of the sum of them and of all higher levels. */
+interface Stage {
+  readonly plans: readonly PlannedBlock[];
+  readonly sumKey: string;
+}
+
 /** The sum of blocks that lie whole in the range. Not to be changed: it may be in the cache. */
 async function sumWhole(summer: Summer, plans: readonly PlannedBlock[]): Promise<Partial> {
   const { run, cache, frames, symbols, question } = summer;
-  const [only] = plans;
-  if (only === undefined) return new Sum(summer);
-  const mergedKey = plans.length === 1 ? keyOf(only, question) : mergedKeyOf(plans, question);
-  const known = await cache.get(mergedKey, frames, symbols);
-  if (known !== undefined) {
-    run.count('partial', plans.length);
-    return known;
+  const stages = stagesOf(plans, question);
+  let sum: Partial | undefined;
+  let known = stages.length;
+  while (known > 0 && sum === undefined) {
+    sum = await cache.get(stages[known - 1]!.sumKey, frames, symbols);
+    if (sum === undefined) known--;
   }
-  const merged = new Sum(summer);
-  const toScan: ReadPlan[] = [];
-  for (const plan of plans) {
-    const partial = plans.length === 1 ? undefined : await cache.get(keyOf(plan, question), frames, symbols);
-    if (partial === undefined) {
-      toScan.push({ ...plan, points: false });
+  for (const { plans: summed } of stages.slice(0, known)) {
+    run.count('partial', summed.length);
+    // The sum stands for them; when one of them goes, the others are needed again.
+    for (const plan of summed) cache.touch(keyOf(plan, question));
+  }
+  let complete = true;
+  for (const { plans: added, sumKey } of stages.slice(known)) {
+    const partials = await partialsOf(summer, added);
+    complete &&= partials.length === added.length;
+    const [only] = partials;
+    if (sum === undefined && only !== undefined && partials.length === 1) {
+      sum = only;
       continue;
     }
-    merged.add(partial);
-    run.count('partial', 1);
-    await run.breather.breathe();
+    const next: Sum = new Sum(summer, sum);
+    for (const partial of partials) {
+      next.add(partial);
+      await run.breather.breathe();
+    }
+    // What lacks a block that could not be read now must not answer later, when it can.
+    if (complete) cache.set(sumKey, next);
+    sum = next;
   }
-  const answered = new Set<string>();
+  return sum ?? new Sum(summer);
+}
+
+/** What each block adds; fewer than blocks when some cannot be read. */
+async function partialsOf(summer: Summer, plans: readonly PlannedBlock[]): Promise<Partial[]> {
+  const { run, cache, frames, symbols, question } = summer;
+  const partials: Partial[] = [];
+  const toScan: ReadPlan[] = [];
+  for (const plan of plans) {
+    const partial = await cache.get(keyOf(plan, question), frames, symbols);
+    if (partial === undefined) toScan.push({ ...plan, points: false });
+    else partials.push(partial);
+  }
+  run.count('partial', partials.length);
   for await (const { plan, block } of run.scan(toScan)) {
     const series = selectSeries(block, summer.profileType, summer.scope.selector);
-    const sums = sumStacks(block, { series }, summer.groupBy);
-    const buildIds = buildIdsToSymbolize(block, sums);
-    await symbols.load(buildIds);
     const partial = new Sum(summer);
-    partial.builder.addBlock(block, sums, symbols.symbolize);
-    partial.note(sums);
-    for (const buildId of buildIds) partial.symbols.set(buildId, symbols.version(buildId));
+    await partial.addBlock(plan.entry, block, sumStacks(block, { series }, summer.groupBy));
     partial.builder.trim();
     cache.set(keyOf(plan, question), partial);
-    answered.add(plan.entry.id);
-    if (plans.length === 1) return partial;
-    merged.add(partial);
+    partials.push(partial);
   }
-  const complete = toScan.every((plan) => answered.has(plan.entry.id));
-  // What lacks a block that could not be read now must not answer later, when it can.
-  if (complete && plans.length > 1) cache.set(mergedKey, merged);
-  return merged;
+  return partials;
 }
 
 function keyOf(plan: PlannedBlock, question: string): string {
   return `${plan.entry.id} ${question}`;
 }
 
-function mergedKeyOf(plans: readonly PlannedBlock[], question: string): string {
+/** Highest level first; the first stage of one block alone goes by the block's own key. */
+function stagesOf(plans: readonly PlannedBlock[], question: string): Stage[] {
+  const byLevel = [...Map.groupBy(plans, (plan) => plan.entry.level)].sort(([a], [b]) => b - a);
   const hash = createHash('sha256');
-  for (const plan of plans) hash.update(`${plan.entry.id} `);
-  return `${hash.digest('hex')} ${question}`;
+  let blocks = 0;
+  return byLevel.map(([, added]) => {
+    for (const plan of added) hash.update(`${plan.entry.id} `);
+    blocks += added.length;
+    const [first] = added;
+    const alone = blocks === 1 && first !== undefined;
+    const sumKey = alone ? keyOf(first, question) : `${hash.copy().digest('hex')} ${question}`;
+    return { plans: added, sumKey };
+  });
 }

@@ -37,6 +37,7 @@ export interface QueryLimits {
   readonly footerCacheBytes: number;
   readonly blockCacheBytes: number;
   readonly partialCacheBytes: number;
+  readonly blockFramesCacheBytes: number;
   readonly seriesCacheBytes: number;
   /** Bytes of frames, names with them, that cached partial answers share. */
   readonly frameBytes: number;
@@ -61,6 +62,7 @@ export const QUERY_LIMITS: QueryLimits = {
   footerCacheBytes: 32 << 20,
   blockCacheBytes: 256 << 20,
   partialCacheBytes: 192 << 20,
+  blockFramesCacheBytes: 32 << 20,
   seriesCacheBytes: 32 << 20,
   frameBytes: 128 << 20,
 };

@@ -14,7 +14,7 @@ export type BlockOutcome =
   /** Could not be read. */
   | 'missing';
 
-export type CacheName = 'footer' | 'block' | 'partial' | 'series';
+export type CacheName = 'footer' | 'block' | 'frames' | 'partial' | 'series';
 
 /** What /metrics says about queries. */
 export class QueryMetrics {

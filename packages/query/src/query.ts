@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { Admission } from './admission.ts';
 import { BlockReader } from './block-reader.ts';
-import { FlameCache } from './flame-scan.ts';
+import { FlameCache } from './flame-cache.ts';
 import { QUERY_LIMITS, type QueryLimits } from './limits.ts';
 import { QueryMetrics } from './query-metrics.ts';
 import type { QueryContext, QueryStore } from './query-run.ts';

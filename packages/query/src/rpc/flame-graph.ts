@@ -5,7 +5,8 @@ import {
   type FlameGraphRequest,
   type FlameGraphResponse,
 } from '@fleetflame/proto/query/v1/query';
-import { scanFlame, type FlameCache } from '../flame-scan.ts';
+import type { FlameCache } from '../flame-cache.ts';
+import { scanFlame } from '../flame-scan.ts';
 import { DEFAULT_NODES } from '../limits.ts';
 import { QueryRun, type QueryContext } from '../query-run.ts';
 

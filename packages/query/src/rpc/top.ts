@@ -1,7 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { topFunctions } from '@fleetflame/profile';
 import { TopResponseSchema, type TopRequest, type TopResponse } from '@fleetflame/proto/query/v1/query';
-import { scanFlame, type FlameCache } from '../flame-scan.ts';
+import type { FlameCache } from '../flame-cache.ts';
+import { scanFlame } from '../flame-scan.ts';
 import { DEFAULT_LISTED } from '../limits.ts';
 import { QueryRun, type QueryContext } from '../query-run.ts';
 
