@@ -188,7 +188,7 @@ class World {
 
   /** Long after the last write, nothing but the live blocks may be left. */
   async settle(): Promise<void> {
-    for (const ms of [0, 2 * ORPHAN_GRACE_MS, 2 * DAY, DELETED_GRACE_MS + MINUTE, HOUR]) {
+    for (const ms of [0, 2 * ORPHAN_GRACE_MS, 3 * DAY, DELETED_GRACE_MS + MINUTE, HOUR]) {
       this.nowMs += ms;
       await this.store.maintain();
       await this.store.maintain();
@@ -216,7 +216,7 @@ test('any history of writes, waits, maintenance, failures and crashes: acked is 
       const { levels, deleted } = await world.store.status();
       const live = levels.reduce((sum, level) => sum + level.blocks, 0);
       expect(await world.store.objects.list('blocks/')).toHaveLength(live + deleted.blocks);
-      expect(levels.every((level) => level.level === 3)).toBe(true);
+      expect(levels.every((level) => level.level === 5)).toBe(true);
       await world.store.close();
     }),
     { numRuns: Number(process.env['FLEETFLAME_RUNS'] ?? 25) },

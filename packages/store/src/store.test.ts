@@ -85,16 +85,23 @@ test('a directory belongs to one store at a time', async () => {
   await (await openStore(directory.path, clock)).close();
 });
 
-test('I5: segments become minutes, an hour and a day with the same sums at every step', async () => {
+test('I5: segments become wider and wider windows with the same sums at every step', async () => {
   using directory = temporaryDirectory();
   const clock = { nowMs: START + 22 * HOUR };
   await using store = await openStore(directory.path, clock);
   const sums = await fill(store, clock, 120);
   const levels = async () => (await store.status()).levels.map(({ level, blocks }) => [level, blocks]);
   const steps: [number, unknown][] = [
-    [30_000, [[1, 20]]],
-    [HOUR, [[2, 1]]],
-    [3 * HOUR, [[3, 1]]],
+    [
+      30_000,
+      [
+        [1, 10],
+        [2, 1],
+      ],
+    ],
+    [HOUR, [[3, 1]]],
+    [HOUR, [[4, 1]]],
+    [26 * HOUR, [[5, 1]]],
   ];
   for (const [laterMs, expected] of steps) {
     clock.nowMs += laterMs;

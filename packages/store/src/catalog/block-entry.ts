@@ -3,7 +3,7 @@ export interface BlockEntry {
   readonly id: string;
   /** Key of its object. */
   readonly key: string;
-  /** 0 segment, 1 minute, 2 hour, 3 day. */
+  /** 0: a segment; further ones: compaction/levels.ts. */
   readonly level: number;
   /** Unix ms of the first and the last sample, both inclusive. */
   readonly timeMinMs: number;

@@ -35,8 +35,11 @@ test('a time lies in the widest window that is over', () => {
   expect(at(time)).toEqual([0, 605, 606]);
   expect(at(DAY + 10 * HOUR + 6 * MINUTE + 19_999)).toEqual([0, 605, 606]);
   expect(at(DAY + 10 * HOUR + 6 * MINUTE + 20_000)).toEqual([1, 605, 606]);
-  expect(at(DAY + 11 * HOUR + 3 * MINUTE)).toEqual([2, 600, 660]);
-  expect(at(DAY + 24 * HOUR + 30 * MINUTE)).toEqual([3, 0, 1440]);
+  expect(at(DAY + 10 * HOUR + 11 * MINUTE)).toEqual([2, 600, 610]);
+  expect(at(DAY + 11 * HOUR + 3 * MINUTE)).toEqual([3, 600, 660]);
+  expect(at(DAY + 12 * HOUR + 10 * MINUTE)).toEqual([4, 360, 720]);
+  expect(at(DAY + 50 * HOUR - 1)).toEqual([4, 360, 720]);
+  expect(at(DAY + 50 * HOUR)).toEqual([5, 0, 1440]);
 });
 
 test('segments of a minute that is over are merged, later ones wait', () => {
@@ -49,19 +52,23 @@ test('segments of a minute that is over are merged, later ones wait', () => {
   ]);
 });
 
-test('minutes become an hour, hours a day, and late segments go straight to the day', () => {
-  const minutes = Array.from({ length: 60 }, (_, index) =>
-    block(1, DAY + index * MINUTE, DAY + (index + 1) * MINUTE - 1),
-  );
-  expect(shape(planCompaction(minutes, DAY + HOUR + 3 * MINUTE))).toEqual([
-    { kind: 'merge', level: 2, start: 0, inputs: 60 },
+test('windows become wider windows, and late segments go straight to the widest', () => {
+  const windows = (level: number, lengthMs: number, count: number) =>
+    Array.from({ length: count }, (_, index) =>
+      block(level, DAY + index * lengthMs, DAY + (index + 1) * lengthMs - 1),
+    );
+  expect(shape(planCompaction(windows(1, MINUTE, 10), DAY + 11 * MINUTE))).toEqual([
+    { kind: 'merge', level: 2, start: 0, inputs: 10 },
   ]);
-  const hours = Array.from({ length: 24 }, (_, index) =>
-    block(2, DAY + index * HOUR, DAY + (index + 1) * HOUR - 1),
-  );
+  expect(shape(planCompaction(windows(2, 10 * MINUTE, 6), DAY + HOUR + 3 * MINUTE))).toEqual([
+    { kind: 'merge', level: 3, start: 0, inputs: 6 },
+  ]);
+  expect(shape(planCompaction(windows(3, HOUR, 6), DAY + 6 * HOUR + 10 * MINUTE))).toEqual([
+    { kind: 'merge', level: 4, start: 0, inputs: 6 },
+  ]);
   const late = block(0, DAY + 5 * HOUR, DAY + 5 * HOUR + 9_999);
-  expect(shape(planCompaction([...hours, late], DAY + 25 * HOUR))).toEqual([
-    { kind: 'merge', level: 3, start: 0, inputs: 25 },
+  expect(shape(planCompaction([...windows(4, 6 * HOUR, 4), late], DAY + 50 * HOUR))).toEqual([
+    { kind: 'merge', level: 5, start: 0, inputs: 5 },
   ]);
 });
 
@@ -81,21 +88,21 @@ test('a merge is bounded in bytes: a large window becomes several blocks that ar
   );
   const jobs = planCompaction(blocks, DAY + 2 * HOUR);
   expect(jobs.map((job) => (job.kind === 'merge' ? job.inputs.length : 1))).toEqual([2, 4, 4]);
-  const outputs = jobs.map(() => block(2, DAY, DAY + HOUR - 1, { sizeBytes: MERGE_INPUT_BYTES }));
+  const outputs = jobs.map(() => block(3, DAY, DAY + HOUR - 1, { sizeBytes: MERGE_INPUT_BYTES }));
   expect(planCompaction(outputs, DAY + 3 * HOUR)).toEqual([]);
 });
 
 test('late blocks of one window are merged when they are several of like size, or when it has gone quiet', () => {
-  const now = DAY + 30 * HOUR;
-  const large = block(3, DAY, DAY + 24 * HOUR - 1, { id: newBlockId(now), sizeBytes: 1_000_000 });
+  const now = DAY + 60 * HOUR;
+  const large = block(5, DAY, DAY + 24 * HOUR - 1, { id: newBlockId(now), sizeBytes: 1_000_000 });
   const late = (count: number) =>
-    Array.from({ length: count }, () => block(3, DAY + HOUR, DAY + 2 * HOUR, { id: newBlockId(now) }));
+    Array.from({ length: count }, () => block(5, DAY + HOUR, DAY + 2 * HOUR, { id: newBlockId(now) }));
   expect(shape(planCompaction([large, ...late(3)], now))).toEqual([]);
   expect(shape(planCompaction([large, ...late(4)], now))).toEqual([
-    { kind: 'merge', level: 3, start: 0, inputs: 4 },
+    { kind: 'merge', level: 5, start: 0, inputs: 4 },
   ]);
   expect(shape(planCompaction([large, ...late(1)], now + 11 * MINUTE))).toEqual([
-    { kind: 'merge', level: 3, start: 0, inputs: 2 },
+    { kind: 'merge', level: 5, start: 0, inputs: 2 },
   ]);
   expect(shape(planCompaction([large], now + 11 * MINUTE))).toEqual([]);
 });
@@ -107,21 +114,33 @@ test('small jobs come first', () => {
   const small = [0, 1].map((index) => block(0, DAY + 2 * HOUR + index, DAY + 2 * HOUR + index));
   expect(
     shape(planCompaction([...big, ...small], DAY + 2 * HOUR + 5 * MINUTE)).map((job) => job.level),
-  ).toEqual([1, 2]);
+  ).toEqual([1, 3]);
 });
 
-test('a day of one host, at any time, is answered from fewer than a hundred blocks', () => {
+test('a day of one host, at any time, is answered from a few dozen blocks, the last of it from few', () => {
+  const ranges = [
+    { lengthMs: 24 * HOUR, most: 0, sum: 0 },
+    { lengthMs: HOUR, most: 0, sum: 0 },
+  ];
   let live: BlockEntry[] = [];
-  let most = 0;
-  for (let now = DAY + 14_000; now < DAY + 50 * HOUR; now += 10_000) {
+  let rounds = 0;
+  for (let now = DAY + 14_000; now < DAY + 75 * HOUR; now += 10_000) {
     // An agent's batch arrives a few seconds after it ends.
     live.push(block(0, now - 14_000, now - 4001));
     for (const job of planCompaction(live, now)) live = apply(job, live, now);
-    const asked = live.filter((entry) => entry.timeMaxMs >= now - 24 * HOUR);
-    most = Math.max(most, asked.length);
+    if (now < DAY + 27 * HOUR) continue;
+    rounds++;
+    for (const range of ranges) {
+      const asked = live.filter((entry) => entry.timeMaxMs >= now - range.lengthMs);
+      range.most = Math.max(range.most, asked.length);
+      range.sum += asked.length;
+      // Only what is older than a day has been merged into days.
+      expect(asked.every((entry) => entry.level < 5)).toBe(true);
+    }
   }
-  expect(most).toBeLessThan(100);
-  expect(live.filter((entry) => entry.level === 3)).toHaveLength(2);
+  expect(ranges.map(({ most }) => most)).toEqual([29, 21]);
+  expect(ranges.map(({ sum }) => Math.round(sum / rounds))).toEqual([19, 13]);
+  expect(live.filter((entry) => entry.level === 5)).toHaveLength(2);
 });
 
 /** What a job leaves behind: every window of its inputs as one block. */
