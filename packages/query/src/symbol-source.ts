@@ -33,6 +33,8 @@ interface Loaded {
   readonly table: SymbolLookup | undefined;
   /** Why frames have no names when there is no table. */
   readonly reason: UnnamedReason;
+  /** By function: names are decoded once in a query. */
+  readonly lines: Map<number, readonly SymbolLine[]>;
 }
 
 /** The symbols that one query has asked for: every build id is looked up once, so one answer is of one kind. */
@@ -60,18 +62,24 @@ export class QuerySymbols {
 
   /** For what was loaded. */
   readonly symbolize: Symbolize = (buildId, address) => {
-    const { table, reason } = this.#loaded.get(buildId) ?? UNKNOWN;
+    const { table, reason, lines } = this.#loaded.get(buildId) ?? UNKNOWN;
     if (table === undefined) return reason;
     const index = table.lookup(address);
     if (index < 0) return table.size === 0 ? 'no_symbols' : 'not_covered';
-    const line: SymbolLine = {
-      name: table.name(index),
-      systemName: table.systemName(index),
-      filename: table.file(index),
-      startLine: table.line(index),
-      line: 0,
-    };
-    return [line];
+    let found = lines.get(index);
+    if (found === undefined) {
+      found = [
+        {
+          name: table.name(index),
+          systemName: table.systemName(index),
+          filename: table.file(index),
+          startLine: table.line(index),
+          line: 0,
+        },
+      ];
+      lines.set(index, found);
+    }
+    return found;
   };
 
   async #load(buildId: string): Promise<Loaded> {
@@ -79,8 +87,9 @@ export class QuerySymbols {
       const record = await this.#source.record(buildId);
       if (record === undefined) return UNKNOWN;
       const table = record.table === '' ? undefined : await this.#source.table(buildId);
-      if (table === undefined) return { version: 'no_symbols', table, reason: 'no_symbols' };
-      return { version: record.table, table, reason: 'no_symbols' };
+      if (table === undefined)
+        return { version: 'no_symbols', table, reason: 'no_symbols', lines: new Map() };
+      return { version: record.table, table, reason: 'no_symbols', lines: new Map() };
     } catch (error) {
       if (!(error instanceof FleetflameError)) throw error;
       this.#log.error({ err: error, buildId }, 'the symbols of a binary cannot be read');
@@ -89,4 +98,9 @@ export class QuerySymbols {
   }
 }
 
-const UNKNOWN: Loaded = { version: 'not_uploaded', table: undefined, reason: 'not_uploaded' };
+const UNKNOWN: Loaded = {
+  version: 'not_uploaded',
+  table: undefined,
+  reason: 'not_uploaded',
+  lines: new Map(),
+};

@@ -8,7 +8,13 @@ import { MAPPING_KINDS, type Block, type LocationIndex } from '../block/block.ts
 import { FRAME_KINDS, type FrameIndex, type FrameKind } from './flame-table.ts';
 import type { FlameTree, TreeNode } from './flame-tree.ts';
 import { grown, type FrameInterner } from './frame-interner.ts';
-import { symbolizeLocation, UNNAMED_REASONS, type Symbolize, type UnnamedReason } from './symbolize.ts';
+import {
+  symbolizeLocation,
+  UNNAMED_REASONS,
+  type Symbolize,
+  type SymbolLine,
+  type UnnamedReason,
+} from './symbolize.ts';
 
 /** Value of leaf frames without a name. */
 export interface UnnamedSelf {
@@ -72,6 +78,10 @@ export class BlockFrames {
   readonly #known: LocationFrames;
   readonly #interner: FrameInterner;
   readonly #symbolize: Symbolize;
+  /** Low and high half of each location's address. */
+  readonly #addresses: Uint32Array;
+  /** The frames of what was symbolized last in a mapping, by the lines that came back. */
+  readonly #chainOfLines = new Map<readonly SymbolLine[], { mapping: number; chain: number }>();
   /** Interner's string number + 1 of each string of the block, 0: not asked. */
   readonly #stringOf: Uint32Array;
   /** Interner's string number + 1 of the base name of each mapping's file. */
@@ -82,6 +92,8 @@ export class BlockFrames {
     this.#known = known;
     this.#interner = known.interner;
     this.#symbolize = symbolize;
+    const { buffer, byteOffset, length } = block.locations.address;
+    this.#addresses = new Uint32Array(buffer, byteOffset, length * 2);
     this.#stringOf = new Uint32Array(block.strings.length);
     this.#binaryOf = new Uint32Array(block.mappings.length);
   }
@@ -151,7 +163,10 @@ export class BlockFrames {
       this.#noteUnnamed(location, typeof lines === 'string' ? lines : 'not_covered');
       return chain;
     }
+    const same = this.#chainOfLines.get(lines);
+    if (same?.mapping === mapping) return same.chain;
     const chain = known.reserve(lines.length);
+    this.#chainOfLines.set(lines, { mapping, chain });
     const binary = this.#binary(mapping);
     const interner = this.#interner;
     for (let i = 0; i < lines.length; i++) {
@@ -182,11 +197,9 @@ export class BlockFrames {
   }
 
   #unnamedFrame(location: LocationIndex, mapping: number, kind: number): FrameIndex {
-    const frames = this.#interner;
+    const address = this.#addresses;
     const binary = this.#binary(mapping);
-    const file = frames.strings[binary]! || '[unknown]';
-    const name = `${file}+0x${this.#block.locations.address[location]!.toString(16)}`;
-    return frames.internStrings(frames.string(name), 0, binary, kind, 0);
+    return this.#interner.internAddress(address[location * 2]!, address[location * 2 + 1]!, binary, kind);
   }
 
   #string(string: number): number {

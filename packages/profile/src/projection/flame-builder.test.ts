@@ -101,9 +101,10 @@ function foldedOfTree({ tree }: FlameBuilder): Map<string, number> {
       const frame = tree.frame[node]!;
       const { frames } = tree;
       const suffix = `[${frames.binaryOf(frame)}|${FRAME_KINDS[frames.kind[frame]!]}]`;
-      const name = frames.named[frame]
-        ? `${frames.nameOf(frame)}(${frames.filenameOf(frame)})`
-        : frames.nameOf(frame);
+      const name =
+        frames.namedOf(frame) === 1
+          ? `${frames.nameOf(frame)}(${frames.filenameOf(frame)})`
+          : frames.nameOf(frame);
       const parent = paths[tree.parent[node]!]!;
       paths[node] = `${parent === '' ? '' : `${parent} → `}${name} ${suffix}`;
     }

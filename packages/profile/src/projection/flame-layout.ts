@@ -126,8 +126,8 @@ function rankFrames(tree: FlameTree, nodes: Int32Array): { readonly of: Int32Arr
     rankOf[frame] = 0;
     used.push(frame);
   }
-  used.sort((a, b) => tree.frames.compare(a, b));
-  for (let r = 0; r < used.length; r++) rankOf[used[r]!] = r;
+  const sorted = tree.frames.sorted(used);
+  for (let r = 0; r < sorted.length; r++) rankOf[sorted[r]!] = r;
   return { of: rankOf, size: used.length };
 }
 
@@ -249,24 +249,26 @@ function compactFrames(
     }
     frameOfRow[row] = newFrame[frame]!;
   }
-  const newString = new Int32Array(interner.strings.length).fill(-1);
+  const numberOf = new Map<string, number>();
   const strings: string[] = [];
-  const stringColumn = (column: Uint32Array): Uint32Array =>
+  const stringColumn = (textOf: (frame: number) => string): Uint32Array =>
     Uint32Array.from(frames, (frame) => {
-      const string = column[frame]!;
-      if (newString[string] === -1) {
-        newString[string] = strings.length;
-        strings.push(interner.strings[string]!);
+      const text = textOf(frame);
+      let number = numberOf.get(text);
+      if (number === undefined) {
+        number = strings.length;
+        strings.push(text);
+        numberOf.set(text, number);
       }
-      return newString[string]!;
+      return number;
     });
   return {
     length: frames.length,
-    name: stringColumn(interner.name),
-    filename: stringColumn(interner.filename),
-    binary: stringColumn(interner.binary),
+    name: stringColumn((frame) => interner.nameOf(frame)),
+    filename: stringColumn((frame) => interner.filenameOf(frame)),
+    binary: stringColumn((frame) => interner.binaryOf(frame)),
     kind: Uint8Array.from(frames, (frame) => interner.kind[frame]!),
-    named: Uint8Array.from(frames, (frame) => interner.named[frame]!),
+    named: Uint8Array.from(frames, (frame) => interner.namedOf(frame)),
     strings,
   };
 }

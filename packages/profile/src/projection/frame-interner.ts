@@ -1,24 +1,32 @@
 import { FRAME_KINDS, type FrameIndex } from './flame-table.ts';
 
 const ROOT_KIND = FRAME_KINDS.indexOf('root');
+/** In `form`: the frame has no name. */
+const UNNAMED = 0;
+const NAMED = 1;
+/** In `form`: no name but an address, whose halves stand in the columns `name` and `filename`. */
+const ADDRESS = 2;
+/** What a frame without a known binary is called. */
+const UNKNOWN_BINARY = '[unknown]';
 /** Name of the root frame: everything. */
 export const ROOT_FRAME_NAME = 'all';
 
 /**
  * Gives every distinct frame (name, filename, binary, kind, named) one number, in the order of first
  * sight; number 0 is the root frame. Strings are interned apart, so that a caller that knows the
- * string numbers of its block looks a frame up without touching text.
+ * string numbers of its block looks a frame up without touching text. Frames that have an address for
+ * a name, of which a stripped binary has as many as samples, get their text when it is asked for.
  */
 export class FrameInterner {
   length = 0;
-  /** Columns of the frames, `length` entries in use; replaced when they grow. */
-  name = new Uint32Array(256);
-  filename = new Uint32Array(256);
-  binary = new Uint32Array(256);
+  /** FRAME_KINDS number of each frame, `length` entries in use; replaced when it grows. */
   kind = new Uint8Array(256);
-  named = new Uint8Array(256);
   readonly strings: string[] = [''];
 
+  #name = new Uint32Array(256);
+  #filename = new Uint32Array(256);
+  #binary = new Uint32Array(256);
+  #form = new Uint8Array(256);
   readonly #stringIndex = new Map<string, number>([['', 0]]);
   #textBytes = 0;
   /** Open addressing: frame number + 1, 0 is free; at most half full. */
@@ -45,29 +53,38 @@ export class FrameInterner {
 
   /** `intern` for string numbers that `string` returned. */
   internStrings(name: number, filename: number, binary: number, kind: number, named: number): FrameIndex {
+    return this.#intern(name, filename, binary, kind, named === 0 ? UNNAMED : NAMED);
+  }
+
+  /** The frame named binary+0xaddress; `binary` is a string number. */
+  internAddress(addressLow: number, addressHigh: number, binary: number, kind: number): FrameIndex {
+    return this.#intern(addressLow, addressHigh, binary, kind, ADDRESS);
+  }
+
+  #intern(name: number, filename: number, binary: number, kind: number, form: number): FrameIndex {
     const mask = this.#slots.length - 1;
     let slot = hashFrame(name, filename, binary, kind) & mask;
     for (;;) {
       const found = this.#slots[slot]! - 1;
       if (found < 0) break;
       if (
-        this.name[found] === name &&
-        this.filename[found] === filename &&
-        this.binary[found] === binary &&
+        this.#name[found] === name &&
+        this.#filename[found] === filename &&
+        this.#binary[found] === binary &&
         this.kind[found] === kind &&
-        this.named[found] === named
+        this.#form[found] === form
       ) {
         return found;
       }
       slot = (slot + 1) & mask;
     }
     const frame = this.length++;
-    if (frame === this.name.length) this.#growColumns();
-    this.name[frame] = name;
-    this.filename[frame] = filename;
-    this.binary[frame] = binary;
+    if (frame === this.kind.length) this.#growColumns();
+    this.#name[frame] = name;
+    this.#filename[frame] = filename;
+    this.#binary[frame] = binary;
     this.kind[frame] = kind;
-    this.named[frame] = named;
+    this.#form[frame] = form;
     this.#slots[slot] = frame + 1;
     if (this.length * 2 > this.#slots.length) this.#rehash();
     return frame;
@@ -78,12 +95,15 @@ export class FrameInterner {
     const strings = Uint32Array.from(other.strings, (text) => this.string(text));
     const frames = new Uint32Array(other.length);
     for (let f = 0; f < other.length; f++) {
-      frames[f] = this.internStrings(
-        strings[other.name[f]!]!,
-        strings[other.filename[f]!]!,
-        strings[other.binary[f]!]!,
+      const form = other.#form[f]!;
+      const name = other.#name[f]!;
+      const filename = other.#filename[f]!;
+      frames[f] = this.#intern(
+        form === ADDRESS ? name : strings[name]!,
+        form === ADDRESS ? filename : strings[filename]!,
+        strings[other.#binary[f]!]!,
         other.kind[f]!,
-        other.named[f]!,
+        form,
       );
     }
     return frames;
@@ -91,46 +111,65 @@ export class FrameInterner {
 
   /** Bytes that it holds, roughly. */
   get sizeBytes(): number {
-    return this.#textBytes + this.name.length * 14 + this.#slots.length * 4;
+    return this.#textBytes + this.kind.length * 14 + this.#slots.length * 4;
   }
 
   nameOf(frame: FrameIndex): string {
-    return this.strings[this.name[frame]!]!;
+    if (this.#form[frame] !== ADDRESS) return this.strings[this.#name[frame]!]!;
+    const binary = this.strings[this.#binary[frame]!]! || UNKNOWN_BINARY;
+    return `${binary}+0x${hexOf(this.#filename[frame]!, this.#name[frame]!)}`;
   }
 
   filenameOf(frame: FrameIndex): string {
-    return this.strings[this.filename[frame]!]!;
+    return this.#form[frame] === ADDRESS ? '' : this.strings[this.#filename[frame]!]!;
   }
 
   binaryOf(frame: FrameIndex): string {
-    return this.strings[this.binary[frame]!]!;
+    return this.strings[this.#binary[frame]!]!;
   }
 
-  /** By name, then filename, binary, kind: a total order that does not depend on the numbers. */
-  compare(a: FrameIndex, b: FrameIndex): number {
-    return (
-      compareText(this.nameOf(a), this.nameOf(b)) ||
-      compareText(this.filenameOf(a), this.filenameOf(b)) ||
-      compareText(this.binaryOf(a), this.binaryOf(b)) ||
-      this.kind[a]! - this.kind[b]! ||
-      this.named[a]! - this.named[b]!
+  /** 1 when the frame has a name, 0 when that is an address. */
+  namedOf(frame: FrameIndex): number {
+    return this.#form[frame] === NAMED ? 1 : 0;
+  }
+
+  /**
+   * The frames by name, then filename, binary, kind: a total order that does not depend on the
+   * numbers. Makes the text of each frame once.
+   */
+  sorted(frames: ArrayLike<FrameIndex>): FrameIndex[] {
+    const rows = Array.from(frames, (frame) => ({ frame, name: this.nameOf(frame) }));
+    rows.sort(
+      (a, b) =>
+        compareText(a.name, b.name) ||
+        compareText(this.filenameOf(a.frame), this.filenameOf(b.frame)) ||
+        compareText(this.binaryOf(a.frame), this.binaryOf(b.frame)) ||
+        this.kind[a.frame]! - this.kind[b.frame]! ||
+        this.namedOf(a.frame) - this.namedOf(b.frame),
     );
+    return rows.map(({ frame }) => frame);
   }
 
   #growColumns(): void {
-    this.name = grown(this.name, new Uint32Array(this.name.length * 2));
-    this.filename = grown(this.filename, new Uint32Array(this.filename.length * 2));
-    this.binary = grown(this.binary, new Uint32Array(this.binary.length * 2));
-    this.kind = grown(this.kind, new Uint8Array(this.kind.length * 2));
-    this.named = grown(this.named, new Uint8Array(this.named.length * 2));
+    const capacity = this.kind.length * 2;
+    this.#name = grown(this.#name, new Uint32Array(capacity));
+    this.#filename = grown(this.#filename, new Uint32Array(capacity));
+    this.#binary = grown(this.#binary, new Uint32Array(capacity));
+    this.kind = grown(this.kind, new Uint8Array(capacity));
+    this.#form = grown(this.#form, new Uint8Array(capacity));
   }
 
   #rehash(): void {
     const slots = new Int32Array(this.#slots.length * 2);
     const mask = slots.length - 1;
     for (let frame = 0; frame < this.length; frame++) {
-      let slot =
-        hashFrame(this.name[frame]!, this.filename[frame]!, this.binary[frame]!, this.kind[frame]!) & mask;
+      const hash = hashFrame(
+        this.#name[frame]!,
+        this.#filename[frame]!,
+        this.#binary[frame]!,
+        this.kind[frame]!,
+      );
+      let slot = hash & mask;
       while (slots[slot] !== 0) slot = (slot + 1) & mask;
       slots[slot] = frame + 1;
     }
@@ -147,6 +186,10 @@ export function grown<T extends { set(from: T): void }>(from: T, to: T): T {
 function compareText(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
+}
+
+function hexOf(high: number, low: number): string {
+  return high === 0 ? low.toString(16) : `${high.toString(16)}${low.toString(16).padStart(8, '0')}`;
 }
 
 function hashFrame(name: number, filename: number, binary: number, kind: number): number {

@@ -24,7 +24,10 @@ export const UNNAMED_REASONS = [
 ] as const;
 export type UnnamedReason = (typeof UNNAMED_REASONS)[number];
 
-/** The lines of a native address, innermost inline first, or why there are none. */
+/**
+ * The lines of a native address, innermost inline first, or why there are none. The same array for
+ * addresses of the same lines makes it cheap to see that they are.
+ */
 export type Symbolize = (buildId: string, address: number) => readonly SymbolLine[] | UnnamedReason;
 
 /** Names nothing: every build id is unknown. */

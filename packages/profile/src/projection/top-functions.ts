@@ -1,5 +1,6 @@
 import { FRAME_KINDS, type FrameKind } from './flame-table.ts';
 import { type FlameTree } from './flame-tree.ts';
+import { selectLargest } from './select-largest.ts';
 
 /** One function of the top table. */
 export interface TopFunction {
@@ -42,12 +43,13 @@ export function topFunctions(tree: FlameTree, limit: number): TopTable {
     if (tree.frames.kind[f] === LABEL) emptySelf += self[f]!;
     else if (self[f] !== 0 || total[f] !== 0) frames.push(f);
   }
-  frames.sort((a, b) => self[b]! - self[a]! || total[b]! - total[a]! || tree.frames.compare(a, b));
+  const listed = largest(tree, frames, self, total, limit);
   let omittedSelf = 0;
-  for (const frame of frames.slice(limit)) omittedSelf += self[frame]!;
+  for (const frame of frames) omittedSelf += self[frame]!;
+  for (const frame of listed) omittedSelf -= self[frame]!;
   return {
     total: nodeTotal[0]!,
-    functions: frames.slice(0, limit).map((frame) => ({
+    functions: listed.map((frame) => ({
       name: tree.frames.nameOf(frame),
       filename: tree.frames.filenameOf(frame),
       binary: tree.frames.binaryOf(frame),
@@ -59,6 +61,39 @@ export function topFunctions(tree: FlameTree, limit: number): TopTable {
     omittedSelf,
     emptySelf,
   };
+}
+
+/**
+ * The `limit` frames of the largest self, then total, then by name. There are many frames and most
+ * have a tie, so names, which take text, decide only where the limit falls among equals.
+ */
+function largest(
+  tree: FlameTree,
+  frames: readonly number[],
+  self: Float64Array,
+  total: Float64Array,
+  limit: number,
+): number[] {
+  const [above, ties, room] = splitAt(frames, self, limit);
+  const [aboveTies, equals] = splitAt(ties, total, room);
+  const byName = tree.frames.sorted([...above, ...aboveTies, ...equals]);
+  // A stable sort: what is equal stays in the order of names.
+  return byName.sort((a, b) => self[b]! - self[a]! || total[b]! - total[a]!).slice(0, limit);
+}
+
+/** Frames with more than the `limit`-th largest value, those with just this value, and the room left for them. */
+function splitAt(
+  frames: readonly number[],
+  values: Float64Array,
+  limit: number,
+): readonly [number[], number[], number] {
+  if (frames.length <= limit || limit === 0) return [[], limit === 0 ? [] : [...frames], limit];
+  const threshold = selectLargest(
+    Float64Array.from(frames, (frame) => values[frame]!),
+    limit,
+  );
+  const above = frames.filter((frame) => values[frame]! > threshold);
+  return [above, frames.filter((frame) => values[frame] === threshold), limit - above.length];
 }
 
 /** Per frame, the sum over its nodes that have no ancestor with the same frame: one walk of the tree. */
