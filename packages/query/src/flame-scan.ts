@@ -1,13 +1,14 @@
 /**
  * Sums the samples of a scope into one tree of frames, reusing what earlier questions have summed:
  *
- *   day and hour blocks, whole in the range ──▶ partials ──▶ sum ─┐ copy
- *   smaller, younger blocks, level by level ──▶ partials ─────────┴▶ sum ─┐ copy
- *   segments ─────────────────────────────────▶ partials ─────────────────┴▶ sum ─┐ copy
- *   blocks that the range cuts ───────────────▶ points in the range ──────────────┴▶ answer
+ *   blocks of hours ───────────────▶ partials ──▶ sum ─┐ copy
+ *   shorter ones, step by step ────▶ partials ─────────┴▶ sum ─┐ copy
+ *   segments ──────────────────────▶ partials ─────────────────┴▶ sum ─┐ copy
+ *   where the range cuts a block ──▶ points in the range ──────────────┴▶ answer
  *
- * Old blocks stay and young ones change, so a range that moves with the clock finds all but the last
- * steps done. Everything is kept under what it depends on: immutable blocks, the question, and the
+ * A block whose beginning the range cuts off counts in pieces (cut-pieces.ts), of which all but the
+ * smallest are partials like those of blocks of about their length. Long parts stay and short ones
+ * change, so a range that moves with the clock finds all but the last steps done. Everything is kept under what it depends on: immutable blocks, the question, and the
  * symbols of some build ids, which are looked at again each time. All trees of a service share one
  * FrameInterner, so that adding them to each other is arithmetic on numbers.
  */
@@ -23,6 +24,7 @@ import {
   type StackSums,
 } from '@fleetflame/profile';
 import type { BlockEntry } from '@fleetflame/store';
+import { cutPieces, type TimeRange } from './cut-pieces.ts';
 import type { FlameCache, Partial } from './flame-cache.ts';
 import type { PlannedBlock } from './plan.ts';
 import type { QueryRun, ReadPlan } from './query-run.ts';
@@ -45,19 +47,26 @@ export async function scanFlame(
   const frames = cache.frames();
   const symbols = new QuerySymbols(run.context.symbols, run.context.log);
   const question = JSON.stringify([profileType, scope.selector.source, groupBy]);
-  const planned = run.plan(scope, profileType);
-  const whole = planned.filter((plan) => !plan.cut);
-  const cut = planned.filter((plan) => plan.cut);
-
   const summer: Summer = { run, cache, scope, profileType, groupBy, frames, symbols, question };
-  const merged = await sumWhole(summer, whole);
-  const answer = cut.length === 0 ? merged : new Sum(summer, merged);
+  const parts: Part[] = [];
+  const rests: ReadPlan[] = [];
+  const restOf = new Map<ReadPlan, TimeRange>();
+  for (const plan of run.plan(scope, profileType)) {
+    if (!plan.cut) {
+      parts.push(wholeBlock(plan, question));
+      continue;
+    }
+    const { kept, rest } = cutPieces(plan.entry, scope);
+    for (const range of kept) parts.push(pieceOf(plan, range, question));
+    const read = { ...plan, points: true };
+    rests.push(read);
+    restOf.set(read, rest);
+  }
+  const sum = await sumParts(summer, parts);
+  const answer = rests.length === 0 ? sum : new Sum(summer, sum);
   if (answer instanceof Sum) {
-    for await (const { plan, block } of run.scan(cut.map((plan) => ({ ...plan, points: true })))) {
-      const timeRange = { fromMs: scope.fromMs, toMs: scope.toMs };
-      const series = selectSeries(block, profileType, scope.selector);
-      const sums = sumStacks(block, { series, timeRange }, groupBy);
-      await answer.addBlock(plan.entry, block, sums);
+    for await (const { plan, block } of run.scan(rests)) {
+      await answer.addBlock(plan.entry, block, sumBlock(summer, block, restOf.get(plan)));
     }
   }
   run.coverage.samples(answer);
@@ -118,29 +127,85 @@ class Sum implements Partial {
   }
 }
 
-/** The blocks of one level, and the key of the sum of them and of all higher levels. */
-interface Stage {
-  readonly plans: readonly PlannedBlock[];
+/** A block that lies whole in the range, or a piece of one that does not. */
+interface Part {
+  readonly plan: PlannedBlock;
+  /** Undefined: all of the block, points are not needed. */
+  readonly range: TimeRange | undefined;
+  /** How much time it spans. */
+  readonly lengthMs: number;
+  /** Of its partial in the cache. */
+  readonly key: string;
+}
+
+function wholeBlock(plan: PlannedBlock, question: string): Part {
+  const { timeMinMs, timeMaxMs } = plan.entry;
+  return {
+    plan,
+    range: undefined,
+    lengthMs: timeMaxMs + 1 - timeMinMs,
+    key: `${plan.key} ${question}`,
+  };
+}
+
+function pieceOf(plan: PlannedBlock, range: TimeRange, question: string): Part {
+  const { fromMs, toMs } = range;
+  return { plan, range, lengthMs: toMs - fromMs, key: `${plan.entry.id}@${fromMs}-${toMs} ${question}` };
+}
+
+function sumBlock(summer: Summer, block: Block, timeRange: TimeRange | undefined): StackSums {
+  const series = selectSeries(block, summer.profileType, summer.scope.selector);
+  return sumStacks(block, { series, timeRange }, summer.groupBy);
+}
+
+/**
+ * Parts are added in steps, those longer than so many ms in the first, and so on; the sum is kept
+ * after each step. What is long changes seldom: the steps are about as many as there are ways in
+ * which a live range changes, every ten seconds, minute, ten minutes and hour.
+ */
+const STEPS_MS = [3_600_000, 600_000, 60_000, 15_000, 0] as const;
+
+interface Step {
+  readonly parts: readonly Part[];
+  /** Of the sum of this step and those before it. */
   readonly sumKey: string;
 }
 
-/** The sum of blocks that lie whole in the range. Not to be changed: it may be in the cache. */
-async function sumWhole(summer: Summer, plans: readonly PlannedBlock[]): Promise<Partial> {
+function stepsOf(parts: readonly Part[], question: string): Step[] {
+  const hash = createHash('sha256');
+  const steps: Step[] = [];
+  let before = 0;
+  for (const [i, stepMs] of STEPS_MS.entries()) {
+    const belowMs = STEPS_MS[i - 1] ?? Number.POSITIVE_INFINITY;
+    const added = parts.filter(({ lengthMs }) => lengthMs > stepMs && lengthMs <= belowMs);
+    const [first] = added;
+    if (first === undefined) continue;
+    for (const { key } of added) hash.update(`${key}\n`);
+    // The sum of one part is its partial.
+    const alone = before === 0 && added.length === 1;
+    before += added.length;
+    steps.push({ parts: added, sumKey: alone ? first.key : `${hash.copy().digest('hex')} ${question}` });
+  }
+  return steps;
+}
+
+/** The sum of some parts. Not to be changed: it may be in the cache. */
+async function sumParts(summer: Summer, parts: readonly Part[]): Promise<Partial> {
   const { run, cache, frames, symbols, question } = summer;
-  const stages = stagesOf(plans, question);
+  const steps = stepsOf(parts, question);
   let sum: Partial | undefined;
-  let known = stages.length;
+  let known = steps.length;
   while (known > 0 && sum === undefined) {
-    sum = await cache.get(stages[known - 1]!.sumKey, frames, symbols);
+    sum = await cache.get(steps[known - 1]!.sumKey, frames, symbols);
     if (sum === undefined) known--;
   }
-  for (const { plans: summed } of stages.slice(0, known)) {
+  for (const { parts: summed } of steps.slice(0, known)) {
     run.count('partial', summed.length);
     // The sum stands for them; when one of them goes, the others are needed again.
-    for (const plan of summed) cache.touch(keyOf(plan, question));
+    for (const { key } of summed) cache.touch(key);
   }
   let complete = true;
-  for (const { plans: added, sumKey } of stages.slice(known)) {
+  for (const { parts: added, sumKey } of steps.slice(known)) {
     const partials = await partialsOf(summer, added);
     complete &&= partials.length === added.length;
     const [only] = partials;
@@ -160,43 +225,26 @@ async function sumWhole(summer: Summer, plans: readonly PlannedBlock[]): Promise
   return sum ?? new Sum(summer);
 }
 
-/** What each block adds; fewer than blocks when some cannot be read. */
-async function partialsOf(summer: Summer, plans: readonly PlannedBlock[]): Promise<Partial[]> {
-  const { run, cache, frames, symbols, question } = summer;
+/** What each part adds; fewer than parts when some blocks cannot be read. */
+async function partialsOf(summer: Summer, parts: readonly Part[]): Promise<Partial[]> {
+  const { run, cache, frames, symbols } = summer;
   const partials: Partial[] = [];
-  const toScan: ReadPlan[] = [];
-  for (const plan of plans) {
-    const partial = await cache.get(keyOf(plan, question), frames, symbols);
-    if (partial === undefined) toScan.push({ ...plan, points: false });
+  const toScan: (ReadPlan & { readonly part: Part })[] = [];
+  for (const part of parts) {
+    const partial = await cache.get(part.key, frames, symbols);
+    if (partial === undefined) toScan.push({ ...part.plan, points: part.range !== undefined, part });
     else partials.push(partial);
   }
   run.count('partial', partials.length);
   for await (const { plan, block } of run.scan(toScan)) {
-    const series = selectSeries(block, summer.profileType, summer.scope.selector);
+    const { key, range } = plan.part;
     const partial = new Sum(summer);
-    await partial.addBlock(plan.entry, block, sumStacks(block, { series }, summer.groupBy));
+    await partial.addBlock(plan.entry, block, sumBlock(summer, block, range));
+    // The rows of a block count once, with the rest that is not a piece.
+    if (range !== undefined) partial.rows = 0;
     partial.builder.trim();
-    cache.set(keyOf(plan, question), partial);
+    cache.set(key, partial);
     partials.push(partial);
   }
   return partials;
-}
-
-function keyOf(plan: PlannedBlock, question: string): string {
-  return `${plan.entry.id} ${question}`;
-}
-
-/** Highest level first; the first stage of one block alone goes by the block's own key. */
-function stagesOf(plans: readonly PlannedBlock[], question: string): Stage[] {
-  const byLevel = [...Map.groupBy(plans, (plan) => plan.entry.level)].sort(([a], [b]) => b - a);
-  const hash = createHash('sha256');
-  let blocks = 0;
-  return byLevel.map(([, added]) => {
-    for (const plan of added) hash.update(`${plan.entry.id} `);
-    blocks += added.length;
-    const [first] = added;
-    const alone = blocks === 1 && first !== undefined;
-    const sumKey = alone ? keyOf(first, question) : `${hash.copy().digest('hex')} ${question}`;
-    return { plans: added, sumKey };
-  });
 }

@@ -27,6 +27,8 @@ export interface PlannedBlock {
   readonly footer: Footer;
   /** Indices into the footer's datasets, ascending. */
   readonly datasets: readonly number[];
+  /** Names the block; where the range leaves matching datasets out, these datasets of it. */
+  readonly key: string;
   /** The range cuts one of these datasets: their points have to be read. */
   readonly cut: boolean;
 }
@@ -114,15 +116,22 @@ export function planBlocks(
   for (const { entry, footer } of opened) {
     const datasets: number[] = [];
     let cut = false;
+    let all = true;
     for (const [index, dataset] of footer.datasets.entries()) {
       if (profileType !== undefined && dataset.profileType !== profileType) continue;
       if (!onService.every((matcher: Matcher) => matcher.matches(dataset.serviceName))) continue;
       const place = placeInRange(dataset, scope);
-      if (place === 'outside') continue;
+      if (place === 'outside') {
+        all = false;
+        continue;
+      }
       if (place === 'cut') cut = true;
       datasets.push(index);
     }
-    if (datasets.length > 0) planned.push({ entry, footer, datasets, cut });
+    if (datasets.length === 0) continue;
+    // What the others add must not be taken for what the whole block adds.
+    const key = all ? entry.id : `${entry.id}/${datasets.join(',')}`;
+    planned.push({ entry, footer, datasets, key, cut });
   }
   return planned;
 }

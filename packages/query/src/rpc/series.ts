@@ -120,7 +120,7 @@ async function fill(
       run.count('footer', 1);
       continue;
     }
-    const known = plan.cut ? undefined : cache.get(`${plan.entry.id} ${asked}`);
+    const known = plan.cut ? undefined : cache.get(`${plan.key} ${asked}`);
     if (known === undefined) {
       plans.push({ ...plan, ...times, points: !oneStep });
       continue;
@@ -141,7 +141,7 @@ async function fill(
     const partial = { builder: own, ...own.addBlock(block, selection, atMs) };
     builder.addBuilder(own);
     run.coverage.samples(partial);
-    cache.set(`${plan.entry.id} ${asked}`, partial, own.sizeBytes + partial.series.length * 8);
+    cache.set(`${plan.key} ${asked}`, partial, own.sizeBytes + partial.series.length * 8);
   }
 }
 

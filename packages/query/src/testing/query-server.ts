@@ -2,7 +2,14 @@ import { createServer } from 'node:http';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Code, ConnectError, createClient, type Client, type Interceptor } from '@connectrpc/connect';
+import {
+  Code,
+  ConnectError,
+  createClient,
+  createRouterTransport,
+  type Client,
+  type Interceptor,
+} from '@connectrpc/connect';
 import { connectNodeAdapter, createConnectTransport } from '@connectrpc/connect-node';
 import { FleetflameError, type Block } from '@fleetflame/profile';
 import { QueryService } from '@fleetflame/proto/query/v1/query';
@@ -118,6 +125,22 @@ export class QueryServer {
     });
     const conversion = { table, symbols: names.length, demangled: 0, demangleFailed: 0, warnings: [] };
     await this.symbols.add({ buildId, fileName: 'app', uploadBytes: 1 }, { ...conversion, source: 'symtab' });
+  }
+
+  /** Asks a service over the same store that has answered nothing yet. */
+  async fresh<T>(ask: (client: Client<typeof QueryService>) => Promise<T>): Promise<T> {
+    const { store, symbols } = this;
+    const query = createQuery({ store, symbols, log: pino({ level: 'silent' }), registry: new Registry() });
+    try {
+      return await ask(
+        createClient(
+          QueryService,
+          createRouterTransport((router) => query.routes(router)),
+        ),
+      );
+    } finally {
+      await query.close();
+    }
   }
 
   /** A JSON request without any client library, as curl would make it. */
