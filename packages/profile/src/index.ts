@@ -48,6 +48,7 @@ export { sumStacks, touchedStacks } from './projection/stack-sums.ts';
 export type { GroupSums, StackSums } from './projection/stack-sums.ts';
 export {
   buildIdsToSymbolize,
+  addressHalves,
   symbolizeLocation,
   symbolizeNothing,
   UNNAMED_REASONS,

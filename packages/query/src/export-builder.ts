@@ -1,4 +1,5 @@
 import {
+  addressHalves,
   BlockBuilder,
   FleetflameError,
   MAPPING_KINDS,
@@ -81,6 +82,7 @@ class BlockRows {
   readonly #block: Block;
   readonly #builder: BlockBuilder;
   readonly #symbolize: Symbolize;
+  readonly #addresses: Uint32Array;
   /** The builder's row + 1; 0: not added yet. */
   readonly #stacks: Uint32Array;
   readonly #locations: Uint32Array;
@@ -90,6 +92,7 @@ class BlockRows {
     this.#block = block;
     this.#builder = builder;
     this.#symbolize = symbolize;
+    this.#addresses = addressHalves(block.locations.address);
     this.#stacks = new Uint32Array(block.stacks.length);
     this.#locations = new Uint32Array(block.locations.length);
     this.#stacks[0] = 1;
@@ -147,7 +150,7 @@ class BlockRows {
       lines.push(row, locations.lineNumber[line]!);
     }
     if (lines.length > 0) return lines;
-    const symbols = symbolizeLocation(this.#block, location, this.#symbolize);
+    const symbols = symbolizeLocation(this.#block, location, this.#addresses, this.#symbolize);
     if (typeof symbols === 'string') return lines;
     for (const { name, systemName, filename, startLine, line } of symbols) {
       const text = (value: string): number => this.#builder.string(value);

@@ -49,8 +49,7 @@ export async function scanFlame(
   const question = JSON.stringify([profileType, scope.selector.source, groupBy]);
   const summer: Summer = { run, cache, scope, profileType, groupBy, frames, symbols, question };
   const parts: Part[] = [];
-  const rests: ReadPlan[] = [];
-  const restOf = new Map<ReadPlan, TimeRange>();
+  const rests: Part[] = [];
   for (const plan of run.plan(scope, profileType)) {
     if (!plan.cut) {
       parts.push(wholeBlock(plan, question));
@@ -58,17 +57,9 @@ export async function scanFlame(
     }
     const { kept, rest } = cutPieces(plan.entry, scope);
     for (const range of kept) parts.push(pieceOf(plan, range, question));
-    const read = { ...plan, points: true };
-    rests.push(read);
-    restOf.set(read, rest);
+    rests.push(pieceOf(plan, rest, question));
   }
-  const sum = await sumParts(summer, parts);
-  const answer = rests.length === 0 ? sum : new Sum(summer, sum);
-  if (answer instanceof Sum) {
-    for await (const { plan, block } of run.scan(rests)) {
-      await answer.addBlock(plan.entry, block, sumBlock(summer, block, restOf.get(plan)));
-    }
-  }
+  const answer = await sumSteps(summer, stepsOf(parts, rests, question));
   run.coverage.samples(answer);
   run.coverage.unnamed(answer.builder.unnamed);
   const [period = 0] = answer.periods;
@@ -161,55 +152,59 @@ function sumBlock(summer: Summer, block: Block, timeRange: TimeRange | undefined
 /**
  * Parts are added in steps, those longer than so many ms in the first, and so on; the sum is kept
  * after each step. What is long changes seldom: the steps are about as many as there are ways in
- * which a live range changes, every ten seconds, minute, ten minutes and hour.
+ * which a live range changes, every hour, ten minutes, minute and ten seconds.
  */
 const STEPS_MS = [3_600_000, 600_000, 60_000, 15_000, 0] as const;
 
 interface Step {
+  /** Their partials are kept. */
   readonly parts: readonly Part[];
+  /** Summed for this question only. */
+  readonly rests: readonly Part[];
   /** Of the sum of this step and those before it. */
   readonly sumKey: string;
 }
 
-function stepsOf(parts: readonly Part[], question: string): Step[] {
+function stepsOf(parts: readonly Part[], rests: readonly Part[], question: string): Step[] {
   const hash = createHash('sha256');
   const steps: Step[] = [];
   let before = 0;
   for (const [i, stepMs] of STEPS_MS.entries()) {
     const belowMs = STEPS_MS[i - 1] ?? Number.POSITIVE_INFINITY;
     const added = parts.filter(({ lengthMs }) => lengthMs > stepMs && lengthMs <= belowMs);
+    const last = stepMs === 0 ? rests : [];
     const [first] = added;
-    if (first === undefined) continue;
-    for (const { key } of added) hash.update(`${key}\n`);
+    if (added.length + last.length === 0) continue;
+    for (const { key } of [...added, ...last]) hash.update(`${key}\n`);
     // The sum of one part is its partial.
-    const alone = before === 0 && added.length === 1;
+    const alone = first !== undefined && before === 0 && added.length + last.length === 1;
     before += added.length;
-    steps.push({ parts: added, sumKey: alone ? first.key : `${hash.copy().digest('hex')} ${question}` });
+    const sumKey = alone ? first.key : `${hash.copy().digest('hex')} ${question}`;
+    steps.push({ parts: added, rests: last, sumKey });
   }
   return steps;
 }
 
-/** The sum of some parts. Not to be changed: it may be in the cache. */
-async function sumParts(summer: Summer, parts: readonly Part[]): Promise<Partial> {
-  const { run, cache, frames, symbols, question } = summer;
-  const steps = stepsOf(parts, question);
+/** The sum of all steps. Not to be changed: it may be in the cache. */
+async function sumSteps(summer: Summer, steps: readonly Step[]): Promise<Partial> {
+  const { run, cache, frames, symbols } = summer;
   let sum: Partial | undefined;
   let known = steps.length;
   while (known > 0 && sum === undefined) {
     sum = await cache.get(steps[known - 1]!.sumKey, frames, symbols);
     if (sum === undefined) known--;
   }
-  for (const { parts: summed } of steps.slice(0, known)) {
-    run.count('partial', summed.length);
+  for (const { parts, rests } of steps.slice(0, known)) {
+    run.count('partial', parts.length + rests.length);
     // The sum stands for them; when one of them goes, the others are needed again.
-    for (const { key } of summed) cache.touch(key);
+    for (const { key } of parts) cache.touch(key);
   }
   let complete = true;
-  for (const { parts: added, sumKey } of steps.slice(known)) {
-    const partials = await partialsOf(summer, added);
-    complete &&= partials.length === added.length;
+  for (const { parts, rests, sumKey } of steps.slice(known)) {
+    const partials = await partialsOf(summer, parts);
+    complete &&= partials.length === parts.length;
     const [only] = partials;
-    if (sum === undefined && only !== undefined && partials.length === 1) {
+    if (sum === undefined && only !== undefined && partials.length + rests.length === 1) {
       sum = only;
       continue;
     }
@@ -218,11 +213,23 @@ async function sumParts(summer: Summer, parts: readonly Part[]): Promise<Partial
       next.add(partial);
       await run.breather.breathe();
     }
+    complete &&= (await addRests(summer, next, rests)) === rests.length;
     // What lacks a block that could not be read now must not answer later, when it can.
     if (complete) cache.set(sumKey, next);
     sum = next;
   }
   return sum ?? new Sum(summer);
+}
+
+/** How many of them could be read. */
+async function addRests(summer: Summer, sum: Sum, rests: readonly Part[]): Promise<number> {
+  let added = 0;
+  const plans = rests.map((part) => ({ ...part.plan, points: true, range: part.range }));
+  for await (const { plan, block } of summer.run.scan(plans)) {
+    await sum.addBlock(plan.entry, block, sumBlock(summer, block, plan.range));
+    added++;
+  }
+  return added;
 }
 
 /** What each part adds; fewer than parts when some blocks cannot be read. */

@@ -9,6 +9,7 @@ import { FRAME_KINDS, type FrameIndex, type FrameKind } from './flame-table.ts';
 import type { FlameTree, TreeNode } from './flame-tree.ts';
 import { grown, type FrameInterner } from './frame-interner.ts';
 import {
+  addressHalves,
   symbolizeLocation,
   UNNAMED_REASONS,
   type Symbolize,
@@ -92,8 +93,7 @@ export class BlockFrames {
     this.#known = known;
     this.#interner = known.interner;
     this.#symbolize = symbolize;
-    const { buffer, byteOffset, length } = block.locations.address;
-    this.#addresses = new Uint32Array(buffer, byteOffset, length * 2);
+    this.#addresses = addressHalves(block.locations.address);
     this.#stringOf = new Uint32Array(block.strings.length);
     this.#binaryOf = new Uint32Array(block.mappings.length);
   }
@@ -156,7 +156,7 @@ export class BlockFrames {
       }
       return chain;
     }
-    const lines = symbolizeLocation(this.#block, location, this.#symbolize);
+    const lines = symbolizeLocation(this.#block, location, this.#addresses, this.#symbolize);
     if (typeof lines === 'string' || lines.length === 0) {
       const chain = known.reserve(1);
       known.chains[chain + 1] = this.#unnamedFrame(location, mapping, kind);

@@ -11,7 +11,7 @@ import type { Block, StackIndex } from '../block/block.ts';
 import { BlockFrames, LocationFrames, type UnnamedSelf } from './block-frames.ts';
 import { FRAME_KINDS } from './flame-table.ts';
 import { FlameTree, type TreeNode } from './flame-tree.ts';
-import { touchedStacks, type GroupSums, type StackSums } from './stack-sums.ts';
+import type { GroupSums, StackSums } from './stack-sums.ts';
 import { symbolizeNothing, type Symbolize, type UnnamedReason } from './symbolize.ts';
 
 const LABEL_KIND = FRAME_KINDS.indexOf('label');
@@ -58,8 +58,7 @@ export class FlameBuilder {
     symbolize: Symbolize = symbolizeNothing,
     known = new LocationFrames(block.locations.length, this.tree.frames),
   ): void {
-    // Most often a stack row is a node of its own.
-    if (this.tree.length === 1) this.tree.reserve(countTouched(block, sums));
+    if (this.tree.length === 1) this.tree.reserve(expectedNodes(block, sums));
     const frames = new BlockFrames(block, known, symbolize);
     const nodes = new BlockNodes(block, this.tree, frames);
     const leafSelf = new Float64Array(block.locations.length);
@@ -118,10 +117,10 @@ export class FlameBuilder {
   }
 }
 
-function countTouched(block: Block, sums: StackSums): number {
-  let count = 1;
-  for (const is of touchedStacks(block, sums)) count += is;
-  return count;
+/** Nodes that the stacks come to, roughly: each is a node, and there are some above the leaves. */
+function expectedNodes(block: Block, sums: StackSums): number {
+  const leaves = sums.groups.reduce((count, group) => count + group.stacks.length, 0);
+  return Math.min(block.stacks.length, leaves * 2);
 }
 
 function unnamedKey(entry: UnnamedSelf): string {

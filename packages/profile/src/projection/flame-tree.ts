@@ -1,8 +1,12 @@
 import { FleetflameError } from '../errors.ts';
 import { type FrameIndex } from './flame-table.ts';
 import { FrameInterner, grown } from './frame-interner.ts';
+import { NodeTable } from './node-table.ts';
 
-const MIN_SLOTS = 1024;
+/** A shared table is at least so many times smaller than the one before it. */
+const SHRINK = 4;
+/** Room that a copy has for new nodes at the least. */
+const MIN_ROOM = 1024;
 
 /** Row of `FlameTree`, in the order of creation: a parent's number is less than its children's. */
 export type TreeNode = number;
@@ -24,25 +28,26 @@ export interface FlameTreeOptions {
 
 /**
  * The tree of frames while it is being summed: node = (parent node, frame), self values only; totals
- * are one backward pass when all is in. Children are found through one hash table for all nodes.
+ * are one backward pass when all is in. Children are found through hash tables, which a tree shares
+ * with its copies: each table holds the nodes of a range of numbers, and what is added to a copy goes
+ * to a table of its own.
  */
 export class FlameTree {
   readonly frames: FrameInterner;
   length = 1;
   /** Columns of the nodes, `length` entries in use; replaced when they grow. Row 0 is the root. */
-  parent = new Int32Array(1024);
-  frame = new Uint32Array(1024);
-  depth = new Uint16Array(1024);
-  self = new Float64Array(1024);
+  parent = new Int32Array(64);
+  frame = new Uint32Array(64);
+  depth = new Uint16Array(64);
+  self = new Float64Array(64);
   /** Frames deeper than FLAME_TREE_MAX_DEPTH; their value counts at the deepest node that is kept. */
   framesTooDeep = 0;
 
   readonly #maxNodes: number;
-  /**
-   * Open addressing, at most half full: node number, its parent, its frame; node 0 is free, since the
-   * root is nobody's child. The key lies beside the number so that a look-up misses one cache line, not three.
-   */
-  #slots = new Int32Array(3 * MIN_SLOTS);
+  /** Tables that are not written any more, nodes ascending. */
+  #shared: readonly NodeTable[] = [];
+  /** Holds the nodes beyond the shared ones. */
+  #own = new NodeTable(1);
 
   constructor(options: FlameTreeOptions = {}) {
     this.frames = options.frames ?? new FrameInterner();
@@ -52,15 +57,16 @@ export class FlameTree {
 
   /** The child of `parent` with this frame, created if it is not there. */
   child(parent: TreeNode, frame: FrameIndex): TreeNode {
-    const slots = this.#slots;
-    const mask = slots.length / 3 - 1;
-    let slot = nearSlot(parent, frame) & mask;
-    for (let probe = 1; ; probe++) {
-      const node = slots[slot * 3]!;
-      if (node === 0) break;
-      if (slots[slot * 3 + 1] === parent && slots[slot * 3 + 2] === frame) return node;
-      slot = (probe === NEAR_PROBES ? farSlot(parent, frame) : slot + 1) & mask;
+    for (let i = 0; i < this.#shared.length; i++) {
+      const table = this.#shared[i]!;
+      // Nodes that are younger than a table have no children in it.
+      if (parent >= table.end) continue;
+      const node = table.find(parent, frame);
+      if (node > 0) return node;
     }
+    const own = this.#own;
+    const found = own.find(parent, frame);
+    if (found > 0) return found;
     const depth = this.depth[parent]! + 1;
     if (depth > FLAME_TREE_MAX_DEPTH) {
       this.framesTooDeep++;
@@ -73,10 +79,8 @@ export class FlameTree {
     this.parent[node] = parent;
     this.frame[node] = frame;
     this.depth[node] = depth;
-    slots[slot * 3] = node;
-    slots[slot * 3 + 1] = parent;
-    slots[slot * 3 + 2] = frame;
-    if (this.length * 2 > mask) this.#resize((mask + 1) * 2);
+    own.insertAt(-found - 1, node, parent, frame);
+    if (own.full) this.#own = this.#tableOf(own.start, own.count * 2);
     return node;
   }
 
@@ -99,31 +103,34 @@ export class FlameTree {
     this.framesTooDeep += other.framesTooDeep;
   }
 
-  /** A copy that can be added to without changing this tree. */
+  /** A copy; both can be added to without changing the other. */
   clone(): FlameTree {
+    this.#share();
     const copy = new FlameTree({ frames: this.frames, maxNodes: this.#maxNodes });
     copy.length = this.length;
-    copy.parent = this.parent.slice();
-    copy.frame = this.frame.slice();
-    copy.depth = this.depth.slice();
-    copy.self = this.self.slice();
+    // Some room, so that the first nodes that are added do not copy the columns again.
+    const capacity = Math.min(this.#maxNodes, this.length + (this.length >> 4) + MIN_ROOM);
+    copy.parent = grown(this.parent.subarray(0, this.length), new Int32Array(capacity));
+    copy.frame = grown(this.frame.subarray(0, this.length), new Uint32Array(capacity));
+    copy.depth = grown(this.depth.subarray(0, this.length), new Uint16Array(capacity));
+    copy.self = grown(this.self.subarray(0, this.length), new Float64Array(capacity));
     copy.framesTooDeep = this.framesTooDeep;
-    copy.#slots = this.#slots.slice();
+    copy.#shared = this.#shared;
+    copy.#own = new NodeTable(this.length);
     return copy;
   }
 
-  /** Bytes that the tree holds, without its frames. */
+  /** Bytes that the tree holds, without its frames; tables count as far as they are its own. */
   get sizeBytes(): number {
-    return this.parent.length * 18 + this.#slots.length * 4;
+    return this.parent.length * 18 + this.#own.sizeBytes;
   }
 
   /** Makes room for so many nodes at once, which is cheaper than growing to them. */
   reserve(nodes: number): void {
     const wanted = Math.min(nodes, this.#maxNodes);
     if (this.parent.length < wanted) this.#growColumns(wanted);
-    let capacity = this.#slots.length / 3;
-    while (capacity < wanted * 2) capacity *= 2;
-    if (capacity * 3 > this.#slots.length) this.#resize(capacity);
+    const missing = wanted - this.#own.start;
+    if (missing > this.#own.capacity) this.#own = this.#tableOf(this.#own.start, missing);
   }
 
   /** Gives back what growing left over; for trees that are kept. */
@@ -132,9 +139,35 @@ export class FlameTree {
     this.frame = this.frame.slice(0, this.length);
     this.depth = this.depth.slice(0, this.length);
     this.self = this.self.slice(0, this.length);
-    let capacity = MIN_SLOTS;
-    while (capacity < this.length * 2) capacity *= 2;
-    if (capacity * 3 < this.#slots.length) this.#resize(capacity);
+    if (this.#own.capacity > 4 * this.#own.count) this.#own = this.#tableOf(this.#own.start, this.#own.count);
+  }
+
+  /**
+   * Makes the own table a shared one. Each is several times smaller than the one before, so that there
+   * are few to look into; those that are not are made one.
+   */
+  #share(): void {
+    if (this.#own.count === 0) return;
+    const shared = [...this.#shared, this.#own];
+    for (;;) {
+      const last = shared.at(-1);
+      const before = shared.at(-2);
+      if (last === undefined || before === undefined || last.count * SHRINK < before.count) break;
+      shared.splice(-2, 2, this.#tableOf(before.start, before.count + last.count));
+    }
+    this.#shared = shared;
+    this.#own = new NodeTable(this.length);
+  }
+
+  /** A table of the nodes from `start` on, with room for so many in all. */
+  #tableOf(start: TreeNode, nodes: number): NodeTable {
+    const table = new NodeTable(start, nodes);
+    for (let node = Math.max(1, start); node < this.length; node++) {
+      const parent = this.parent[node]!;
+      const frame = this.frame[node]!;
+      table.insertAt(-table.find(parent, frame) - 1, node, parent, frame);
+    }
+    return table;
   }
 
   #growColumns(capacity: number): void {
@@ -143,39 +176,6 @@ export class FlameTree {
     this.depth = grown(this.depth, new Uint16Array(capacity));
     this.self = grown(this.self, new Float64Array(capacity));
   }
-
-  #resize(capacity: number): void {
-    const slots = new Int32Array(capacity * 3);
-    const mask = capacity - 1;
-    for (let node = 1; node < this.length; node++) {
-      const parent = this.parent[node]!;
-      const frame = this.frame[node]!;
-      let slot = nearSlot(parent, frame) & mask;
-      for (let probe = 1; slots[slot * 3] !== 0; probe++) {
-        slot = (probe === NEAR_PROBES ? farSlot(parent, frame) : slot + 1) & mask;
-      }
-      slots[slot * 3] = node;
-      slots[slot * 3 + 1] = parent;
-      slots[slot * 3 + 2] = frame;
-    }
-    this.#slots = slots;
-  }
-}
-
-/**
- * Where to look for a child first: close to where its parent's number is, so that a walk over
- * neighbouring nodes stays in the cache. A node with many children spills over to `farSlot`, which
- * spreads them evenly, so that they do not fill the places of others.
- */
-const NEAR_PROBES = 4;
-
-function nearSlot(parent: TreeNode, frame: FrameIndex): number {
-  return parent * 2 + (Math.imul(frame, 0x9e3779b1) >>> 29);
-}
-
-function farSlot(parent: TreeNode, frame: FrameIndex): number {
-  const hash = Math.imul(parent, 0x9e3779b1) ^ Math.imul(frame + 1, 0x85ebca6b);
-  return hash ^ (hash >>> 15);
 }
 
 function tooManyNodes(limit: number): FleetflameError {

@@ -37,10 +37,14 @@ const KERNEL = MAPPING_KINDS.indexOf('kernel');
 const JIT = MAPPING_KINDS.indexOf('jit');
 const INTERPRETED = MAPPING_KINDS.indexOf('interpreted');
 
-/** Asks for the lines of a location that has none of its own. */
+/** Addresses from here on are not safe integers; no binary has them. */
+const TOO_HIGH = 0x20_0000;
+
+/** Asks for the lines of a location that has none of its own; `addresses`: `addressHalves` of the block. */
 export function symbolizeLocation(
   block: Block,
   location: LocationIndex,
+  addresses: Uint32Array,
   symbolize: Symbolize,
 ): readonly SymbolLine[] | UnnamedReason {
   const mapping = block.locations.mapping[location]!;
@@ -50,21 +54,36 @@ export function symbolizeLocation(
   if (kind === KERNEL || kind === JIT || kind === INTERPRETED) return 'not_covered';
   const buildId = block.strings[block.mappings.buildId[mapping]!]!;
   if (buildId === '') return 'no_build_id';
-  const address = block.locations.address[location]!;
-  if (address > BigInt(Number.MAX_SAFE_INTEGER)) return 'not_covered';
-  return symbolize(buildId, Number(address));
+  const high = addresses[location * 2 + 1]!;
+  if (high >= TOO_HIGH) return 'not_covered';
+  return symbolize(buildId, high * 0x1_0000_0000 + addresses[location * 2]!);
 }
 
-/** Build ids whose symbols the summed stacks need, without repeats. */
+/** Low and high half of each address, without making a bigint of it. */
+export function addressHalves(addresses: BigUint64Array): Uint32Array {
+  return new Uint32Array(addresses.buffer, addresses.byteOffset, addresses.length * 2);
+}
+
+/** With so many stacks per summed one, it is cheaper to look at all locations than to find those in use. */
+const FEW_STACKS = 8;
+
+/**
+ * Build ids whose symbols the summed stacks need, without repeats. When most of the block is summed,
+ * all that the block needs.
+ */
 export function buildIdsToSymbolize(block: Block, sums: StackSums): string[] {
   const { locations, mappings, stacks, strings } = block;
   const wanted = new Uint8Array(mappings.length);
-  const touched = touchedStacks(block, sums);
-  for (let s = 1; s < stacks.length; s++) {
-    if (touched[s] === 0) continue;
-    const location = stacks.location[s]!;
+  const note = (location: LocationIndex): void => {
     if (locations.lineStart[location] === locations.lineStart[location + 1])
       wanted[locations.mapping[location]!] = 1;
+  };
+  const summed = sums.groups.reduce((count, group) => count + group.stacks.length, 0);
+  if (summed * FEW_STACKS >= stacks.length) {
+    for (let location = 0; location < locations.length; location++) note(location);
+  } else {
+    const touched = touchedStacks(block, sums);
+    for (let s = 1; s < stacks.length; s++) if (touched[s] === 1) note(stacks.location[s]!);
   }
   const buildIds = new Set<string>();
   for (let m = 1; m < mappings.length; m++) {
