@@ -208,8 +208,11 @@ async function sumSteps(summer: Summer, steps: readonly Step[]): Promise<Partial
       sum = only;
       continue;
     }
-    const next: Sum = new Sum(summer, sum);
+    // A copy of the largest is cheaper than adding it to nothing.
+    const start: Partial | undefined = sum ?? largestOf(partials);
+    const next: Sum = new Sum(summer, start);
     for (const partial of partials) {
+      if (partial === start) continue;
       next.add(partial);
       await run.breather.breathe();
     }
@@ -219,6 +222,14 @@ async function sumSteps(summer: Summer, steps: readonly Step[]): Promise<Partial
     sum = next;
   }
   return sum ?? new Sum(summer);
+}
+
+function largestOf(partials: readonly Partial[]): Partial | undefined {
+  let largest: Partial | undefined;
+  for (const partial of partials) {
+    if (largest === undefined || partial.builder.tree.length > largest.builder.tree.length) largest = partial;
+  }
+  return largest;
 }
 
 /** How many of them could be read. */

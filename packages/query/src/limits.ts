@@ -61,7 +61,7 @@ export const QUERY_LIMITS: QueryLimits = {
   readAhead: 4,
   footerCacheBytes: 32 << 20,
   blockCacheBytes: 256 << 20,
-  partialCacheBytes: 192 << 20,
+  partialCacheBytes: 256 << 20,
   blockFramesCacheBytes: 32 << 20,
   seriesCacheBytes: 32 << 20,
   frameBytes: 128 << 20,

@@ -120,7 +120,7 @@ export class FlameBuilder {
 /** Nodes that the stacks come to, roughly: each is a node, and there are some above the leaves. */
 function expectedNodes(block: Block, sums: StackSums): number {
   const leaves = sums.groups.reduce((count, group) => count + group.stacks.length, 0);
-  return Math.min(block.stacks.length, leaves * 2);
+  return Math.min(block.stacks.length, leaves * 3);
 }
 
 function unnamedKey(entry: UnnamedSelf): string {
