@@ -37,6 +37,30 @@ interface Loaded {
   readonly lines: Map<number, readonly SymbolLine[]>;
 }
 
+/** The line of a function. Only exports want more than its name and file: that is read when it is asked for. */
+class FunctionLine implements SymbolLine {
+  readonly name: string;
+  readonly filename: string;
+  readonly line = 0;
+  readonly #table: SymbolLookup;
+  readonly #index: number;
+
+  constructor(table: SymbolLookup, index: number) {
+    this.name = table.name(index);
+    this.filename = table.file(index);
+    this.#table = table;
+    this.#index = index;
+  }
+
+  get systemName(): string {
+    return this.#table.systemName(this.#index);
+  }
+
+  get startLine(): number {
+    return this.#table.line(this.#index);
+  }
+}
+
 /** The symbols that one query has asked for: every build id is looked up once, so one answer is of one kind. */
 export class QuerySymbols {
   readonly #source: SymbolSource;
@@ -68,15 +92,7 @@ export class QuerySymbols {
     if (index < 0) return table.size === 0 ? 'no_symbols' : 'not_covered';
     let found = lines.get(index);
     if (found === undefined) {
-      found = [
-        {
-          name: table.name(index),
-          systemName: table.systemName(index),
-          filename: table.file(index),
-          startLine: table.line(index),
-          line: 0,
-        },
-      ];
+      found = [new FunctionLine(table, index)];
       lines.set(index, found);
     }
     return found;
