@@ -1,3 +1,4 @@
+import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BlockBuilder, encodeBlock } from '@fleetflame/profile';
 import { Product, until } from './support/product.ts';
@@ -113,6 +114,26 @@ describe('kill -9 of up under load', () => {
     };
   }
 });
+
+describe('kill -9 of up while its agent starts', () => {
+  it('leaves no agent behind', async () => {
+    const product = await Product.start();
+    await product.kill();
+    const agents = async (): Promise<readonly string[]> => {
+      const commands = await Promise.all(
+        (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map((pid) => commandLine(pid)),
+      );
+      return commands.filter((command) => command.includes(product.dataDir));
+    };
+    expect(await until('the agent to end', agents, (left) => left.length === 0)).toEqual([]);
+    await product.remove();
+  });
+});
+
+/** The arguments of a process, or "" when it is gone. */
+async function commandLine(pid: string): Promise<string> {
+  return await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+}
 
 /** A block with one sample of `value`. */
 function batch(service: string, seq: number, value: number): Uint8Array {

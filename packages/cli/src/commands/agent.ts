@@ -65,6 +65,10 @@ async function runAgent(options: AgentOptions): Promise<void> {
     prefix: 'fleetflame_agent_',
     eventLoopMonitoringPrecision: 1000,
   });
+  // Listened for before the start: a parent that dies meanwhile is not told of again.
+  const stopped = stopRequest((id) => {
+    void registry.metrics().then((text) => report({ type: 'metrics', id, text }));
+  });
   let agent: Agent;
   try {
     agent = await startAgent({
@@ -86,9 +90,7 @@ async function runAgent(options: AgentOptions): Promise<void> {
     return;
   }
   report({ type: 'running' });
-  await stopRequest((id) => {
-    void registry.metrics().then((text) => report({ type: 'metrics', id, text }));
-  });
+  await stopped;
   await agent.stop();
   if (process.connected) process.disconnect();
 }
@@ -103,6 +105,7 @@ async function stopRequest(onMetrics: (id: number) => void): Promise<void> {
       if (!child) resolve();
     });
     process.on('disconnect', () => resolve());
+    if (child && !process.connected) resolve();
     process.on('message', (request: AgentRequest) => {
       if (request.type === 'stop') resolve();
       else onMetrics(request.id);
