@@ -112,14 +112,17 @@ async function measure(frequency: string, isBusy: boolean): Promise<string> {
   }
 }
 
+/** Reads on after the URL: a closed pipe would be the server's trouble. */
 async function urlOf(up: ChildProcess): Promise<string> {
   let text = '';
-  for await (const chunk of up.stdout ?? []) {
-    text += String(chunk);
-    const url = /is up: (http:\S+)/.exec(text)?.[1];
-    if (url !== undefined) return url;
-  }
-  throw new Error('up did not start');
+  return await new Promise((resolve, reject) => {
+    up.once('exit', () => reject(new Error(`up did not start: ${text}`)));
+    up.stdout?.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      const url = /is up: (http:\S+)/.exec(text)?.[1];
+      if (url !== undefined) resolve(url);
+    });
+  });
 }
 
 async function read(url: string): Promise<Reading> {

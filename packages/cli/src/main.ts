@@ -31,7 +31,8 @@ async function main(argv: readonly string[]): Promise<void> {
 // `fleetflame flame | head` closes the pipe early: that is how it is meant, not a failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  // A server goes on when nobody reads what it prints.
+  if (process.argv[2] !== 'up' && process.argv[2] !== 'agent') process.exit(0);
 });
 
 try {
