@@ -71,3 +71,10 @@ export { encodeFolded } from './folded/encode-folded.ts';
 export type { EncodeFoldedOptions } from './folded/encode-folded.ts';
 export { FOLDED_LIMITS } from './folded/limits.ts';
 export { isKeptLoss } from './block/loss.ts';
+export {
+  STOPPED_MAPPING_FILE,
+  STOPPED_REASONS,
+  stoppedFrameName,
+  stoppedReasonOf,
+  type StoppedReason,
+} from './block/stopped-stacks.ts';
