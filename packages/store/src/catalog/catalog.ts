@@ -34,6 +34,10 @@ export interface Catalog {
   relevel(id: string, level: number): Promise<void>;
   /** One consistent view of the live blocks with a sample in [fromMs, toMs). */
   view(fromMs: number, toMs: number): Promise<CatalogView>;
+  /** Live blocks with a sample in the range, quarantined ones too, by (timeMinMs, id); for people and scripts. */
+  page(range: BlockRange, after: BlockPosition | undefined, limit: number): Promise<ListedBlock[]>;
+  /** A live block, quarantined or not. */
+  find(id: string): Promise<ListedBlock | undefined>;
   /** True when the block was live and not yet quarantined. */
   quarantine(id: string, reason: string, nowMs: number): Promise<boolean>;
   /** Blocks whose newest sample is older become `deleted`; how many. */
@@ -62,6 +66,25 @@ export interface CatalogView {
   readonly quarantined: readonly QuarantinedEntry[];
   /** Of all live blocks; 0 when there are none. */
   readonly newestSampleMs: number;
+}
+
+export interface BlockRange {
+  /** Unix ms, inclusive. */
+  readonly fromMs: number;
+  /** Unix ms, exclusive. */
+  readonly toMs: number;
+}
+
+/** Where a page ends. */
+export interface BlockPosition {
+  readonly timeMinMs: number;
+  readonly id: string;
+}
+
+export interface ListedBlock {
+  readonly block: BlockEntry;
+  /** Undefined while it is not quarantined. */
+  readonly quarantine: { readonly reason: string; readonly sinceMs: number } | undefined;
 }
 
 export interface KnownKey {

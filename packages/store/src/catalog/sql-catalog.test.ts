@@ -192,3 +192,27 @@ test('a file that is no database is an error that names it', async () => {
   );
   await expect(openCatalog(directory.path)).rejects.toMatchObject({ code: 'unavailable' });
 });
+
+test('live blocks are listed page by page, quarantined ones with their reason, deleted ones not', async () => {
+  using directory = temporaryDirectory();
+  await using catalog = await openCatalog(directory.path);
+  // Equal times, so that a page ends within them.
+  for (const [index, id] of ['d', 'a', 'c', 'b', 'e'].entries()) {
+    await catalog.commit(entry(id, { timeMinMs: id === 'e' ? 500 : 1000 }), [batch('x', index)], 5);
+  }
+  await catalog.quarantine('b', 'bad checksum', 7);
+  await catalog.swap(['c'], [], 8);
+  const ids: string[] = [];
+  let after: { timeMinMs: number; id: string } | undefined;
+  for (;;) {
+    const page = await catalog.page({ fromMs: 0, toMs: 5000 }, after, 2);
+    ids.push(...page.map(({ block }) => block.id));
+    after = page.at(-1)?.block;
+    if (page.length < 2) break;
+  }
+  expect(ids).toEqual(['e', 'a', 'b', 'd']);
+  expect(await catalog.page({ fromMs: 2000, toMs: 5000 }, undefined, 9)).toEqual([]);
+  expect((await catalog.find('b'))?.quarantine).toEqual({ reason: 'bad checksum', sinceMs: 7 });
+  expect(await catalog.find('d')).toEqual({ block: entry('d'), quarantine: undefined });
+  expect(await catalog.find('c')).toBeUndefined();
+});

@@ -2,7 +2,17 @@
 import { FleetflameError } from '@fleetflame/profile';
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { BatchId, BlockEntry, QuarantinedEntry } from './block-entry.ts';
-import type { Catalog, CatalogTotals, CatalogView, CommitResult, KnownKey, LevelTotals } from './catalog.ts';
+import type {
+  BlockPosition,
+  BlockRange,
+  Catalog,
+  CatalogTotals,
+  CatalogView,
+  CommitResult,
+  KnownKey,
+  LevelTotals,
+  ListedBlock,
+} from './catalog.ts';
 import { migrate } from './migrate.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 import type { BlockRow, Tables } from './tables.ts';
@@ -110,12 +120,7 @@ export class SqlCatalog implements Catalog {
 
   async view(fromMs: number, toMs: number): Promise<CatalogView> {
     return this.#transact('read a snapshot', async (tx) => {
-      const rows = await tx
-        .selectFrom('blocks')
-        .leftJoin('quarantine', 'quarantine.block_id', 'blocks.id')
-        .selectAll('blocks')
-        .select(['quarantine.reason', 'quarantine.since_ms'])
-        .where('deleted_ms', 'is', null)
+      const rows = await liveBlocks(tx)
         .where('time_max_ms', '>=', fromMs)
         .where('time_min_ms', '<', toMs)
         .orderBy('time_min_ms')
@@ -128,11 +133,39 @@ export class SqlCatalog implements Catalog {
         .executeTakeFirst();
       const blocks: BlockEntry[] = [];
       const quarantined: QuarantinedEntry[] = [];
-      for (const row of rows) {
-        if (row.reason === null) blocks.push(entryOf(row));
-        else quarantined.push({ ...entryOf(row), reason: row.reason, sinceMs: row.since_ms ?? 0 });
+      for (const { block, quarantine } of rows.map(listedBlock)) {
+        if (quarantine === undefined) blocks.push(block);
+        else quarantined.push({ ...block, ...quarantine });
       }
       return { blocks, quarantined, newestSampleMs: newest?.time ?? 0 };
+    });
+  }
+
+  async page(range: BlockRange, after: BlockPosition | undefined, limit: number): Promise<ListedBlock[]> {
+    return this.#transact('list blocks', async (tx) => {
+      let rows = liveBlocks(tx)
+        .where('time_max_ms', '>=', range.fromMs)
+        .where('time_min_ms', '<', range.toMs)
+        .orderBy('time_min_ms')
+        .orderBy('id')
+        .limit(limit);
+      if (after !== undefined) {
+        const { timeMinMs, id } = after;
+        rows = rows.where((where) =>
+          where.or([
+            where('time_min_ms', '>', timeMinMs),
+            where.and([where('time_min_ms', '=', timeMinMs), where('id', '>', id)]),
+          ]),
+        );
+      }
+      return (await rows.execute()).map(listedBlock);
+    });
+  }
+
+  async find(id: string): Promise<ListedBlock | undefined> {
+    return this.#transact('find a block', async (tx) => {
+      const row = await liveBlocks(tx).where('id', '=', id).executeTakeFirst();
+      return row === undefined ? undefined : listedBlock(row);
     });
   }
 
@@ -287,6 +320,26 @@ async function insertBlocks(
       );
     }
   }
+}
+
+/** Live blocks, and why those of them that are quarantined are. */
+function liveBlocks(tx: Transaction<Tables>) {
+  return tx
+    .selectFrom('blocks')
+    .leftJoin('quarantine', 'quarantine.block_id', 'blocks.id')
+    .selectAll('blocks')
+    .select(['quarantine.reason', 'quarantine.since_ms'])
+    .where('deleted_ms', 'is', null);
+}
+
+function listedBlock(
+  row: BlockRow & { readonly reason: string | null; readonly since_ms: number | null },
+): ListedBlock {
+  const { reason, since_ms } = row;
+  return {
+    block: entryOf(row),
+    quarantine: reason === null ? undefined : { reason, sinceMs: since_ms ?? 0 },
+  };
 }
 
 async function countRows(tx: Transaction<Tables>, table: 'quarantine' | 'batches'): Promise<number> {
