@@ -89,12 +89,15 @@ export function createSymbols(options: SymbolsOptions): Symbols {
         checkBuildIds(request.buildIds);
         const records = await store.status(request.buildIds);
         return {
-          binaries: records.map(({ buildId, fileName, symbols, source, problem }) => ({
-            buildId,
-            fileName,
-            symbols: BigInt(symbols),
-            source,
-            problem,
+          binaries: records.map((record) => ({
+            buildId: record.buildId,
+            fileName: record.fileName,
+            symbols: BigInt(record.symbols),
+            source: record.source,
+            problem: record.problem,
+            uploadBytes: BigInt(record.uploadBytes),
+            storedMs: BigInt(record.uploadedMs),
+            origin: 'upload',
           })),
         };
       },

@@ -2,26 +2,33 @@
 // @generated from file fleetflame/symbols/v1/symbols.proto (package fleetflame.symbols.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Message } from "@bufbuild/protobuf";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file fleetflame/symbols/v1/symbols.proto.
  */
 export const file_fleetflame_symbols_v1_symbols: GenFile = /*@__PURE__*/
-  fileDesc("CiNmbGVldGZsYW1lL3N5bWJvbHMvdjEvc3ltYm9scy5wcm90bxIVZmxlZXRmbGFtZS5zeW1ib2xzLnYxIiIKDVdhbnRlZFJlcXVlc3QSEQoJYnVpbGRfaWRzGAEgAygJIiMKDldhbnRlZFJlc3BvbnNlEhEKCWJ1aWxkX2lkcxgBIAMoCSJnCg1VcGxvYWRSZXF1ZXN0EhAKCGJ1aWxkX2lkGAEgASgJEhEKCWZpbGVfbmFtZRgCIAEoCRITCgt0b3RhbF9ieXRlcxgDIAEoBBIOCgZvZmZzZXQYBCABKAQSDAoEcGFydBgFIAEoDCIzCg5VcGxvYWRSZXNwb25zZRIPCgdzeW1ib2xzGAEgASgEEhAKCGNvbXBsZXRlGAIgASgIIiIKDVN0YXR1c1JlcXVlc3QSEQoJYnVpbGRfaWRzGAEgAygJIkcKDlN0YXR1c1Jlc3BvbnNlEjUKCGJpbmFyaWVzGAEgAygLMiMuZmxlZXRmbGFtZS5zeW1ib2xzLnYxLkJpbmFyeVN0YXR1cyJlCgxCaW5hcnlTdGF0dXMSEAoIYnVpbGRfaWQYASABKAkSEQoJZmlsZV9uYW1lGAIgASgJEg8KB3N5bWJvbHMYAyABKAQSDgoGc291cmNlGAQgASgJEg8KB3Byb2JsZW0YBSABKAkylAIKDVN5bWJvbFNlcnZpY2USVQoGV2FudGVkEiQuZmxlZXRmbGFtZS5zeW1ib2xzLnYxLldhbnRlZFJlcXVlc3QaJS5mbGVldGZsYW1lLnN5bWJvbHMudjEuV2FudGVkUmVzcG9uc2USVQoGVXBsb2FkEiQuZmxlZXRmbGFtZS5zeW1ib2xzLnYxLlVwbG9hZFJlcXVlc3QaJS5mbGVldGZsYW1lLnN5bWJvbHMudjEuVXBsb2FkUmVzcG9uc2USVQoGU3RhdHVzEiQuZmxlZXRmbGFtZS5zeW1ib2xzLnYxLlN0YXR1c1JlcXVlc3QaJS5mbGVldGZsYW1lLnN5bWJvbHMudjEuU3RhdHVzUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("CiNmbGVldGZsYW1lL3N5bWJvbHMvdjEvc3ltYm9scy5wcm90bxIVZmxlZXRmbGFtZS5zeW1ib2xzLnYxIlAKDVdhbnRlZFJlcXVlc3QSEQoJYnVpbGRfaWRzGAEgAygJEiwKBm9mZmVycxgCIAMoCzIcLmZsZWV0ZmxhbWUuc3ltYm9scy52MS5PZmZlciJ2CgVPZmZlchIQCghidWlsZF9pZBgBIAEoCRI1CgdxdWFsaXR5GAIgASgOMiQuZmxlZXRmbGFtZS5zeW1ib2xzLnYxLlN5bWJvbFF1YWxpdHkSDQoFYnl0ZXMYAyABKAQSFQoNc3VwcGxlbWVudGFyeRgEIAEoCCJeCg5XYW50ZWRSZXNwb25zZRIRCglidWlsZF9pZHMYASADKAkSDQoFbGF0ZXIYAiADKAkSEAoIbGF0ZXJfbXMYAyABKA0SGAoQbWF4X3VwbG9hZF9ieXRlcxgEIAEoBCLYAQoNVXBsb2FkUmVxdWVzdBIQCghidWlsZF9pZBgBIAEoCRIRCglmaWxlX25hbWUYAiABKAkSEwoLdG90YWxfYnl0ZXMYAyABKAQSDgoGb2Zmc2V0GAQgASgEEgwKBHBhcnQYBSABKAwSDwoHY29udGVudBgGIAEoCRIQCgh1cGxvYWRlchgHIAEoCRI1CgdxdWFsaXR5GAggASgOMiQuZmxlZXRmbGFtZS5zeW1ib2xzLnYxLlN5bWJvbFF1YWxpdHkSFQoNc3VwcGxlbWVudGFyeRgJIAEoCCKOAQoOVXBsb2FkUmVzcG9uc2USDwoHc3ltYm9scxgBIAEoBBIQCghjb21wbGV0ZRgCIAEoCBITCgtuZXh0X29mZnNldBgDIAEoBBIPCgdidXN5X21zGAQgASgNEjMKBmJpbmFyeRgFIAEoCzIjLmZsZWV0ZmxhbWUuc3ltYm9scy52MS5CaW5hcnlTdGF0dXMiIgoNU3RhdHVzUmVxdWVzdBIRCglidWlsZF9pZHMYASADKAkiRwoOU3RhdHVzUmVzcG9uc2USNQoIYmluYXJpZXMYASADKAsyIy5mbGVldGZsYW1lLnN5bWJvbHMudjEuQmluYXJ5U3RhdHVzItICCgxCaW5hcnlTdGF0dXMSEAoIYnVpbGRfaWQYASABKAkSEQoJZmlsZV9uYW1lGAIgASgJEg8KB3N5bWJvbHMYAyABKAQSDgoGc291cmNlGAQgASgJEg8KB3Byb2JsZW0YBSABKAkSDQoFbGluZXMYBiABKAQSDwoHaW5saW5lcxgHIAEoBBITCgt0YWJsZV9ieXRlcxgIIAEoBBIUCgx1cGxvYWRfYnl0ZXMYCSABKAQSEQoJc3RvcmVkX21zGAogASgDEg4KBm9yaWdpbhgLIAEoCRIdChVtaXNzaW5nX3N1cHBsZW1lbnRhcnkYDCABKAkSFwoPcmVjZWl2aW5nX2J5dGVzGA0gASgEEh0KFXJlY2VpdmluZ190b3RhbF9ieXRlcxgOIAEoBBISCgpjb252ZXJ0aW5nGA8gASgIEhIKCmRlYnVnaW5mb2QYECABKAkqfwoNU3ltYm9sUXVhbGl0eRIeChpTWU1CT0xfUVVBTElUWV9VTlNQRUNJRklFRBAAEhkKFVNZTUJPTF9RVUFMSVRZX0RZTlNZTRABEhkKFVNZTUJPTF9RVUFMSVRZX1NZTVRBQhACEhgKFFNZTUJPTF9RVUFMSVRZX0RXQVJGEAMylAIKDVN5bWJvbFNlcnZpY2USVQoGV2FudGVkEiQuZmxlZXRmbGFtZS5zeW1ib2xzLnYxLldhbnRlZFJlcXVlc3QaJS5mbGVldGZsYW1lLnN5bWJvbHMudjEuV2FudGVkUmVzcG9uc2USVQoGVXBsb2FkEiQuZmxlZXRmbGFtZS5zeW1ib2xzLnYxLlVwbG9hZFJlcXVlc3QaJS5mbGVldGZsYW1lLnN5bWJvbHMudjEuVXBsb2FkUmVzcG9uc2USVQoGU3RhdHVzEiQuZmxlZXRmbGFtZS5zeW1ib2xzLnYxLlN0YXR1c1JlcXVlc3QaJS5mbGVldGZsYW1lLnN5bWJvbHMudjEuU3RhdHVzUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message fleetflame.symbols.v1.WantedRequest
  */
 export type WantedRequest = Message<"fleetflame.symbols.v1.WantedRequest"> & {
   /**
-   * Lower-case hex, 8 to 128 characters; at most 4096 of them.
+   * Lower-case hex, 8 to 128 characters.
    *
    * @generated from field: repeated string build_ids = 1;
    */
   buildIds: string[];
+
+  /**
+   * At most 4096 of them.
+   *
+   * @generated from field: repeated fleetflame.symbols.v1.Offer offers = 2;
+   */
+  offers: Offer[];
 };
 
 /**
@@ -32,13 +39,74 @@ export const WantedRequestSchema: GenMessage<WantedRequest> = /*@__PURE__*/
   messageDesc(file_fleetflame_symbols_v1_symbols, 0);
 
 /**
+ * A file that can be uploaded.
+ *
+ * @generated from message fleetflame.symbols.v1.Offer
+ */
+export type Offer = Message<"fleetflame.symbols.v1.Offer"> & {
+  /**
+   * Lower-case hex, 8 to 128 characters.
+   *
+   * @generated from field: string build_id = 1;
+   */
+  buildId: string;
+
+  /**
+   * @generated from field: fleetflame.symbols.v1.SymbolQuality quality = 2;
+   */
+  quality: SymbolQuality;
+
+  /**
+   * Size of the upload.
+   *
+   * @generated from field: uint64 bytes = 3;
+   */
+  bytes: bigint;
+
+  /**
+   * The file holds no functions of its own but what debug files share (.gnu_debugaltlink); build_id is its own.
+   *
+   * @generated from field: bool supplementary = 4;
+   */
+  supplementary: boolean;
+};
+
+/**
+ * Describes the message fleetflame.symbols.v1.Offer.
+ * Use `create(OfferSchema)` to create a new message.
+ */
+export const OfferSchema: GenMessage<Offer> = /*@__PURE__*/
+  messageDesc(file_fleetflame_symbols_v1_symbols, 1);
+
+/**
  * @generated from message fleetflame.symbols.v1.WantedResponse
  */
 export type WantedResponse = Message<"fleetflame.symbols.v1.WantedResponse"> & {
   /**
+   * Upload these now.
+   *
    * @generated from field: repeated string build_ids = 1;
    */
   buildIds: string[];
+
+  /**
+   * Another host uploads these: ask again after later_ms.
+   *
+   * @generated from field: repeated string later = 2;
+   */
+  later: string[];
+
+  /**
+   * @generated from field: uint32 later_ms = 3;
+   */
+  laterMs: number;
+
+  /**
+   * Larger uploads are refused.
+   *
+   * @generated from field: uint64 max_upload_bytes = 4;
+   */
+  maxUploadBytes: bigint;
 };
 
 /**
@@ -46,7 +114,7 @@ export type WantedResponse = Message<"fleetflame.symbols.v1.WantedResponse"> & {
  * Use `create(WantedResponseSchema)` to create a new message.
  */
 export const WantedResponseSchema: GenMessage<WantedResponse> = /*@__PURE__*/
-  messageDesc(file_fleetflame_symbols_v1_symbols, 1);
+  messageDesc(file_fleetflame_symbols_v1_symbols, 2);
 
 /**
  * @generated from message fleetflame.symbols.v1.UploadRequest
@@ -72,7 +140,8 @@ export type UploadRequest = Message<"fleetflame.symbols.v1.UploadRequest"> & {
   totalBytes: bigint;
 
   /**
-   * Where this part starts; parts come in order.
+   * Where this part starts. The answer says where the next one is to start: parts that the server has, from
+   * whomever, need not be sent again. A part without bytes only asks.
    *
    * @generated from field: uint64 offset = 4;
    */
@@ -82,6 +151,31 @@ export type UploadRequest = Message<"fleetflame.symbols.v1.UploadRequest"> & {
    * @generated from field: bytes part = 5;
    */
   part: Uint8Array;
+
+  /**
+   * Names the bytes of the whole upload: two uploads of one build id with the same content are the same bytes.
+   * Lower-case hex, 16 to 64 characters.
+   *
+   * @generated from field: string content = 6;
+   */
+  content: string;
+
+  /**
+   * Names the sender; one sender at a time uploads for a build id. Lower-case hex, 16 to 64 characters.
+   *
+   * @generated from field: string uploader = 7;
+   */
+  uploader: string;
+
+  /**
+   * @generated from field: fleetflame.symbols.v1.SymbolQuality quality = 8;
+   */
+  quality: SymbolQuality;
+
+  /**
+   * @generated from field: bool supplementary = 9;
+   */
+  supplementary: boolean;
 };
 
 /**
@@ -89,25 +183,46 @@ export type UploadRequest = Message<"fleetflame.symbols.v1.UploadRequest"> & {
  * Use `create(UploadRequestSchema)` to create a new message.
  */
 export const UploadRequestSchema: GenMessage<UploadRequest> = /*@__PURE__*/
-  messageDesc(file_fleetflame_symbols_v1_symbols, 2);
+  messageDesc(file_fleetflame_symbols_v1_symbols, 3);
 
 /**
  * @generated from message fleetflame.symbols.v1.UploadResponse
  */
 export type UploadResponse = Message<"fleetflame.symbols.v1.UploadResponse"> & {
   /**
-   * Set with the last part: number of symbols now known.
+   * Set with complete: number of symbols now known.
    *
    * @generated from field: uint64 symbols = 1;
    */
   symbols: bigint;
 
   /**
-   * True when the upload is complete and stored.
+   * The upload is stored, or something as good is: nothing is left to be sent.
    *
    * @generated from field: bool complete = 2;
    */
   complete: boolean;
+
+  /**
+   * Where the next part is to start; total_bytes when all is there and is being converted: ask again.
+   *
+   * @generated from field: uint64 next_offset = 3;
+   */
+  nextOffset: bigint;
+
+  /**
+   * Not 0: another sender uploads for this build id, come back after so many milliseconds.
+   *
+   * @generated from field: uint32 busy_ms = 4;
+   */
+  busyMs: number;
+
+  /**
+   * With complete: what is known of the binary now.
+   *
+   * @generated from field: fleetflame.symbols.v1.BinaryStatus binary = 5;
+   */
+  binary?: BinaryStatus | undefined;
 };
 
 /**
@@ -115,7 +230,7 @@ export type UploadResponse = Message<"fleetflame.symbols.v1.UploadResponse"> & {
  * Use `create(UploadResponseSchema)` to create a new message.
  */
 export const UploadResponseSchema: GenMessage<UploadResponse> = /*@__PURE__*/
-  messageDesc(file_fleetflame_symbols_v1_symbols, 3);
+  messageDesc(file_fleetflame_symbols_v1_symbols, 4);
 
 /**
  * @generated from message fleetflame.symbols.v1.StatusRequest
@@ -134,7 +249,7 @@ export type StatusRequest = Message<"fleetflame.symbols.v1.StatusRequest"> & {
  * Use `create(StatusRequestSchema)` to create a new message.
  */
 export const StatusRequestSchema: GenMessage<StatusRequest> = /*@__PURE__*/
-  messageDesc(file_fleetflame_symbols_v1_symbols, 4);
+  messageDesc(file_fleetflame_symbols_v1_symbols, 5);
 
 /**
  * @generated from message fleetflame.symbols.v1.StatusResponse
@@ -151,7 +266,7 @@ export type StatusResponse = Message<"fleetflame.symbols.v1.StatusResponse"> & {
  * Use `create(StatusResponseSchema)` to create a new message.
  */
 export const StatusResponseSchema: GenMessage<StatusResponse> = /*@__PURE__*/
-  messageDesc(file_fleetflame_symbols_v1_symbols, 5);
+  messageDesc(file_fleetflame_symbols_v1_symbols, 6);
 
 /**
  * @generated from message fleetflame.symbols.v1.BinaryStatus
@@ -168,23 +283,98 @@ export type BinaryStatus = Message<"fleetflame.symbols.v1.BinaryStatus"> & {
   fileName: string;
 
   /**
+   * Functions with a name.
+   *
    * @generated from field: uint64 symbols = 3;
    */
   symbols: bigint;
 
   /**
-   * symtab, dynsym, gopclntab, or none.
+   * dwarf, symtab, gopclntab, dynsym, none; supplementary; empty while there is nothing yet.
    *
    * @generated from field: string source = 4;
    */
   source: string;
 
   /**
-   * Empty when all is well, else why there are no symbols.
+   * Empty when all is well, else why there are no symbols or fewer than there could be.
    *
    * @generated from field: string problem = 5;
    */
   problem: string;
+
+  /**
+   * Rows that say which line an address belongs to.
+   *
+   * @generated from field: uint64 lines = 6;
+   */
+  lines: bigint;
+
+  /**
+   * Inlined calls.
+   *
+   * @generated from field: uint64 inlines = 7;
+   */
+  inlines: bigint;
+
+  /**
+   * Size of the table in storage.
+   *
+   * @generated from field: uint64 table_bytes = 8;
+   */
+  tableBytes: bigint;
+
+  /**
+   * @generated from field: uint64 upload_bytes = 9;
+   */
+  uploadBytes: bigint;
+
+  /**
+   * Unix milliseconds.
+   *
+   * @generated from field: int64 stored_ms = 10;
+   */
+  storedMs: bigint;
+
+  /**
+   * upload, or the URL of the debuginfod server that had it.
+   *
+   * @generated from field: string origin = 11;
+   */
+  origin: string;
+
+  /**
+   * Build id of the supplementary file (.gnu_debugaltlink) that was missing: with it there would be more names.
+   *
+   * @generated from field: string missing_supplementary = 12;
+   */
+  missingSupplementary: string;
+
+  /**
+   * An upload under way: bytes received, of so many. 0 of 0: none.
+   *
+   * @generated from field: uint64 receiving_bytes = 13;
+   */
+  receivingBytes: bigint;
+
+  /**
+   * @generated from field: uint64 receiving_total_bytes = 14;
+   */
+  receivingTotalBytes: bigint;
+
+  /**
+   * Everything was received and is being converted.
+   *
+   * @generated from field: bool converting = 15;
+   */
+  converting: boolean;
+
+  /**
+   * What debuginfod servers say: empty (not asked), waiting, fetching, found, not_found, or failed with the reason.
+   *
+   * @generated from field: string debuginfod = 16;
+   */
+  debuginfod: string;
 };
 
 /**
@@ -192,7 +382,53 @@ export type BinaryStatus = Message<"fleetflame.symbols.v1.BinaryStatus"> & {
  * Use `create(BinaryStatusSchema)` to create a new message.
  */
 export const BinaryStatusSchema: GenMessage<BinaryStatus> = /*@__PURE__*/
-  messageDesc(file_fleetflame_symbols_v1_symbols, 6);
+  messageDesc(file_fleetflame_symbols_v1_symbols, 7);
+
+/**
+ * How much a file can tell. A file of a higher quality replaces one of a lower quality for the same build id.
+ *
+ * @generated from enum fleetflame.symbols.v1.SymbolQuality
+ */
+export const SymbolQuality = {
+  /**
+   * @generated from enum value: SYMBOL_QUALITY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Exported functions only.
+   *
+   * @generated from enum value: SYMBOL_QUALITY_DYNSYM = 1;
+   */
+  DYNSYM: 1,
+
+  /**
+   * All functions: .symtab, or Go's function table.
+   *
+   * @generated from enum value: SYMBOL_QUALITY_SYMTAB = 2;
+   */
+  SYMTAB: 2,
+
+  /**
+   * Functions, lines and inlined calls.
+   *
+   * @generated from enum value: SYMBOL_QUALITY_DWARF = 3;
+   */
+  DWARF: 3,
+} as const;
+
+/**
+ * How much a file can tell. A file of a higher quality replaces one of a lower quality for the same build id.
+ *
+ * @generated from enum fleetflame.symbols.v1.SymbolQuality
+ */
+export type SymbolQuality = (typeof SymbolQuality)[keyof typeof SymbolQuality] | UnknownEnum;
+
+/**
+ * Describes the enum fleetflame.symbols.v1.SymbolQuality.
+ */
+export const SymbolQualitySchema: GenEnum<SymbolQuality> = /*@__PURE__*/
+  enumDesc(file_fleetflame_symbols_v1_symbols, 0);
 
 /**
  * Symbols of binaries, by build id.
@@ -201,7 +437,7 @@ export const BinaryStatusSchema: GenMessage<BinaryStatus> = /*@__PURE__*/
  */
 export const SymbolService: GenService<{
   /**
-   * Of the binaries that an agent has seen: which does the server want uploaded?
+   * Of the files that an agent could upload: which does the server want?
    *
    * @generated from rpc fleetflame.symbols.v1.SymbolService.Wanted
    */
@@ -211,7 +447,7 @@ export const SymbolService: GenService<{
     output: typeof WantedResponseSchema;
   },
   /**
-   * Uploads an ELF file, or one cut down to its symbol sections, in parts.
+   * Uploads an ELF file, or one cut down to its symbol and debug sections, in parts.
    *
    * @generated from rpc fleetflame.symbols.v1.SymbolService.Upload
    */
