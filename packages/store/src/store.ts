@@ -14,8 +14,7 @@ import type { Registry } from 'prom-client';
 import { BlockPins } from './block-pins.ts';
 import type { BatchId, BlockEntry, QuarantinedEntry } from './catalog/block-entry.ts';
 import type { Catalog, CatalogTotals, CommitResult } from './catalog/catalog.ts';
-import { SqlCatalog } from './catalog/sql-catalog.ts';
-import { openSqlite } from './catalog/sqlite.ts';
+import { openCatalog, type CatalogConfig } from './catalog/open-catalog.ts';
 import { Compactor } from './compaction/compactor.ts';
 import type { MergeRunner } from './compaction/merge-task.ts';
 import { MergeThread } from './compaction/merge-thread.ts';
@@ -23,8 +22,8 @@ import { DirectoryLock } from './directory-lock.ts';
 import { MaintenanceLoop, type TaskStatus } from './maintenance/maintenance-loop.ts';
 import { expire, removeDeleted } from './maintenance/remover.ts';
 import { sweep } from './maintenance/sweeper.ts';
-import { DirectoryObjectStore } from './objects/directory-object-store.ts';
 import type { ObjectStore, ObjectStoreConfig } from './objects/object-store.ts';
+import { createObjectStore } from './objects/open-object-store.ts';
 import { ObjectSource } from './object-source.ts';
 import { sealBlock, type SealedBlock } from './seal-block.ts';
 import { StoreMetrics } from './store-metrics.ts';
@@ -35,8 +34,15 @@ const EXPIRE_EVERY_MS = 60_000;
 const SWEEP_EVERY_MS = 600_000;
 
 export interface StoreOptions {
-  /** Created when it is not there. */
-  readonly dataDir: string;
+  /**
+   * For engines that live on this machine: created when it is not there, locked for this process.
+   * Undefined: objects and catalog are named and both can be shared between processes.
+   */
+  readonly dataDir?: string;
+  /** Default: dataDir/objects. */
+  readonly objects?: ObjectStoreConfig;
+  /** Default: dataDir/catalog.db. */
+  readonly catalog?: CatalogConfig;
   /** Blocks whose newest sample is older are dropped. */
   readonly retentionMs: number;
   readonly log: Logger;
@@ -90,7 +96,7 @@ export class Store {
   readonly #maintenance: MaintenanceLoop;
   #closing: Promise<void> | undefined;
 
-  constructor(options: Omit<StoreOptions, 'dataDir'>, parts: StoreParts) {
+  constructor(options: Omit<StoreOptions, 'dataDir' | 'objects' | 'catalog'>, parts: StoreParts) {
     this.objects = parts.objects;
     this.catalog = parts.catalog;
     this.#merges = parts.merges;
@@ -114,20 +120,23 @@ export class Store {
         field: 'retentionMs',
       });
     }
-    await makeDirectory(dataDir);
-    const lock = DirectoryLock.take(dataDir);
+    const { objects: objectsConfig, catalog: catalogConfig } = chooseEngines(options);
+    if (dataDir !== undefined) await makeDirectory(dataDir);
+    const lock = dataDir === undefined ? undefined : DirectoryLock.take(dataDir);
+    let objects: ObjectStore | undefined;
     try {
-      const objects = await DirectoryObjectStore.create(join(dataDir, 'objects'));
-      const catalog = await SqlCatalog.open(openSqlite(join(dataDir, 'catalog.db')));
+      objects = await createObjectStore(objectsConfig);
+      const catalog = await openCatalog(catalogConfig);
       return new Store(options, {
         objects,
-        objectsConfig: { engine: 'directory', root: objects.root },
+        objectsConfig,
         catalog,
         merges: new MergeThread(),
-        release: () => lock.release(),
+        release: () => lock?.release(),
       });
     } catch (error) {
-      lock.release();
+      objects?.close();
+      lock?.release();
       throw error;
     }
   }
@@ -203,6 +212,7 @@ export class Store {
     await stopped;
     await Promise.allSettled(this.#commits);
     await this.catalog.close();
+    this.objects.close();
     this.#release();
   }
 
@@ -264,6 +274,26 @@ export class Store {
     );
     return loop;
   }
+}
+
+/** A directory and a SQLite file belong to the one process that holds the lock of `dataDir`. */
+function chooseEngines({ dataDir, objects, catalog }: StoreOptions): {
+  readonly objects: ObjectStoreConfig;
+  readonly catalog: CatalogConfig;
+} {
+  if (dataDir !== undefined) {
+    return {
+      objects: objects ?? { engine: 'directory', root: join(dataDir, 'objects') },
+      catalog: catalog ?? { engine: 'sqlite', path: join(dataDir, 'catalog.db') },
+    };
+  }
+  if (objects?.engine === 's3' && catalog !== undefined && catalog.engine !== 'sqlite') {
+    return { objects, catalog };
+  }
+  throw new FleetflameError(
+    'unsupported',
+    'A directory or a SQLite file belongs to one process: give the store a data directory, or objects in S3 and a catalog in PostgreSQL.',
+  );
 }
 
 async function makeDirectory(directory: string): Promise<void> {

@@ -1,7 +1,6 @@
 /** One merge, as the worker thread runs it: read, merge, write. The caller swaps the rows. */
 import { decodeBlock, FleetflameError, type Block, type ErrorCode } from '@fleetflame/profile';
 import type { BlockEntry } from '../catalog/block-entry.ts';
-import { openObjectStore } from '../objects/open-object-store.ts';
 import type { ObjectStore, ObjectStoreConfig } from '../objects/object-store.ts';
 import { sealBlock } from '../seal-block.ts';
 import { mergeIntoWindows } from './merge-windows.ts';
@@ -30,10 +29,7 @@ export interface MergeRunner {
   close(): Promise<void>;
 }
 
-export async function runMerge(
-  request: MergeRequest,
-  objects: ObjectStore = openObjectStore(request.objects),
-): Promise<MergeReply> {
+export async function runMerge(request: MergeRequest, objects: ObjectStore): Promise<MergeReply> {
   let inputId: string | undefined;
   try {
     const blocks: Block[] = [];

@@ -109,6 +109,10 @@ export class DirectoryObjectStore implements ObjectStore {
     return keys.filter((key) => key.startsWith(prefix)).toSorted();
   }
 
+  close(): void {
+    // Nothing is held open between calls.
+  }
+
   async #listFolder(folder: string, keys: string[]): Promise<void> {
     let entries;
     try {

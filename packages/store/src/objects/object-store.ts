@@ -1,9 +1,8 @@
+import type { S3ObjectStoreConfig } from './s3/s3-config.ts';
+
 /**
  * Where bytes rest. Objects are immutable (I4): a key is written once, read any number of times and
  * deleted. `put` returns only when the object would survive a power cut (I1).
- *
- * One engine exists, a directory; an S3 engine takes its place by implementing this interface and by
- * adding its settings to `ObjectStoreConfig`.
  */
 export interface ObjectStore {
   /** Durable on return. The same bytes again are accepted; other bytes under a used key are refused. */
@@ -20,6 +19,8 @@ export interface ObjectStore {
   delete(key: string): Promise<void>;
   /** Keys that start with `prefix`, ascending. */
   list(prefix: string): Promise<string[]>;
+  /** Gives up connections; nothing may be running. */
+  close(): void;
 }
 
 export interface ObjectStat {
@@ -28,8 +29,10 @@ export interface ObjectStat {
   readonly modifiedMs: number;
 }
 
-/** Plain data, so that a worker thread or another process can open the same store. */
-export interface ObjectStoreConfig {
+/** Plain data, so that a worker thread or another process can open the same store. May hold secrets: never log it. */
+export type ObjectStoreConfig = DirectoryObjectStoreConfig | S3ObjectStoreConfig;
+
+export interface DirectoryObjectStoreConfig {
   readonly engine: 'directory';
   readonly root: string;
 }
