@@ -26,7 +26,7 @@ export interface BinaryRecord {
   readonly uploadBytes: number;
 }
 
-const SOURCES: readonly string[] = ['symtab', 'gopclntab', 'dynsym', 'none'];
+const SOURCES: readonly string[] = ['dwarf', 'symtab', 'gopclntab', 'dynsym', 'none'];
 
 export function recordPrefix(buildId: string): string {
   return `symbols/${buildId}/v1/`;

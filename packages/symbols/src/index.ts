@@ -1,6 +1,11 @@
 export type { BinaryRecord } from './binary-record.ts';
 export { isBuildId } from './build-id.ts';
-export { convertBinary, type Conversion, type SymbolSource } from './convert/convert-binary.ts';
+export {
+  convertBinary,
+  type Conversion,
+  type SupplementaryFile,
+  type SymbolSource,
+} from './convert/convert-binary.ts';
 export { createSymbols, type Symbols, type SymbolsOptions } from './create-symbols.ts';
 export { SYMBOL_LIMITS } from './limits.ts';
 export type { SymbolStorage } from './symbol-storage.ts';

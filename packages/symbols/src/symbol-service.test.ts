@@ -269,7 +269,15 @@ describe('SymbolStore', () => {
   it('replaces a stripped binary by an unstripped one, not the other way round', async () => {
     const server = await start();
     const { store } = server.symbols;
-    const conversion = { demangled: 0, demangleFailed: 0, warnings: [] };
+    const conversion = {
+      demangled: 0,
+      demangleFailed: 0,
+      lineRows: 0,
+      inlines: 0,
+      missingSupplement: undefined,
+      problem: '',
+      warnings: [],
+    };
     const head = { buildId: 'ab'.repeat(10), fileName: 'x', uploadBytes: 1 };
     await store.add(head, { ...conversion, table: Uint8Array.of(1), symbols: 5, source: 'dynsym' });
     server.advance(1);

@@ -227,7 +227,13 @@ export class SymbolStore {
   }
 }
 
-const QUALITY: Readonly<Record<SymbolSource, number>> = { none: 0, dynsym: 1, gopclntab: 2, symtab: 3 };
+const QUALITY: Readonly<Record<SymbolSource, number>> = {
+  none: 0,
+  dynsym: 1,
+  gopclntab: 2,
+  symtab: 3,
+  dwarf: 4,
+};
 
 /** An unstripped file of the same build replaces a stripped one, not the other way round. */
 function isBetter(conversion: Conversion, before: BinaryRecord): boolean {
@@ -236,6 +242,6 @@ function isBetter(conversion: Conversion, before: BinaryRecord): boolean {
 }
 
 function problemOf(conversion: Conversion): string {
-  if (conversion.symbols > 0) return '';
-  return ['the binary has no function symbols: it is stripped', ...conversion.warnings].join('; ');
+  if (conversion.symbols > 0) return conversion.problem;
+  return [conversion.problem, ...conversion.warnings].join('; ');
 }

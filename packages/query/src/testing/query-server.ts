@@ -123,8 +123,21 @@ export class QueryServer {
       fileOffsets: new Uint32Array(1),
       strings: new TextEncoder().encode(names.join('')),
     });
-    const conversion = { table, symbols: names.length, demangled: 0, demangleFailed: 0, warnings: [] };
-    await this.symbols.add({ buildId, fileName: 'app', uploadBytes: 1 }, { ...conversion, source: 'symtab' });
+    await this.symbols.add(
+      { buildId, fileName: 'app', uploadBytes: 1 },
+      {
+        table,
+        symbols: names.length,
+        source: 'symtab',
+        demangled: 0,
+        demangleFailed: 0,
+        lineRows: 0,
+        inlines: 0,
+        missingSupplement: undefined,
+        problem: '',
+        warnings: [],
+      },
+    );
   }
 
   /** Asks a service over the same store that has answered nothing yet. */

@@ -9,6 +9,7 @@ export interface ConversionRequest {
   /** The uploaded file. */
   readonly path: string;
   readonly buildId: string;
+  readonly supplement: string | undefined;
   readonly demangle: DemangleOptions;
 }
 

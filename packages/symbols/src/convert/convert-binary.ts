@@ -14,7 +14,15 @@ import { addPltSymbols } from './plt-symbols.ts';
 import { resolveRanges, type Ranges } from './resolve-ranges.ts';
 import { SymbolList } from './symbol-list.ts';
 
-export type SymbolSource = 'symtab' | 'gopclntab' | 'dynsym' | 'none';
+/** Where names come from, the best first; `dwarf`: with lines and inlined calls. */
+export type SymbolSource = 'dwarf' | 'symtab' | 'gopclntab' | 'dynsym' | 'none';
+
+/** The file that holds what several debug files have in common (`dwz`), as .gnu_debugaltlink names it. */
+export interface SupplementaryFile {
+  readonly buildId: string;
+  /** As the link has it, for people: it may be relative, and is never opened. */
+  readonly path: string;
+}
 
 export interface Conversion {
   /** See docs/symbols-format.md. */
@@ -25,6 +33,14 @@ export interface Conversion {
   readonly source: SymbolSource;
   readonly demangled: number;
   readonly demangleFailed: number;
+  /** Addresses at which the source line or the chain of inlined calls changes. */
+  readonly lineRows: number;
+  /** Different inlined calls: function, caller and line of the call. */
+  readonly inlines: number;
+  /** Set when debug information refers to a supplementary file that was not given: names are missing. */
+  readonly missingSupplement: SupplementaryFile | undefined;
+  /** Why the table says less than the file does, in one sentence; empty when all is well. */
+  readonly problem: string;
   /** What could not be read or named, in sentences; empty when all is well. */
   readonly warnings: readonly string[];
 }
@@ -61,6 +77,10 @@ export async function convertBinary(
     source: columns.files.length === 0 ? 'none' : found,
     demangled: readable.demangled,
     demangleFailed: readable.failed,
+    lineRows: 0,
+    inlines: 0,
+    missingSupplement: undefined,
+    problem: columns.files.length === 0 ? 'the binary has no function symbols: it is stripped' : '',
     warnings,
   };
 }

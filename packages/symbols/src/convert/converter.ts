@@ -39,11 +39,13 @@ export class Converter {
   }
 
   /**
+   * @param path The binary, or a debug file without its code (`objcopy --only-keep-debug`).
+   * @param supplement Path of the supplementary file that the binary's .gnu_debugaltlink names.
    * @throws FleetflameError overloaded when the queue is full, cancelled when the converter is closed, unavailable
    *   when the thread ended without an answer
    * @throws BinaryRefused with the reason
    */
-  async convert(path: string, buildId: string): Promise<Conversion> {
+  async convert(path: string, buildId: string, supplement?: string): Promise<Conversion> {
     if (this.#waiting >= SYMBOL_LIMITS.queuedConversions) {
       throw new FleetflameError(
         'overloaded',
@@ -51,7 +53,9 @@ export class Converter {
       );
     }
     this.#waiting++;
-    const turn = this.#queue.then(() => this.#run({ path, buildId, demangle: this.#options.demangle ?? {} }));
+    const turn = this.#queue.then(() =>
+      this.#run({ path, supplement, buildId, demangle: this.#options.demangle ?? {} }),
+    );
     this.#queue = turn.catch(() => undefined);
     try {
       return await turn;
