@@ -43,6 +43,7 @@ export class BatchWriter {
       this.#log.error({ queued: this.#queued }, 'the spool is too slow: a batch is dropped');
       return;
     }
+    for (const [cause, samples] of window.shortened()) this.#losses.add(cause, samples);
     for (const [cause, samples] of this.#losses.take()) window.loss(cause, samples);
     const block: Block = window.build();
     const payload = encodeBlock(block);

@@ -1,21 +1,11 @@
 import type { SamplerStats } from '@fleetflame/bpf';
 
-/** Samples taken but lost, or kept with a shortened stack (stack_*, see isKeptLoss), by cause. */
+/** Samples taken but lost, by cause. */
 export const LOSS_CAUSES = [
   /** The ring buffer had no room. */
   'ring_full',
   /** The sampler's fold table had no room. */
   'table_full',
-  /** Kept: the user stack could not be read to its end. */
-  'stack_read_failed',
-  /** Kept: the stack was deeper than the limit. */
-  'stack_truncated',
-  /** Kept: the chain of callers ended before the outermost frame. */
-  'stack_chain_broken',
-  /** Kept: the mappings of the process were not known, its addresses have no binary. */
-  'stack_no_process',
-  /** Kept: taken before the unwind tables of its process were in place. */
-  'stack_tables_pending',
   /** The spool dropped a batch to make room for newer ones. */
   'spool_full',
   /** A batch could not be written to the spool. */
@@ -23,7 +13,8 @@ export const LOSS_CAUSES = [
   /** The server refused a batch. */
   'refused',
 ] as const;
-export type LossCause = (typeof LOSS_CAUSES)[number];
+/** Or kept with a shortened stack: see StoppedStacks and isKeptLoss. */
+export type LossCause = (typeof LOSS_CAUSES)[number] | `stack_${string}`;
 
 /** Running totals of losses, and what of them has been reported in a block. */
 export class Losses {
@@ -42,11 +33,6 @@ export class Losses {
   setSampler(stats: SamplerStats): void {
     this.set('ring_full', stats.lostRingFull);
     this.set('table_full', stats.lostTableFull);
-    this.set('stack_read_failed', stats.stackReadFailed);
-    this.set('stack_truncated', stats.stackTruncated);
-    this.set('stack_chain_broken', stats.stackChainBroken);
-    this.set('stack_no_process', stats.stackNoProcess);
-    this.set('stack_tables_pending', stats.stackTablesPending);
   }
 
   /** What came since the last call, for the next block. */

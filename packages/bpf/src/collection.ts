@@ -74,7 +74,7 @@ export interface Collection {
 
 /** The user stack ended at a page that could not be read. */
 export const STACK_READ_FAILED = 1;
-/** The stack was deeper than the limit of 127 frames. */
+/** The user stack was deeper than the limit of 127 frames. */
 export const STACK_TRUNCATED = 2;
 /** The mappings of the process were not known. */
 export const STACK_NO_PROCESS = 4;
@@ -86,6 +86,8 @@ export const STACK_COMPLETE = 16;
 export const STACK_FRAME_POINTERS = 32;
 /** Sampled before the unwind tables of its process were in place. */
 export const STACK_TABLES_PENDING = 64;
+/** The kernel's stack was deeper than the limit of 127 frames: between it and the user stack some are missing. */
+export const STACK_KERNEL_TRUNCATED = 128;
 
 /** How a user stack can end, by number. All but the first three leave callers out. */
 export const STACK_ENDS = [

@@ -16,8 +16,10 @@ export interface SamplerStats {
   readonly lostTableFull: number;
   /** Kept, but the user stack could not be read to its end. */
   readonly stackReadFailed: number;
-  /** Kept, but the stack was deeper than the limit. */
+  /** Kept, but the user stack was deeper than the limit. */
   readonly stackTruncated: number;
+  /** Kept, but the kernel stack was deeper than the limit. */
+  readonly stackKernelTruncated: number;
   /** Kept, but the chain of callers ended early. */
   readonly stackChainBroken: number;
   /** Kept, but the mappings of the process were not known. */

@@ -1,5 +1,13 @@
 import { ANONYMOUS_BINARY, FIRST_FILE_BINARY, KERNEL_BINARY, VDSO_BINARY } from '@fleetflame/bpf';
-import type { BlockBuilder, FunctionIndex, LocationIndex, MappingIndex } from '@fleetflame/profile';
+import {
+  type BlockBuilder,
+  type FunctionIndex,
+  type LocationIndex,
+  type MappingIndex,
+  STOPPED_MAPPING_FILE,
+  stoppedFrameName,
+  type StoppedReason,
+} from '@fleetflame/profile';
 import { type BinaryTable, binaryAddress } from '../binaries/binary-table.ts';
 import type { Vdso } from '../binaries/vdso.ts';
 import { parseJitName } from '../names/jit-name.ts';
@@ -73,6 +81,12 @@ export class FrameResolver {
         this.#unnamed.unmapped++;
         return this.#builder.location(0, low, high, []);
     }
+  }
+
+  /** The marker that stands for callers that could not be found. */
+  stopped(reason: StoppedReason): LocationIndex {
+    const mapping = this.#builder.mapping(this.#builder.string(STOPPED_MAPPING_FILE), 0, 'unknown');
+    return this.#builder.location(mapping, 0, 0, [this.#function(stoppedFrameName(reason), '', 0), 0]);
   }
 
   #kernelFrame(low: number, high: number, isReturn: boolean): LocationIndex {

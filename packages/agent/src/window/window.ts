@@ -1,9 +1,16 @@
-import { ANONYMOUS_BINARY, type Collection } from '@fleetflame/bpf';
+import {
+  ANONYMOUS_BINARY,
+  type Collection,
+  KERNEL_BINARY,
+  STACK_KERNEL_TRUNCATED,
+  STACK_NO_PROCESS,
+} from '@fleetflame/bpf';
 import { type Block, BlockBuilder, type SeriesIndex, type StackIndex } from '@fleetflame/profile';
 import type { LabelSet } from '../labels/label-set.ts';
 import type { ProcessTable } from '../labels/process-table.ts';
 import { FrameCache } from './frame-cache.ts';
 import { FrameResolver, type FrameSources, type UnnamedCounters } from './frame-resolver.ts';
+import { StoppedStacks } from './stopped-stacks.ts';
 
 export const CPU_PROFILE_TYPE = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 
@@ -26,6 +33,7 @@ export class Window {
   readonly #sources: FrameSources;
   readonly #resolver: FrameResolver;
   readonly #frames = new FrameCache();
+  readonly #stopped: StoppedStacks;
   /** By label set, then by thread name as the kernel has it. */
   readonly #series = new Map<LabelSet, Map<string, SeriesIndex>>();
 
@@ -41,6 +49,7 @@ export class Window {
     this.#processes = processes;
     this.#sources = sources;
     this.#resolver = new FrameResolver(this.#builder, sources, unnamed);
+    this.#stopped = new StoppedStacks(this.#resolver);
   }
 
   get isFull(): boolean {
@@ -63,6 +72,11 @@ export class Window {
 
   loss(cause: string, samples: number): void {
     this.#builder.loss(cause, samples);
+  }
+
+  /** Samples whose stacks are not whole, by cause; they carry markers. */
+  shortened(): Iterable<readonly [cause: `stack_${string}`, samples: number]> {
+    return this.#stopped.losses();
   }
 
   build(): Block {
@@ -97,10 +111,19 @@ export class Window {
   ): StackIndex {
     const { frameBinary, frameIsReturn } = collection;
     const first = collection.stackStart[i]!;
+    const count = collection.count[i]!;
+    const flags = collection.flags[i]!;
+    if ((flags & STACK_NO_PROCESS) !== 0) this.#stopped.noProcess(count);
+    const missing = this.#stopped.user(collection.end[i]!, count);
+    let kernelMissing = (flags & STACK_KERNEL_TRUNCATED) !== 0 ? this.#stopped.kernel(count) : undefined;
     let jitSpace = 0;
-    let stack: StackIndex = 0;
+    let stack: StackIndex = missing === undefined ? 0 : this.#builder.stack(0, missing);
     for (let frame = collection.stackStart[i + 1]! - 1; frame >= first; frame--) {
       const binary = frameBinary[frame]!;
+      if (binary === KERNEL_BINARY && kernelMissing !== undefined) {
+        stack = this.#builder.stack(stack, kernelMissing);
+        kernelMissing = undefined;
+      }
       const low = addressWords[2 * frame]!;
       const high = addressWords[2 * frame + 1]!;
       const isReturn = frameIsReturn[frame]!;

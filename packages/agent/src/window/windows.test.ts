@@ -3,6 +3,9 @@ import {
   type Collection,
   FIRST_FILE_BINARY,
   KERNEL_BINARY,
+  STACK_ENDS,
+  STACK_KERNEL_TRUNCATED,
+  type StackEnd,
   UNMAPPED_BINARY,
 } from '@fleetflame/bpf';
 import type { Block } from '@fleetflame/profile';
@@ -31,6 +34,8 @@ interface Sample {
   readonly comm?: string;
   /** Leaf first: binary, address, and whether it is a return address. */
   readonly frames?: readonly (readonly [binary: number, address: bigint, isReturn: 0 | 1])[];
+  readonly end?: StackEnd;
+  readonly flags?: number;
 }
 
 function collection(...samples: Sample[]): Collection {
@@ -48,8 +53,8 @@ function collection(...samples: Sample[]): Collection {
     frameBinary: Uint32Array.from(frames, ([binary]) => binary),
     frameAddress: BigUint64Array.from(frames, ([, address]) => address),
     frameIsReturn: Uint8Array.from(frames, ([, , isReturn]) => isReturn),
-    flags: new Uint8Array(samples.length),
-    end: new Uint8Array(samples.length),
+    flags: Uint8Array.from(samples, ({ flags = 0 }) => flags),
+    end: Uint8Array.from(samples, ({ end = 'none' }) => STACK_ENDS.indexOf(end)),
     comms,
     processes: [],
     binaries: [],
@@ -161,6 +166,46 @@ test('frames without a name keep their address and what they belong to', () => {
     { name: '', file: '', buildId: '', address: 0x1fffn },
     { name: '', file: '[kernel]', buildId: 'ab', address: kernelAddress },
   ]);
+});
+
+test('where callers are missing there is a marker, and a count of the samples that have it', () => {
+  const all = windows();
+  const user = [UNMAPPED_BINARY, 0x1000n, 1] as const;
+  const kernel = [KERNEL_BINARY, 0xffffffff81234567n, 0] as const;
+  const flags = STACK_KERNEL_TRUNCATED;
+  all.add(
+    collection(
+      { timeMs: T, count: 2, end: 'no_row', frames: [kernel, user] },
+      { timeMs: T, count: 3, end: 'complete', flags, frames: [kernel, kernel, user] },
+      { timeMs: T, count: 5, end: 'truncated', flags, frames: [kernel, user] },
+      { timeMs: T, count: 7, end: 'none', flags, frames: [kernel] },
+      { timeMs: T, count: 11, end: 'complete', frames: [kernel, user] },
+    ),
+    T + 100,
+  );
+  const [window] = all.closeAll();
+  if (window === undefined) throw new Error('there is no window');
+  const chains = blockRows(window.build()).map(({ total, frames }): [number, string] => [
+    total / PERIOD,
+    frames.map(({ name, file }) => name || file || 'user').join(' '),
+  ]);
+  const cut = '[unwind stopped: kernel truncated]';
+  expect(new Map(chains)).toEqual(
+    new Map([
+      [2, '[unwind stopped: no row] user [kernel]'],
+      [3, `user ${cut} [kernel] [kernel]`],
+      [5, `[unwind stopped: truncated] user ${cut} [kernel]`],
+      [7, `${cut} [kernel]`],
+      [11, 'user [kernel]'],
+    ]),
+  );
+  expect(new Map(window.shortened())).toEqual(
+    new Map([
+      ['stack_truncated', 5],
+      ['stack_no_row', 2],
+      ['stack_kernel_truncated', 15],
+    ]),
+  );
 });
 
 test('the frame cache gives back what was put in, whatever the keys', () => {

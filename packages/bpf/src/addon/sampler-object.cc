@@ -63,6 +63,7 @@ Napi::Value SamplerObject::stats(const Napi::CallbackInfo& info) {
   set("lostTableFull", stats.lostTableFull);
   set("stackReadFailed", stats.stackReadFailed);
   set("stackTruncated", stats.stackTruncated);
+  set("stackKernelTruncated", stats.stackKernelTruncated);
   set("stackChainBroken", stats.stackChainBroken);
   set("stackNoProcess", stats.stackNoProcess);
   Napi::Array ends = Napi::Array::New(info.Env(), stats.stackEnds.size());

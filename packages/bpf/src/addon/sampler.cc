@@ -191,6 +191,7 @@ void Sampler::handleSample(std::span<const uint8_t> bytes, int64_t offsetNs) {
   counts_.samples++;
   if (stack_.flags & STACK_READ_FAILED) counts_.stackReadFailed++;
   if (stack_.flags & STACK_TRUNCATED) counts_.stackTruncated++;
+  if (stack_.flags & STACK_KERNEL_TRUNCATED) counts_.stackKernelTruncated++;
   if (stack_.flags & STACK_CHAIN_BROKEN) counts_.stackChainBroken++;
   if (stack_.flags & STACK_NO_PROCESS) counts_.stackNoProcess++;
   counts_.stackEnds[stack_.end]++;

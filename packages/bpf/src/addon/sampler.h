@@ -41,6 +41,7 @@ struct SamplerStats {
   uint64_t lostTableFull = 0;
   uint64_t stackReadFailed = 0;
   uint64_t stackTruncated = 0;
+  uint64_t stackKernelTruncated = 0;
   uint64_t stackChainBroken = 0;
   uint64_t stackNoProcess = 0;
   std::array<uint64_t, STACK_ENDS> stackEnds{};

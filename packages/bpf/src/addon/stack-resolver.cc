@@ -21,7 +21,7 @@ uint8_t flagsOf(stack_end end) {
 
 uint8_t flagsOf(const SampleRecord& sample) {
   uint8_t flags = 0;
-  if (sample.flags() & SAMPLE_KERNEL_TRUNCATED) flags |= STACK_TRUNCATED;
+  if (sample.flags() & SAMPLE_KERNEL_TRUNCATED) flags |= STACK_KERNEL_TRUNCATED;
   if (sample.flags() & SAMPLE_FRAME_POINTERS) flags |= STACK_FRAME_POINTERS;
   if (sample.flags() & SAMPLE_TABLES_PENDING) flags |= STACK_TABLES_PENDING;
   return flags;

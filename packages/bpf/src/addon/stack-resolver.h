@@ -17,6 +17,7 @@ constexpr uint8_t STACK_CHAIN_BROKEN = 8;
 constexpr uint8_t STACK_COMPLETE = 16;
 constexpr uint8_t STACK_FRAME_POINTERS = 32;
 constexpr uint8_t STACK_TABLES_PENDING = 64;
+constexpr uint8_t STACK_KERNEL_TRUNCATED = 128;
 
 /// A stack with every address translated into (binary, address inside it).
 struct ResolvedStack {

@@ -33,6 +33,11 @@ static __always_inline bool arch_is_user(struct bpf_perf_event_data *ctx)
 	return (ctx->regs.cs & CS_PRIVILEGE_MASK) == CS_PRIVILEGE_MASK;
 }
 
+static __always_inline __u64 arch_instruction(struct bpf_perf_event_data *ctx)
+{
+	return ctx->regs.rip;
+}
+
 /* The order of DWARF: ax dx cx bx si di bp sp r8 ... r15. */
 static __always_inline bool arch_state_from_context(struct bpf_perf_event_data *ctx, struct unwind_state *state)
 {

@@ -4,6 +4,7 @@
  *
  *   ARCH_USER_ADDRESS_END              first address that is surely not of user space
  *   arch_is_user(ctx)                  was user code interrupted?
+ *   arch_instruction(ctx)              address of the interrupted instruction
  *   arch_state_from_context(ctx, s)    registers of the interrupted user code; false for 32-bit code
  *   arch_state_from_task(task, s)      registers saved at kernel entry
  *   arch_state_from_signal(s)          registers that a signal interrupted; false when they cannot be read

@@ -30,7 +30,7 @@
 #define FRAME_EXACT (1ULL << 63)
 
 enum sample_flag {
-	/* More kernel frames than MAX_KERNEL_FRAMES. */
+	/* Kernel frames are missing: more than MAX_KERNEL_FRAMES, or only the first one is known. */
 	SAMPLE_KERNEL_TRUNCATED = 1 << 0,
 	/* A task without user space. */
 	SAMPLE_KERNEL_THREAD = 1 << 1,

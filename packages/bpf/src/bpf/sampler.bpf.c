@@ -56,8 +56,13 @@ static __always_inline void add_kernel_stack(struct bpf_perf_event_data *ctx, st
 {
 	long bytes = bpf_get_stack(ctx, record->frames, MAX_KERNEL_FRAMES * sizeof(__u64), 0);
 
-	if (bytes <= 0)
+	if (bytes <= 0) {
+		/* Where it is, if not how it came there. */
+		record->frames[0] = arch_instruction(ctx);
+		record->kernel_depth = 1;
+		record->flags |= SAMPLE_KERNEL_TRUNCATED;
 		return;
+	}
 	record->kernel_depth = (bytes / sizeof(__u64)) & (MAX_KERNEL_FRAMES);
 	if (record->kernel_depth == MAX_KERNEL_FRAMES)
 		record->flags |= SAMPLE_KERNEL_TRUNCATED;

@@ -1,11 +1,11 @@
 /**
- * Stacks whose callers could not all be found. Such a stack begins with a marker, on the side of the
- * root, in the place of the callers that are missing:
+ * Stacks whose callers could not all be found. Such a stack has a marker in the place of the callers that
+ * are missing: at the root, or between user and kernel frames where outer kernel frames are missing.
  *
  *   location ─▶ mapping   file `[unwind stopped]`, kind unknown, no build id
  *            └▶ function  `[unwind stopped: no row]`: the reason code, with spaces
  *
- * The codes are those of STACK_ENDS in the bpf package that leave callers out.
+ * The codes are those of STACK_ENDS in the bpf package that leave callers out, and kernel_truncated.
  */
 
 /** File of the mapping that all markers belong to. */
@@ -16,6 +16,10 @@ export const STOPPED_REASONS = {
   truncated: {
     what: 'The stack has more than 127 frames; the outer ones are left out.',
     remedy: 'Nothing is wrong: deep recursion. The 127 innermost frames are right.',
+  },
+  kernel_truncated: {
+    what: 'The stack has more than 127 frames in the kernel; the outer ones of them are left out.',
+    remedy: 'Nothing is wrong: the innermost frames and those of the program are right.',
   },
   read_failed: {
     what: 'A page of the stack was not in memory when the sample was taken.',

@@ -1,4 +1,4 @@
-import { isKeptLoss } from '@fleetflame/profile';
+import { isKeptLoss, STOPPED_REASONS } from '@fleetflame/profile';
 import type { Coverage, LostSamples } from '@fleetflame/proto/query/v1/query';
 import { formatAmount, integer, percent, type Quantity } from '../quantity/format.ts';
 
@@ -93,12 +93,10 @@ const LOSS_CAUSES: Readonly<Record<string, string>> = {
   spool_full: 'The server was away for so long that the agent’s spool dropped its oldest batches.',
   spool_failed: 'A batch could not be written to the agent’s spool.',
   refused: 'The server refused a batch; its log and the agent’s say why.',
-  stack_read_failed: 'The stack’s memory could not be read to its end.',
-  stack_truncated: 'The stack was deeper than 127 frames.',
-  stack_chain_broken:
-    'The chain of callers ended before the outermost frame, in code without unwind information.',
+  ...Object.fromEntries(
+    Object.entries(STOPPED_REASONS).map(([reason, { what }]) => [`stack_${reason}`, what]),
+  ),
   stack_no_process: 'The process was gone before its mappings could be read: its addresses have no binary.',
-  stack_tables_pending: 'Taken in the first moments of a process, before its unwind tables were in place.',
 };
 
 export function LostPanel(props: {
