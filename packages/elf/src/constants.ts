@@ -5,6 +5,7 @@ export const SECTION_HEADER_BYTES = 64;
 export const SYMBOL_BYTES = 24;
 export const RELA_BYTES = 24;
 
+export const ET_REL = 1;
 export const ET_EXEC = 2;
 export const ET_DYN = 3;
 

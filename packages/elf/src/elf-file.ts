@@ -64,13 +64,16 @@ export class ElfFile {
   readonly #loads: readonly ElfSegment[];
   readonly #pageBytes: number;
 
-  /** @throws ElfError when the file is not 64-bit little-endian x86-64 or aarch64 ELF, or is broken. */
-  static parse(source: ByteSource): ElfFile {
-    return new ElfFile(source);
+  /**
+   * `relocatable`: also relocatable objects, which is what dwz makes of the debug information that files share.
+   * @throws ElfError when the file is not 64-bit little-endian x86-64 or aarch64 ELF, or is broken.
+   */
+  static parse(source: ByteSource, options: { readonly relocatable?: boolean } = {}): ElfFile {
+    return new ElfFile(source, options.relocatable ?? false);
   }
 
-  private constructor(source: ByteSource) {
-    const header = readFileHeader(source);
+  private constructor(source: ByteSource, relocatable: boolean) {
+    const header = readFileHeader(source, relocatable);
     this.source = source;
     this.machine = header.machine;
     this.type = header.type;

@@ -30,6 +30,16 @@ export interface GoPclntab {
   readonly bytes: Uint8Array;
 }
 
+/** Where the table lies, for those who do not want all of it in memory. */
+export interface GoPclntabPlace {
+  readonly address: number;
+  /** In the file. */
+  readonly offset: number;
+  readonly size: number;
+  /** Words that the loader fills in, flat: offset within the table, value, offset, value, … */
+  readonly relocations: Float64Array;
+}
+
 interface Region {
   readonly offset: number;
   readonly address: number;
@@ -38,18 +48,36 @@ interface Region {
 
 /** @throws ElfError when the file claims a table that lies outside of it. */
 export function findGoPclntab(file: ElfFile): GoPclntab | undefined {
+  const place = locateGoPclntab(file);
+  if (place === undefined) return undefined;
+  const bytes = readCopy(file.source, place.offset, place.size, "Go's function table");
+  relocateGoPclntab(bytes, 0, place.relocations);
+  return { address: place.address, bytes };
+}
+
+/** @throws ElfError when the table is larger than is read. */
+export function locateGoPclntab(file: ElfFile): GoPclntabPlace | undefined {
   const section = file.sections.find((one) => GO_PCLNTAB_SECTIONS.has(one.name) && one.type !== SHT_NOBITS);
   const region = section ?? (looksLikeGo(file) ? scan(file) : undefined);
   if (region === undefined) return undefined;
-  if (region.size > ELF_LIMITS.sectionBytes) {
-    throw new ElfError(
-      `Go's function table has ${region.size} bytes: at most ${ELF_LIMITS.sectionBytes} are read`,
-    );
+  const { address, offset, size } = region;
+  if (size > ELF_LIMITS.sectionBytes) {
+    throw new ElfError(`Go's function table has ${size} bytes: at most ${ELF_LIMITS.sectionBytes} are read`);
   }
-  const bytes = readCopy(file.source, region.offset, region.size, "Go's function table");
-  const table = { address: region.address, bytes };
-  relocate(file, table);
-  return table;
+  return { address, offset, size, relocations: relocationsOf(file, region) };
+}
+
+/** Fills in the words that lie in `bytes`, which begin `start` bytes into the table; words may be cut by its ends. */
+export function relocateGoPclntab(bytes: Uint8Array, start: number, relocations: Float64Array): void {
+  const word = new DataView(new ArrayBuffer(8));
+  for (let index = 0; index < relocations.length; index += 2) {
+    const at = relocations[index]! - start;
+    if (at <= -8 || at >= bytes.length) continue;
+    setU64(word, 0, relocations[index + 1]!);
+    for (let byte = 0; byte < 8; byte++) {
+      if (at + byte >= 0 && at + byte < bytes.length) bytes[at + byte] = word.getUint8(byte);
+    }
+  }
 }
 
 function looksLikeGo(file: ElfFile): boolean {
@@ -113,9 +141,9 @@ const R_AARCH64_RELATIVE = 1027;
  * In position-independent programs the addresses in the table (the start of the text; up to Go 1.17 also every
  * function) are zero in the file and stand in RELA entries, which the loader applies.
  */
-function relocate(file: ElfFile, table: GoPclntab): void {
+function relocationsOf(file: ElfFile, table: Region): Float64Array {
   const relative = file.machine === EM_AARCH64 ? R_AARCH64_RELATIVE : R_X86_64_RELATIVE;
-  const out = viewOf(table.bytes);
+  const found: number[] = [];
   for (const section of file.sections) {
     if (section.type !== SHT_RELA || (section.flags & SHF_ALLOC) === 0) continue;
     const end = Math.min(section.offset + section.size, file.source.size);
@@ -127,8 +155,9 @@ function relocate(file: ElfFile, table: GoPclntab): void {
         const target = u64(view, at) - table.address;
         const addend = u64(view, at + 16);
         // Both are false for NaN.
-        if (target >= 0 && target + 8 <= table.bytes.length && addend >= 0) setU64(out, target, addend);
+        if (target >= 0 && target + 8 <= table.size && addend >= 0) found.push(target, addend);
       }
     }
   }
+  return Float64Array.from(found);
 }

@@ -15,6 +15,6 @@ export const ELF_LIMITS = {
   noteBytes: 4 * 1024 * 1024,
   /** One section read at once (`ElfFile.bytes`); the symbol strings of a browser with full symbols are 300 MB. */
   sectionBytes: 1024 * 1024 * 1024,
-  /** The result of `compactElf`. */
+  /** The result of `compactElf`, which is in memory; `CompactImage` has no limit of its own. */
   compactBytes: 512 * 1024 * 1024,
 } as const;

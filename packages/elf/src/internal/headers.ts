@@ -5,6 +5,7 @@ import {
   EM_X86_64,
   ET_DYN,
   ET_EXEC,
+  ET_REL,
   PN_XNUM,
   PROGRAM_HEADER_BYTES,
   SECTION_HEADER_BYTES,
@@ -41,7 +42,7 @@ const MACHINE_NAMES: Readonly<Record<number, string>> = {
  * The file header, with extended numbering resolved: counts that do not fit their 16 bits are in section
  * header 0 (sh_size: sections, sh_info: program headers, sh_link: the section of names).
  */
-export function readFileHeader(source: ByteSource): FileHeader {
+export function readFileHeader(source: ByteSource, relocatable = false): FileHeader {
   if (source.size < ELF_HEADER_BYTES) {
     throw new ElfError(`not an ELF file: ${source.size} bytes, an ELF header has ${ELF_HEADER_BYTES}`);
   }
@@ -49,7 +50,7 @@ export function readFileHeader(source: ByteSource): FileHeader {
   checkIdentity(view);
   const type = view.getUint16(16, true);
   const machine = view.getUint16(18, true);
-  if (type !== ET_EXEC && type !== ET_DYN) {
+  if (type !== ET_EXEC && type !== ET_DYN && !(relocatable && type === ET_REL)) {
     throw new ElfError(
       `ELF type ${type} (${TYPE_NAMES[type] ?? 'unknown'}): only programs and shared libraries are read`,
     );
