@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { explain } from './client/connection.ts';
+import { addBlocks } from './commands/blocks.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addFlame } from './commands/flame.ts';
 import { addPush } from './commands/push.ts';
@@ -25,6 +26,7 @@ async function main(argv: readonly string[]): Promise<void> {
   addFlame(program);
   addSeries(program);
   addPush(program);
+  addBlocks(program);
   await program.parseAsync(argv);
 }
 

@@ -1,3 +1,4 @@
+export { createBlocks, MAX_PART_BYTES, type Blocks, type BlocksOptions } from './blocks/create-blocks.ts';
 export { Store } from './store.ts';
 export type { Snapshot, StoreOptions, StoreStatus } from './store.ts';
 export type { BatchId, BlockEntry, QuarantinedEntry } from './catalog/block-entry.ts';

@@ -177,8 +177,8 @@ export class Store {
   }
 
   /** Sets a block aside that could not be read (I7): queries report it as missing, merges leave it alone. */
-  async quarantine(entry: BlockEntry, reason: string): Promise<void> {
-    await this.#quarantine(entry, reason, 'query');
+  async quarantine(entry: BlockEntry, reason: string, finder: 'query' | 'verify' = 'query'): Promise<void> {
+    await this.#quarantine(entry, reason, finder);
   }
 
   async status(): Promise<StoreStatus> {
@@ -247,7 +247,11 @@ export class Store {
     return { committed: true };
   }
 
-  async #quarantine(entry: BlockEntry, reason: string, finder: 'query' | 'merge' | 'sweep'): Promise<void> {
+  async #quarantine(
+    entry: BlockEntry,
+    reason: string,
+    finder: 'query' | 'merge' | 'sweep' | 'verify',
+  ): Promise<void> {
     if (!(await this.catalog.quarantine(entry.id, reason, this.#now()))) return;
     this.#metrics.quarantined.inc({ reason: finder });
     this.#log.error({ block: entry.id, reason, finder }, 'a block was quarantined: it cannot be read');

@@ -1,8 +1,9 @@
-import { Code, ConnectError, createClient, type Client } from '@connectrpc/connect';
+import { Code, ConnectError, createClient, type Client, type Transport } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { FleetflameError } from '@fleetflame/profile';
 import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
 import { QueryService } from '@fleetflame/proto/query/v1/query';
+import { BlockService } from '@fleetflame/proto/store/v1/blocks';
 import { messageOf } from './message.ts';
 
 /** Longest wait for one answer: a query over a month on a cold cache stays well below. */
@@ -15,16 +16,25 @@ export interface Clients {
 
 /** Clients of a server. Throws FleetflameError invalid_input when `server` is not an http(s) URL. */
 export function connect(server: string): Clients {
+  const transport = transportTo(server);
+  return { query: createClient(QueryService, transport), ingest: createClient(IngestService, transport) };
+}
+
+/** The client that looks at a store's blocks; throws as `connect`. */
+export function connectBlocks(server: string): Client<typeof BlockService> {
+  return createClient(BlockService, transportTo(server));
+}
+
+function transportTo(server: string): Transport {
   const url = URL.canParse(server) ? new URL(server) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
     throw new FleetflameError('invalid_input', `--server: "${server}" is not an http:// or https:// URL`);
   }
-  const transport = createConnectTransport({
+  return createConnectTransport({
     baseUrl: url.href.replace(/\/$/, ''),
     httpVersion: '1.1',
     defaultTimeoutMs: CALL_TIMEOUT_MS,
   });
-  return { query: createClient(QueryService, transport), ingest: createClient(IngestService, transport) };
 }
 
 /** A sentence for people from anything that a command can throw. */

@@ -4,11 +4,20 @@ import { type Scope, ScopeSchema } from '@fleetflame/proto/query/v1/query';
 import { type Command, Option } from 'commander';
 import { parseDurationMs, parseTimeMs } from './duration.ts';
 
-/** Options that every reading verb shares. */
-export interface ScopeOptions {
+export interface RangeOptions {
   readonly last: string;
   readonly from?: string;
   readonly to?: string;
+}
+
+/** Unix milliseconds; the end is exclusive. */
+export interface Range {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Options that every reading verb shares. */
+export interface ScopeOptions extends RangeOptions {
   readonly selector: string;
   readonly type: string;
   readonly server: string;
@@ -23,11 +32,15 @@ export function serverOption(): Option {
     .default(DEFAULT_SERVER);
 }
 
-export function addScopeOptions(command: Command, defaultLast: string): Command {
+export function addRangeOptions(command: Command, defaultLast: string): Command {
   return command
     .option('--last <duration>', 'the time range that ends now', defaultLast)
     .option('--from <time>', 'start of the range instead: RFC 3339, Unix seconds, or now')
-    .option('--to <time>', 'end of the range, with --from (default: now)')
+    .option('--to <time>', 'end of the range, with --from (default: now)');
+}
+
+export function addScopeOptions(command: Command, defaultLast: string): Command {
+  return addRangeOptions(command, defaultLast)
     .option('--selector <matchers>', 'Prometheus matchers, such as {service_name="api"}', '')
     .option('--type <profile type>', 'a whole profile type, or a sample type such as cpu', 'cpu')
     .addOption(serverOption());
@@ -36,6 +49,16 @@ export function addScopeOptions(command: Command, defaultLast: string): Command 
 /** Checks the options before anything is asked of the server. */
 export function scopeOf(options: ScopeOptions, command: Command, nowMs = Date.now()): Scope {
   parseSelector(options.selector);
+  const { fromMs, toMs } = rangeOf(options, command, nowMs);
+  return create(ScopeSchema, {
+    fromMs: BigInt(fromMs),
+    toMs: BigInt(toMs),
+    selector: options.selector,
+    profileType: options.type,
+  });
+}
+
+export function rangeOf(options: RangeOptions, command: Command, nowMs = Date.now()): Range {
   if (options.to !== undefined && options.from === undefined) {
     throw new FleetflameError('invalid_input', '--to needs --from: give both ends, or --last');
   }
@@ -50,12 +73,7 @@ export function scopeOf(options: ScopeOptions, command: Command, nowMs = Date.no
   if (fromMs >= toMs) {
     throw new FleetflameError('invalid_input', `--from (${iso(fromMs)}) is not before --to (${iso(toMs)})`);
   }
-  return create(ScopeSchema, {
-    fromMs: BigInt(fromMs),
-    toMs: BigInt(toMs),
-    selector: options.selector,
-    profileType: options.type,
-  });
+  return { fromMs, toMs };
 }
 
 function iso(ms: number): string {

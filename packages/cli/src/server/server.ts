@@ -1,7 +1,7 @@
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { createIngest } from '@fleetflame/ingest';
 import { createQuery } from '@fleetflame/query';
-import { Store } from '@fleetflame/store';
+import { createBlocks, Store } from '@fleetflame/store';
 import { createSymbols } from '@fleetflame/symbols';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
@@ -54,6 +54,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const symbols = createSymbols({ storage: store.objects, log: log.child({ part: 'symbols' }), registry });
   const ingest = createIngest({ store, log: log.child({ part: 'ingest' }), registry });
   const query = createQuery({ store, symbols: symbols.store, log: log.child({ part: 'query' }), registry });
+  const blocks = createBlocks({ store, registry });
   const ui = await StaticFiles.load(UI_DIRECTORY);
   let ready = false;
 
@@ -62,6 +63,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       ingest.routes(router);
       symbols.routes(router);
       query.routes(router);
+      blocks.routes(router);
     },
     interceptors: [rpcErrors(log.child({ part: 'rpc' }))],
     acceptCompression: [gzipFast],

@@ -7,6 +7,7 @@ import { FleetflameError } from '@fleetflame/profile';
 import type { Logger } from 'pino';
 import type { BlockEntry } from '../catalog/block-entry.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import { isDamage } from '../damage.ts';
 import type { ObjectStore, ObjectStoreConfig } from '../objects/object-store.ts';
 import type { StoreMetrics } from '../store-metrics.ts';
 import { differenceOf, sumDatasets } from './dataset-sums.ts';
@@ -124,13 +125,6 @@ export class Compactor {
     const waitMs = Math.min(RETRY_MS * 2 ** (failures - 1), MAX_RETRY_MS);
     this.#failed.set(name, { failures, notBeforeMs: nowMs + waitMs });
   }
-}
-
-/** Errors that say the object is bad, not that reading it failed this time. */
-function isDamage(code: string): boolean {
-  return (
-    code === 'corrupt_data' || code === 'invalid_input' || code === 'not_found' || code === 'limit_exceeded'
-  );
 }
 
 function sumBytes(entries: readonly BlockEntry[]): number {

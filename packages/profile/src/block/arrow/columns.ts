@@ -90,3 +90,13 @@ export function itemPath(path: string): string {
 export function fieldPath(path: string, name: string): string {
   return path === '' ? name : `${path}.${name}`;
 }
+
+/** The column lists that each table may have. */
+export const COLUMNS: Readonly<Record<TableName, readonly (readonly Column[])[]>> = {
+  series: [SERIES_COLUMNS],
+  stacks: [STACKS_COLUMNS],
+  locations: [LOCATIONS_COLUMNS],
+  functions: [FUNCTIONS_COLUMNS],
+  mappings: [MAPPINGS_COLUMNS],
+  samples: Object.values(SAMPLES_COLUMNS),
+};
