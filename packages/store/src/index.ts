@@ -7,4 +7,5 @@ export { MAX_SEQ } from './catalog/sql-catalog.ts';
 export type { CatalogConfig } from './catalog/open-catalog.ts';
 export { SCHEMA_VERSION } from './catalog/migrations.ts';
 export type { ObjectStat, ObjectStore, ObjectStoreConfig } from './objects/object-store.ts';
+export type { S3Credentials, S3ObjectStoreConfig } from './objects/s3/s3-config.ts';
 export type { TaskStatus } from './maintenance/maintenance-loop.ts';

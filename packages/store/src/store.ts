@@ -22,6 +22,7 @@ import { DirectoryLock } from './directory-lock.ts';
 import { MaintenanceLoop, type TaskStatus } from './maintenance/maintenance-loop.ts';
 import { expire, removeDeleted } from './maintenance/remover.ts';
 import { sweep } from './maintenance/sweeper.ts';
+import { ObjectMetrics } from './objects/object-metrics.ts';
 import type { ObjectStore, ObjectStoreConfig } from './objects/object-store.ts';
 import { createObjectStore } from './objects/open-object-store.ts';
 import { ObjectSource } from './object-source.ts';
@@ -123,15 +124,16 @@ export class Store {
     const { objects: objectsConfig, catalog: catalogConfig } = chooseEngines(options);
     if (dataDir !== undefined) await makeDirectory(dataDir);
     const lock = dataDir === undefined ? undefined : DirectoryLock.take(dataDir);
+    const { record } = new ObjectMetrics(options.registry);
     let objects: ObjectStore | undefined;
     try {
-      objects = await createObjectStore(objectsConfig);
+      objects = await createObjectStore(objectsConfig, record);
       const catalog = await openCatalog(catalogConfig);
       return new Store(options, {
         objects,
         objectsConfig,
         catalog,
-        merges: new MergeThread(),
+        merges: new MergeThread(record),
         release: () => lock?.release(),
       });
     } catch (error) {

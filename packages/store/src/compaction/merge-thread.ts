@@ -4,7 +4,9 @@
  * its memory back.
  */
 import { Worker } from 'node:worker_threads';
+import type { RecordObjectEvent } from '../objects/object-events.ts';
 import type { MergeReply, MergeRequest, MergeRunner } from './merge-task.ts';
+import type { MergeThreadMessage } from './merge-worker.ts';
 
 /** Longer than the minute between two rounds of level 1, so that a busy store keeps its thread. */
 const IDLE_MS = 90_000;
@@ -17,10 +19,16 @@ const CLOSING: MergeReply = {
 };
 
 export class MergeThread implements MergeRunner {
+  readonly #record: RecordObjectEvent;
   #worker: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   #closed = false;
+
+  /** `record` gets what the thread's object store did. */
+  constructor(record: RecordObjectEvent) {
+    this.#record = record;
+  }
 
   /** One after the other, in the order of the calls. */
   run(request: MergeRequest): Promise<MergeReply> {
@@ -40,7 +48,8 @@ export class MergeThread implements MergeRunner {
     clearTimeout(this.#idle);
     this.#worker ??= new Worker(new URL('./merge-worker.ts', import.meta.url), { name: 'merge' });
     const worker = this.#worker;
-    const reply = await answer(worker, request);
+    const { reply, events } = await answer(worker, request);
+    for (const event of events) this.#record(event);
     if (this.#closed) return CLOSING;
     if (reply.ok || reply.code !== 'internal') {
       this.#idle = setTimeout(() => void this.#stop(), IDLE_MS);
@@ -60,16 +69,16 @@ export class MergeThread implements MergeRunner {
   }
 }
 
-function answer(worker: Worker, request: MergeRequest): Promise<MergeReply> {
+function answer(worker: Worker, request: MergeRequest): Promise<MergeThreadMessage> {
   return new Promise((resolve) => {
-    const done = (reply: MergeReply): void => {
+    const done = (message: MergeThreadMessage): void => {
       worker.off('message', done);
       worker.off('error', failed);
       worker.off('exit', exited);
-      resolve(reply);
+      resolve(message);
     };
     const fail = (message: string): void =>
-      done({ ok: false, code: 'internal', message, inputId: undefined });
+      done({ reply: { ok: false, code: 'internal', message, inputId: undefined }, events: [] });
     const failed = (error: unknown): void => fail(`the merge thread failed: ${String(error)}`);
     const exited = (): void => fail('the merge thread ended');
     worker.on('message', done);

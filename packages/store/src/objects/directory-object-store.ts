@@ -10,7 +10,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FleetflameError } from '@fleetflame/profile';
-import { checkObjectKey } from './object-key.ts';
+import { checkObjectKey, checkObjectPrefix } from './object-key.ts';
 import type { ObjectStat, ObjectStore } from './object-store.ts';
 
 const TEMPORARY = '.tmp';
@@ -101,9 +101,8 @@ export class DirectoryObjectStore implements ObjectStore {
   }
 
   async list(prefix: string): Promise<string[]> {
-    const slash = prefix.lastIndexOf('/');
-    const folder = prefix.slice(0, slash + 1);
-    if (folder !== '') checkObjectKey(folder.slice(0, -1));
+    checkObjectPrefix(prefix);
+    const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
     const keys: string[] = [];
     await this.#listFolder(folder, keys);
     return keys.filter((key) => key.startsWith(prefix)).toSorted();

@@ -11,11 +11,21 @@ export const MAX_KEY_LENGTH = 512;
 
 const PART = /^[A-Za-z0-9][A-Za-z0-9._=+-]*$/;
 
+export function isObjectKey(key: string): boolean {
+  return (
+    key.length <= MAX_KEY_LENGTH &&
+    key.split('/').every((part) => part.length <= MAX_KEY_PART_LENGTH && PART.test(part))
+  );
+}
+
+/** Whole parts of a prefix must be parts of a key; the last one may be a part's beginning. */
+export function checkObjectPrefix(prefix: string): void {
+  const slash = prefix.lastIndexOf('/');
+  if (slash >= 0) checkObjectKey(prefix.slice(0, slash));
+}
+
 export function checkObjectKey(key: string): void {
-  const bad =
-    key.length > MAX_KEY_LENGTH ||
-    key.split('/').some((part) => part.length > MAX_KEY_PART_LENGTH || !PART.test(part));
-  if (bad) {
+  if (!isObjectKey(key)) {
     throw new FleetflameError(
       'invalid_input',
       `${JSON.stringify(key.slice(0, 80))} is not an object key: parts of letters, digits and ._=+- separated by /, ` +

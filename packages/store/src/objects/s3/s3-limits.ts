@@ -24,6 +24,10 @@ export interface S3Limits {
   readonly hedgeShare: number;
   /** A second request is not sent earlier than this, ms. */
   readonly hedgeAfterMs: number;
+  /** Largest object, bytes: what S3 takes in one request. Blocks stay far below. */
+  readonly objectBytes: number;
+  /** Keys of one page of a list: the most that S3 gives. */
+  readonly pageKeys: number;
   /** Largest request that is sent or read twice, bytes. */
   readonly hedgeBytes: number;
 }
@@ -41,4 +45,6 @@ export const S3_LIMITS: S3Limits = {
   hedgeShare: 0.05,
   hedgeAfterMs: 10,
   hedgeBytes: 8 << 20,
+  objectBytes: 5 * 2 ** 30,
+  pageKeys: 1000,
 };

@@ -1,0 +1,1 @@
+export { Rgw } from './rgw.ts';
