@@ -83,6 +83,7 @@ export interface AgentStats {
   readonly sampler: {
     readonly interrupts: number;
     readonly idle: number;
+    readonly outside: number;
     readonly lostProcessRecords: number;
     readonly lostProcessEvents: number;
     readonly refusedProcesses: number;

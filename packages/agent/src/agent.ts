@@ -268,6 +268,7 @@ class RunningAgent implements Agent {
       sampler: {
         interrupts: sampler.interrupts,
         idle: sampler.idle,
+        outside: sampler.outside,
         lostProcessRecords: sampler.lostProcessRecords,
         lostProcessEvents: sampler.lostProcessEvents,
         refusedProcesses: sampler.refusedProcesses,

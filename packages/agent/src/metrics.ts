@@ -40,6 +40,11 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
   ['symbols_uploaded_total', 'Binaries whose symbols were uploaded', (s) => s.symbols.uploaded],
   ['symbols_uploaded_bytes_total', 'Bytes of symbols uploaded', (s) => s.symbols.uploadedBytes],
   ['interrupts_total', 'Sampling interrupts, idle CPUs included', (s) => s.sampler.interrupts],
+  [
+    'interrupts_outside_total',
+    "Interrupts of processes outside the agent's PID namespace, which are not sampled",
+    (s) => s.sampler.outside,
+  ],
   ['loop_cpu_seconds_total', 'CPU time of collecting and building', (s) => s.cpuSeconds.loop],
   ['drain_cpu_seconds_total', 'CPU time of the thread that drains the ring', (s) => s.cpuSeconds.drain],
   ['bpf_run_seconds_total', 'CPU time of the BPF program, if the kernel counts it', (s) => s.cpuSeconds.bpf],

@@ -1,13 +1,15 @@
 /**
  * Counters since the start. Samples unless the name says otherwise.
  *
- * interrupts = idle + samples + lostRingFull + lostTableFull + those under way (up to a second of them;
+ * interrupts = idle + outside + samples + lostRingFull + lostTableFull + those under way (up to a second of them;
  * none after close).
  */
 export interface SamplerStats {
   /** Interrupts in which the program ran, idle ones included. An idle CPU may not be interrupted. */
   readonly interrupts: number;
   readonly idle: number;
+  /** Of processes outside the agent's PID namespace: not sampled, as nothing of them can be looked up. */
+  readonly outside: number;
   /** Samples that reached the fold table. */
   readonly samples: number;
   /** Lost: no room in the ring buffer. */

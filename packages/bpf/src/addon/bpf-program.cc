@@ -68,6 +68,20 @@ int loadWithLog(sampler_bpf* skeleton, std::string& log) {
   throw SamplerError(ERROR_UNSUPPORTED, "the kernel refused the BPF program (" + errnoText(error) + "): " + log);
 }
 
+/// Ids in /proc are those of the PID namespace that it was mounted for: they have to be ours, or
+/// processes would be taken for one another.
+void checkProcNamespace() {
+  char self[32];
+  const ssize_t length = readlink("/proc/self", self, sizeof self);
+  const std::string seen(self, static_cast<size_t>(std::max<ssize_t>(length, 0)));
+  if (seen == std::to_string(getpid())) return;
+  throw SamplerError(ERROR_UNSUPPORTED,
+                     "/proc shows another PID namespace than the one this process runs in (it is process " +
+                         std::to_string(getpid()) + " and /proc/self is " + (seen.empty() ? "nothing" : seen) +
+                         "): mount the namespace's own with \"mount -t proc proc /proc\", or run in the host's "
+                         "(docker --pid=host, hostPID: true)");
+}
+
 /// "memlock: N" in the fdinfo of a map.
 uint64_t mapMemory(int fd) {
   std::string text;
@@ -116,6 +130,7 @@ BpfProgram::BpfProgram(const BpfOptions& options) : frequencyHz_(options.frequen
                        "/sys/kernel/btf/vmlinux cannot be read: the kernel needs CONFIG_DEBUG_INFO_BTF, which "
                        "distribution kernels have since about 2020");
   }
+  checkProcNamespace();
   libbpf_set_print(keepSilent);
   skeleton_ = sampler_bpf__open();
   if (!skeleton_) throw SamplerError(ERROR_FAILED, "libbpf cannot open the BPF object (" + errnoText(errno) + ")");
@@ -128,6 +143,11 @@ BpfProgram::BpfProgram(const BpfOptions& options) : frequencyHz_(options.frequen
     bpf_map__set_max_entries(skeleton_->maps.ring, bytes);
     std::string log;
     if (const int error = loadWithLog(skeleton_, log); error != 0) throwLoadError(error, log);
+    LIBBPF_OPTS(bpf_test_run_opts, asOurselves);
+    if (const int error = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.find_agent_namespace), &asOurselves);
+        error != 0) {
+      throw SamplerError(ERROR_UNSUPPORTED, "the kernel does not say which PID namespace this is (" + errnoText(error) + ")");
+    }
     const auto onRecord = [](void* self, void* data, size_t size) {
       auto* program = static_cast<BpfProgram*>(self);
       const std::span<const uint8_t> record(static_cast<const uint8_t*>(data), size);
@@ -202,6 +222,7 @@ sample_counters BpfProgram::counters() const {
   for (const sample_counters& cpu : perCpu) {
     sum.interrupts += cpu.interrupts;
     sum.idle += cpu.idle;
+    sum.outside += cpu.outside;
     sum.ring_full += cpu.ring_full;
   }
   return sum;

@@ -58,6 +58,7 @@ Napi::Value SamplerObject::stats(const Napi::CallbackInfo& info) {
   const auto set = [&](const char* name, uint64_t value) { object.Set(name, static_cast<double>(value)); };
   set("interrupts", stats.interrupts);
   set("idle", stats.idle);
+  set("outside", stats.outside);
   set("samples", stats.samples);
   set("lostRingFull", stats.lostRingFull);
   set("lostTableFull", stats.lostTableFull);

@@ -236,6 +236,7 @@ SamplerStats Sampler::stats() {
   const BpfRunStats run = program_->runStats();
   now.interrupts = counters.interrupts;
   now.idle = counters.idle;
+  now.outside = counters.outside;
   now.lostRingFull += counters.ring_full;
   now.bpfRunTimeNs = run.timeNs;
   now.bpfRunCount = run.count;

@@ -36,6 +36,7 @@ struct SamplerOptions {
 struct SamplerStats {
   uint64_t interrupts = 0;
   uint64_t idle = 0;
+  uint64_t outside = 0;
   uint64_t samples = 0;
   uint64_t lostRingFull = 0;
   uint64_t lostTableFull = 0;

@@ -18,11 +18,26 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
+struct pid_namespace;
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	/* One for each level from 0 to `level`. */
+	struct upid numbers[1];
+};
+
 struct task_struct {
 	unsigned int flags;
 	int tgid;
 	struct mm_struct *mm;
 	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
 };
 
 #pragma clang attribute pop

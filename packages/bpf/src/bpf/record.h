@@ -97,6 +97,8 @@ struct sample_record {
 struct sample_counters {
 	__u64 interrupts;
 	__u64 idle;
+	/* Of processes that are not in the agent's PID namespace: it cannot look at them. */
+	__u64 outside;
 	__u64 ring_full;
 };
 

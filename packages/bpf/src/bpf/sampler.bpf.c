@@ -130,9 +130,13 @@ int on_sample(struct bpf_perf_event_data *ctx)
 		return 0;
 	record = &space->record;
 	count->interrupts++;
-	id = current_process_id();
-	if (id.tid == 0) {
+	if (bpf_get_current_pid_tgid() == 0) {
 		count->idle++;
+		return 0;
+	}
+	id = current_process_id(bpf_get_current_task_btf());
+	if (id.tgid == 0) {
+		count->outside++;
 		return 0;
 	}
 

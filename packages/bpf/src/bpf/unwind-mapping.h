@@ -4,6 +4,7 @@
 #define FLEETFLAME_UNWIND_MAPPING_H
 
 #include "kernel-types.h"
+#include "process-id.h"
 #include "unwind-maps.h"
 #include "unwind-state.h"
 
@@ -46,7 +47,7 @@ static __always_inline void find_process(struct task_struct *task, __u32 tgid, _
 
 	if (!process) {
 		/* Just forked: what holds for the parent holds for the child, until it execs. */
-		__u32 parent = task->real_parent->tgid;
+		__u32 parent = process_id_of(task->real_parent);
 
 		process = bpf_map_lookup_elem(&processes, &parent);
 	}
