@@ -9,8 +9,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import type { BatchId } from './catalog/block-entry.ts';
-import { SqlCatalog } from './catalog/sql-catalog.ts';
-import { openSqlite } from './catalog/sqlite.ts';
+import { openCatalog } from './catalog/open-catalog.ts';
 import { runMerge, type MergeRunner } from './compaction/merge-task.ts';
 import { DELETED_GRACE_MS } from './maintenance/remover.ts';
 import { ORPHAN_GRACE_MS } from './maintenance/sweeper.ts';
@@ -93,7 +92,7 @@ class World {
   async open(): Promise<void> {
     const fuse = new Fuse();
     const objects = await DirectoryObjectStore.create(join(this.#dataDir, 'objects'));
-    const catalog = await SqlCatalog.open(openSqlite(join(this.#dataDir, 'catalog.db')));
+    const catalog = await openCatalog({ engine: 'sqlite', path: join(this.#dataDir, 'catalog.db') });
     const faultyObjects = fusedObjects(objects, fuse);
     const merges: MergeRunner = {
       run: (request) => runMerge(request, faultyObjects),

@@ -89,8 +89,6 @@ export class Store {
   readonly #release: () => void;
   readonly #metrics: StoreMetrics;
   readonly #pins = new BlockPins();
-  /** Keys between their first byte and their row. */
-  readonly #writing = new Set<string>();
   /** Commits that are underway. */
   readonly #commits = new Set<Promise<CommitResult>>();
   readonly #merges: MergeRunner;
@@ -157,14 +155,12 @@ export class Store {
     const endEncode = this.#metrics.encodeSeconds.startTimer();
     const sealed = sealBlock(segment.block, 0, this.#now());
     endEncode();
-    this.#writing.add(sealed.entry.key);
     const commit = this.#commit(sealed, segment.batches);
     this.#commits.add(commit);
     try {
       return await commit;
     } finally {
       this.#commits.delete(commit);
-      this.#writing.delete(sealed.entry.key);
     }
   }
 
@@ -266,13 +262,12 @@ export class Store {
     const shared = { objects, catalog, metrics, log, quarantine: this.#quarantine.bind(this) };
     const compactor = new Compactor({ ...shared, objectsConfig, merges: this.#merges });
     const removing = { ...shared, pins: this.#pins, retentionMs: this.retentionMs };
-    const sweeping = { ...shared, isWriting: (key: string) => this.#writing.has(key) };
     const loop = new MaintenanceLoop(
       [
         { name: 'compact', everyMs: 0, run: (nowMs) => compactor.round(nowMs, () => loop.stopped) },
         { name: 'expire', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => expire(removing, nowMs) },
         { name: 'remove', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => removeDeleted(removing, nowMs) },
-        { name: 'sweep', everyMs: SWEEP_EVERY_MS, run: (nowMs) => sweep(sweeping, nowMs) },
+        { name: 'sweep', everyMs: SWEEP_EVERY_MS, run: (nowMs) => sweep(shared, nowMs) },
       ],
       metrics,
       log,

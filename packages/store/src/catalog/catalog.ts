@@ -22,7 +22,8 @@ export interface Catalog {
    */
   commit(block: BlockEntry, batches: readonly BatchId[], nowMs: number): Promise<CommitResult>;
   /**
-   * What became of a commit whose answer was lost. `absent` is final: the id is taken by a tombstone.
+   * What became of a commit whose answer was lost. `absent` is final: the id is taken by a tombstone, and a
+   * commit that is still underway in the database is waited for.
    */
   settle(block: BlockEntry, nowMs: number): Promise<'committed' | 'absent'>;
   /**
@@ -32,7 +33,7 @@ export interface Catalog {
   swap(inputs: readonly string[], outputs: readonly BlockEntry[], nowMs: number): Promise<boolean>;
   /** The block moves to another level as it is; no change when it is not live. */
   relevel(id: string, level: number): Promise<void>;
-  /** One consistent view of the live blocks with a sample in [fromMs, toMs). */
+  /** One consistent view of the live blocks with a sample in [fromMs, toMs). Throws limit_exceeded beyond VIEW_MAX_BLOCKS. */
   view(fromMs: number, toMs: number): Promise<CatalogView>;
   /** Live blocks with a sample in the range, quarantined ones too, by (timeMinMs, id); for people and scripts. */
   page(range: BlockRange, after: BlockPosition | undefined, limit: number): Promise<ListedBlock[]>;
@@ -50,9 +51,13 @@ export interface Catalog {
   markRemoved(ids: readonly string[], nowMs: number): Promise<void>;
   /** Rows removed before are forgotten; how many. */
   purgeRemoved(beforeMs: number): Promise<number>;
-  /** Every key that has a row, and whether the row's object must be there. */
-  knownKeys(): Promise<Map<string, KnownKey>>;
+  /** Those of the keys that have a row. */
+  keyStates(keys: readonly string[]): Promise<Map<string, KeyState>>;
+  /** Live blocks whose object must be there (not the quarantined ones), by id, after `id`. */
+  liveAfter(id: string, limit: number): Promise<BlockEntry[]>;
   totals(): Promise<CatalogTotals>;
+  /** The database's clock, Unix ms: one for all processes that share the catalog. */
+  clockMs(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -87,16 +92,14 @@ export interface ListedBlock {
   readonly quarantine: { readonly reason: string; readonly sinceMs: number } | undefined;
 }
 
-export interface KnownKey {
-  readonly id: string;
-  readonly state: 'live' | 'quarantined' | 'deleted' | 'removed';
-}
+export type KeyState = 'live' | 'quarantined' | 'deleted' | 'removed';
 
 export interface CatalogTotals {
   readonly levels: readonly LevelTotals[];
   /** Deleted, object not yet removed. */
   readonly deleted: { readonly blocks: number; readonly bytes: number };
   readonly quarantined: number;
+  /** At most COUNTED_BATCHES; that many: or more. */
   readonly batches: number;
   readonly schemaVersion: number;
 }

@@ -1,9 +1,10 @@
 import type { Catalog } from './catalog.ts';
 import { SqlCatalog } from './sql-catalog.ts';
+import { openPostgres, type PostgresCatalogConfig } from './postgres.ts';
 import { openSqlite } from './sqlite.ts';
 
 /** Plain data; who shares a catalog with other processes must choose an engine that can be shared. */
-export type CatalogConfig = SqliteCatalogConfig;
+export type CatalogConfig = SqliteCatalogConfig | PostgresCatalogConfig;
 
 export interface SqliteCatalogConfig {
   readonly engine: 'sqlite';
@@ -13,5 +14,5 @@ export interface SqliteCatalogConfig {
 
 /** Throws unavailable when it cannot be opened, unsupported when a newer version wrote it. */
 export async function openCatalog(config: CatalogConfig): Promise<Catalog> {
-  return await SqlCatalog.open(openSqlite(config.path));
+  return await SqlCatalog.open(config.engine === 'sqlite' ? openSqlite(config.path) : openPostgres(config));
 }

@@ -1,6 +1,6 @@
 /** The catalog in SQL, the same for every engine: portable statements, no engine's own functions. */
 import { FleetflameError } from '@fleetflame/profile';
-import { sql, type Kysely, type Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import type { BatchId, BlockEntry, QuarantinedEntry } from './block-entry.ts';
 import type {
   BlockPosition,
@@ -9,13 +9,15 @@ import type {
   CatalogTotals,
   CatalogView,
   CommitResult,
-  KnownKey,
+  KeyState,
   LevelTotals,
   ListedBlock,
 } from './catalog.ts';
+import type { CatalogEngine } from './catalog-engine.ts';
 import { migrate } from './migrate.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 import type { BlockRow, Tables } from './tables.ts';
+import { catalogError, Refusal, Transactor } from './transactor.ts';
 
 /** Rows per statement: four parameters a row stay far below SQLite's 32,766 and PostgreSQL's 65,535. */
 const CHUNK_ROWS = 1000;
@@ -23,30 +25,50 @@ const CHUNK_ROWS = 1000;
 /** `seq` beyond it would not survive the way through a float64. */
 export const MAX_SEQ = BigInt(Number.MAX_SAFE_INTEGER);
 
-export class SqlCatalog implements Catalog {
-  readonly #db: Kysely<Tables>;
+/**
+ * Blocks of one view. A day of compacted blocks is some twenty per shard; so many are a store whose
+ * compaction has fallen far behind, or a range that no worker could answer.
+ */
+export const VIEW_MAX_BLOCKS = 50_000;
 
-  private constructor(db: Kysely<Tables>) {
-    this.#db = db;
+/** Rows that one transaction of the background changes: it holds their locks, and must not hold them long. */
+const BACKGROUND_ROWS = 5000;
+
+/** Counting further would read a whole large table whenever somebody looks. */
+export const COUNTED_BATCHES = 100_000;
+
+export class SqlCatalog implements Catalog {
+  readonly #engine: CatalogEngine;
+  readonly #transactor: Transactor;
+
+  private constructor(engine: CatalogEngine) {
+    this.#engine = engine;
+    this.#transactor = new Transactor(engine);
   }
 
-  /** Takes over `db`: `close` closes it. */
-  static async open(db: Kysely<Tables>): Promise<SqlCatalog> {
+  /** Takes over `engine`: `close` closes it. */
+  static async open(engine: CatalogEngine): Promise<SqlCatalog> {
     try {
-      await migrate(db);
+      await engine.checkDurability();
+      await migrate(engine);
     } catch (error) {
-      await db.destroy();
+      await engine.db.destroy();
       throw catalogError('opened', error);
     }
-    return new SqlCatalog(db);
+    return new SqlCatalog(engine);
+  }
+
+  clockMs(): Promise<number> {
+    return this.#engine.clockMs();
   }
 
   async commit(block: BlockEntry, batches: readonly BatchId[], nowMs: number): Promise<CommitResult> {
     try {
-      await this.#transact('commit a segment', async (tx) => {
+      await this.#transactor.write('commit a segment', async (tx) => {
         await insertBlocks(tx, [block], nowMs);
         const duplicates: BatchId[] = [];
-        for (const chunk of chunks(batches)) {
+        // In one order for everybody: two segments that share batches wait for each other, not both.
+        for (const chunk of chunks(batches.toSorted(byAgentAndSeq))) {
           const inserted = await tx
             .insertInto('batches')
             .values(chunk.map((batch) => batchRow(batch, block.id, nowMs)))
@@ -60,7 +82,7 @@ export class SqlCatalog implements Catalog {
             if (!fresh.delete(`${batch.seq} ${batch.agentId}`)) duplicates.push(batch);
           }
         }
-        if (duplicates.length > 0) throw new Duplicates(duplicates);
+        if (duplicates.length > 0) throw new Duplicates(inOrderOf(batches, duplicates));
       });
     } catch (error) {
       if (error instanceof Duplicates) return { committed: false, duplicates: error.batches };
@@ -70,7 +92,7 @@ export class SqlCatalog implements Catalog {
   }
 
   async settle(block: BlockEntry, nowMs: number): Promise<'committed' | 'absent'> {
-    return this.#transact('settle a commit', async (tx) => {
+    return this.#transactor.write('settle a commit', async (tx) => {
       const tombstone = { ...blockRow(block, nowMs), deleted_ms: nowMs };
       const taken = await tx
         .insertInto('blocks')
@@ -90,7 +112,7 @@ export class SqlCatalog implements Catalog {
 
   async swap(inputs: readonly string[], outputs: readonly BlockEntry[], nowMs: number): Promise<boolean> {
     try {
-      await this.#transact('swap blocks', async (tx) => {
+      await this.#transactor.write('swap blocks', async (tx) => {
         let live = 0n;
         for (const chunk of chunks(inputs)) {
           const result = await tx
@@ -113,19 +135,21 @@ export class SqlCatalog implements Catalog {
   }
 
   async relevel(id: string, level: number): Promise<void> {
-    await this.#transact('move a block to another level', (tx) =>
+    await this.#transactor.write('move a block to another level', (tx) =>
       tx.updateTable('blocks').set({ level }).where('id', '=', id).where('deleted_ms', 'is', null).execute(),
     );
   }
 
   async view(fromMs: number, toMs: number): Promise<CatalogView> {
-    return this.#transact('read a snapshot', async (tx) => {
+    return this.#transactor.read('read a snapshot', async (tx) => {
       const rows = await liveBlocks(tx)
         .where('time_max_ms', '>=', fromMs)
         .where('time_min_ms', '<', toMs)
         .orderBy('time_min_ms')
         .orderBy('id')
+        .limit(VIEW_MAX_BLOCKS + 1)
         .execute();
+      if (rows.length > VIEW_MAX_BLOCKS) throw tooManyBlocks(fromMs, toMs);
       const newest = await tx
         .selectFrom('blocks')
         .select((expression) => expression.fn.max('time_max_ms').as('time'))
@@ -142,7 +166,7 @@ export class SqlCatalog implements Catalog {
   }
 
   async page(range: BlockRange, after: BlockPosition | undefined, limit: number): Promise<ListedBlock[]> {
-    return this.#transact('list blocks', async (tx) => {
+    return this.#transactor.read('list blocks', async (tx) => {
       let rows = liveBlocks(tx)
         .where('time_max_ms', '>=', range.fromMs)
         .where('time_min_ms', '<', range.toMs)
@@ -163,16 +187,22 @@ export class SqlCatalog implements Catalog {
   }
 
   async find(id: string): Promise<ListedBlock | undefined> {
-    return this.#transact('find a block', async (tx) => {
+    return this.#transactor.read('find a block', async (tx) => {
       const row = await liveBlocks(tx).where('id', '=', id).executeTakeFirst();
       return row === undefined ? undefined : listedBlock(row);
     });
   }
 
   async quarantine(id: string, reason: string, nowMs: number): Promise<boolean> {
-    return this.#transact('quarantine a block', async (tx) => {
-      const row = await tx.selectFrom('blocks').select('deleted_ms').where('id', '=', id).executeTakeFirst();
-      if (row === undefined || row.deleted_ms !== null) return false;
+    return this.#transactor.write('quarantine a block', async (tx) => {
+      // Changes nothing but holds the row: a swap that would delete it waits, or has deleted it already.
+      const { numUpdatedRows } = await tx
+        .updateTable('blocks')
+        .set((row) => ({ level: row.ref('level') }))
+        .where('id', '=', id)
+        .where('deleted_ms', 'is', null)
+        .executeTakeFirst();
+      if (numUpdatedRows === 0n) return false;
       const inserted = await tx
         .insertInto('quarantine')
         .values({ block_id: id, reason, since_ms: nowMs })
@@ -184,30 +214,47 @@ export class SqlCatalog implements Catalog {
   }
 
   async expireBlocks(beforeMs: number, nowMs: number): Promise<number> {
-    return this.#transact('expire blocks', async (tx) => {
-      const result = await tx
+    return this.#inPieces('expire blocks', async (tx) => {
+      const expired = await tx
         .updateTable('blocks')
         .set({ deleted_ms: nowMs })
         .where('deleted_ms', 'is', null)
-        .where('time_max_ms', '<', beforeMs)
-        .executeTakeFirst();
-      if (result.numUpdatedRows > 0n) {
-        const deleted = tx.selectFrom('blocks').select('id').where('deleted_ms', 'is not', null);
-        await tx.deleteFrom('quarantine').where('block_id', 'in', deleted).execute();
+        .where('id', 'in', (old) =>
+          old
+            .selectFrom('blocks')
+            .select('id')
+            .where('deleted_ms', 'is', null)
+            .where('time_max_ms', '<', beforeMs)
+            .limit(BACKGROUND_ROWS),
+        )
+        .returning('id')
+        .execute();
+      for (const chunk of chunks(expired.map((row) => row.id))) {
+        await tx.deleteFrom('quarantine').where('block_id', 'in', chunk).execute();
       }
-      return Number(result.numUpdatedRows);
+      return expired.length;
     });
   }
 
   async expireBatches(beforeMs: number): Promise<number> {
-    return this.#transact('expire batches', async (tx) => {
-      const result = await tx.deleteFrom('batches').where('committed_ms', '<', beforeMs).executeTakeFirst();
+    return this.#inPieces('expire batches', async (tx) => {
+      // By ranges of time, since the table is large and rows are many: what a second committed goes at once.
+      const edge = await tx
+        .selectFrom('batches')
+        .select('committed_ms')
+        .where('committed_ms', '<', beforeMs)
+        .orderBy('committed_ms')
+        .offset(BACKGROUND_ROWS - 1)
+        .limit(1)
+        .executeTakeFirst();
+      const before = edge === undefined ? beforeMs : edge.committed_ms + 1;
+      const result = await tx.deleteFrom('batches').where('committed_ms', '<', before).executeTakeFirst();
       return Number(result.numDeletedRows);
     });
   }
 
   async deletedBefore(beforeMs: number, limit: number): Promise<BlockEntry[]> {
-    return this.#transact('list deleted blocks', async (tx) => {
+    return this.#transactor.read('list deleted blocks', async (tx) => {
       const rows = await tx
         .selectFrom('blocks')
         .selectAll()
@@ -221,7 +268,7 @@ export class SqlCatalog implements Catalog {
   }
 
   async markRemoved(ids: readonly string[], nowMs: number): Promise<void> {
-    await this.#transact('mark blocks removed', async (tx) => {
+    await this.#transactor.write('mark blocks removed', async (tx) => {
       for (const chunk of chunks(ids)) {
         await tx.updateTable('blocks').set({ removed_ms: nowMs }).where('id', 'in', chunk).execute();
       }
@@ -229,25 +276,47 @@ export class SqlCatalog implements Catalog {
   }
 
   async purgeRemoved(beforeMs: number): Promise<number> {
-    return this.#transact('purge removed blocks', async (tx) => {
-      const result = await tx.deleteFrom('blocks').where('removed_ms', '<', beforeMs).executeTakeFirst();
+    return this.#inPieces('purge removed blocks', async (tx) => {
+      const result = await tx
+        .deleteFrom('blocks')
+        .where('id', 'in', (old) =>
+          old.selectFrom('blocks').select('id').where('removed_ms', '<', beforeMs).limit(BACKGROUND_ROWS),
+        )
+        .executeTakeFirst();
       return Number(result.numDeletedRows);
     });
   }
 
-  async knownKeys(): Promise<Map<string, KnownKey>> {
-    return this.#transact('list keys', async (tx) => {
-      const rows = await tx
-        .selectFrom('blocks')
-        .leftJoin('quarantine', 'quarantine.block_id', 'blocks.id')
-        .select(['id', 'object_key', 'deleted_ms', 'removed_ms', 'quarantine.block_id'])
+  async keyStates(keys: readonly string[]): Promise<Map<string, KeyState>> {
+    return this.#transactor.read('look up keys', async (tx) => {
+      const states = new Map<string, KeyState>();
+      for (const chunk of chunks(keys)) {
+        const rows = await tx
+          .selectFrom('blocks')
+          .leftJoin('quarantine', 'quarantine.block_id', 'blocks.id')
+          .select(['object_key', 'deleted_ms', 'removed_ms', 'quarantine.block_id'])
+          .where('object_key', 'in', chunk)
+          .execute();
+        for (const row of rows) states.set(row.object_key, stateOf(row));
+      }
+      return states;
+    });
+  }
+
+  async liveAfter(id: string, limit: number): Promise<BlockEntry[]> {
+    return this.#transactor.read('list live blocks', async (tx) => {
+      const rows = await liveBlocks(tx)
+        .where('blocks.id', '>', id)
+        .where('quarantine.block_id', 'is', null)
+        .orderBy('blocks.id')
+        .limit(limit)
         .execute();
-      return new Map(rows.map((row) => [row.object_key, { id: row.id, state: stateOf(row) }]));
+      return rows.map(entryOf);
     });
   }
 
   async totals(): Promise<CatalogTotals> {
-    return this.#transact('count blocks', async (tx) => {
+    return this.#transactor.read('count blocks', async (tx) => {
       const groups = await tx
         .selectFrom('blocks')
         .select(['level', sql<number>`case when deleted_ms is null then 1 else 0 end`.as('live')])
@@ -269,28 +338,34 @@ export class SqlCatalog implements Catalog {
           deleted.bytes += bytes;
         }
       }
-      const quarantined = await countRows(tx, 'quarantine');
-      const batches = await countRows(tx, 'batches');
+      const { quarantined } = await tx
+        .selectFrom('quarantine')
+        .select((expression) => expression.fn.countAll<number>().as('quarantined'))
+        .executeTakeFirstOrThrow();
+      const counted = tx.selectFrom('batches').select('seq').limit(COUNTED_BATCHES).as('counted');
+      const { batches } = await tx
+        .selectFrom(counted)
+        .select((expression) => expression.fn.countAll<number>().as('batches'))
+        .executeTakeFirstOrThrow();
       return { levels, deleted, quarantined, batches, schemaVersion: SCHEMA_VERSION };
     });
   }
 
-  async close(): Promise<void> {
-    await this.#db.destroy();
+  /** Transactions of some BACKGROUND_ROWS rows each, until one has found fewer. */
+  async #inPieces(what: string, piece: (tx: Transaction<Tables>) => Promise<number>): Promise<number> {
+    for (let sum = 0; ;) {
+      const rows = await this.#transactor.write(what, piece);
+      sum += rows;
+      if (rows < BACKGROUND_ROWS) return sum;
+    }
   }
 
-  async #transact<T>(what: string, run: (tx: Transaction<Tables>) => Promise<T>): Promise<T> {
-    try {
-      return await this.#db.transaction().execute(run);
-    } catch (error) {
-      if (error instanceof Duplicates || error instanceof InputsGone) throw error;
-      throw catalogError(`used to ${what}`, error);
-    }
+  async close(): Promise<void> {
+    await this.#engine.db.destroy();
   }
 }
 
-/** Thrown inside a transaction to roll it back. */
-class Duplicates extends Error {
+class Duplicates extends Refusal {
   readonly batches: readonly BatchId[];
   constructor(batches: readonly BatchId[]) {
     super('duplicate batches');
@@ -298,7 +373,7 @@ class Duplicates extends Error {
   }
 }
 
-class InputsGone extends Error {}
+class InputsGone extends Refusal {}
 
 async function insertBlocks(
   tx: Transaction<Tables>,
@@ -342,12 +417,23 @@ function listedBlock(
   };
 }
 
-async function countRows(tx: Transaction<Tables>, table: 'quarantine' | 'batches'): Promise<number> {
-  const row = await tx
-    .selectFrom(table)
-    .select((expression) => expression.fn.countAll<number>().as('rows'))
-    .executeTakeFirstOrThrow();
-  return row.rows;
+function byAgentAndSeq(a: BatchId, b: BatchId): number {
+  if (a.agentId !== b.agentId) return a.agentId < b.agentId ? -1 : 1;
+  return Number(a.seq - b.seq);
+}
+
+function inOrderOf(all: readonly BatchId[], some: readonly BatchId[]): BatchId[] {
+  const wanted = new Set(some);
+  return all.filter((batch) => wanted.has(batch));
+}
+
+function tooManyBlocks(fromMs: number, toMs: number): FleetflameError {
+  const hours = Math.round((toMs - fromMs) / 3_600_000);
+  return new FleetflameError(
+    'limit_exceeded',
+    `The range of ${hours} h has more than ${VIEW_MAX_BLOCKS} blocks: ask for a shorter one. If shorter ranges have as ` +
+      `many, compaction is behind: see fleetflame_store_blocks by level.`,
+  );
 }
 
 function blockRow(block: BlockEntry, nowMs: number): BlockRow {
@@ -390,7 +476,7 @@ function stateOf(row: {
   deleted_ms: number | null;
   removed_ms: number | null;
   block_id: string | null;
-}): KnownKey['state'] {
+}): KeyState {
   if (row.removed_ms !== null) return 'removed';
   if (row.deleted_ms !== null) return 'deleted';
   return row.block_id === null ? 'live' : 'quarantined';
@@ -398,10 +484,4 @@ function stateOf(row: {
 
 function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let start = 0; start < items.length; start += CHUNK_ROWS) yield items.slice(start, start + CHUNK_ROWS);
-}
-
-function catalogError(what: string, error: unknown): FleetflameError {
-  if (error instanceof FleetflameError) return error;
-  const detail = error instanceof Error ? error.message : String(error);
-  return new FleetflameError('unavailable', `The catalog cannot be ${what}: ${detail}`, { cause: error });
 }

@@ -5,13 +5,14 @@
  */
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { FleetflameError } from '@fleetflame/profile';
-import { Kysely, SqliteDialect, type SqliteDatabase } from 'kysely';
+import { CompiledQuery, Kysely, SqliteDialect, type SqliteDatabase, type Transaction } from 'kysely';
+import type { CatalogEngine } from './catalog-engine.ts';
 import type { Tables } from './tables.ts';
 
 /** The directory lock keeps other writers away; this covers a person who looks in with a shell. */
 const BUSY_TIMEOUT_MS = 5000;
 
-export function openSqlite(path: string): Kysely<Tables> {
+export function openSqlite(path: string): CatalogEngine {
   let database;
   try {
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
@@ -21,7 +22,30 @@ export function openSqlite(path: string): Kysely<Tables> {
       cause: error,
     });
   }
-  return new Kysely<Tables>({ dialect: new SqliteDialect({ database: forKysely(database) }) });
+  const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: forKysely(database) }) });
+  return {
+    name: 'sqlite',
+    db,
+    render: (statement) => statement,
+    exclusively: (steps) => exclusively(db, steps),
+    // One process, one connection, one transaction at a time: there is nobody to collide with.
+    isRolledBack: () => false,
+    isDisconnected: () => false,
+    clockMs: () => Promise.resolve(Date.now()),
+    checkDurability: () => Promise.resolve(),
+  };
+}
+
+/** The lock is taken at once: a transaction that only reads first could find another writer before it later. */
+async function exclusively<T>(
+  db: Kysely<Tables>,
+  steps: (tx: Transaction<Tables>) => Promise<T>,
+): Promise<T> {
+  return db.transaction().execute(async (tx) => {
+    await tx.executeQuery(CompiledQuery.raw('rollback'));
+    await tx.executeQuery(CompiledQuery.raw('begin immediate'));
+    return steps(tx);
+  });
 }
 
 /** kysely's dialect is written for better-sqlite3; the two differ only in how they take parameters. */

@@ -6,6 +6,7 @@
  *                          deleted block's object.
  *   row without an object  must not happen. The block is quarantined, so that answers say what is missing.
  */
+import { FleetflameError } from '@fleetflame/profile';
 import type { Logger } from 'pino';
 import { BLOCK_PREFIX } from '../block-id.ts';
 import type { BlockEntry } from '../catalog/block-entry.ts';
@@ -15,14 +16,14 @@ import type { StoreMetrics } from '../store-metrics.ts';
 
 /** Far beyond what any write takes from object to row, and beyond clocks that disagree by minutes. */
 export const ORPHAN_GRACE_MS = 3_600_000;
+/** Keys and rows that are compared at a time. */
+const PAGE_ROWS = 1000;
 
 export interface SweeperOptions {
   readonly objects: ObjectStore;
   readonly catalog: Catalog;
   readonly metrics: StoreMetrics;
   readonly log: Logger;
-  /** Keys that this process is writing now. */
-  readonly isWriting: (key: string) => boolean;
   readonly quarantine: (entry: BlockEntry, reason: string, finder: 'sweep') => Promise<void>;
 }
 
@@ -32,34 +33,64 @@ export interface SweepResult {
 }
 
 export async function sweep(options: SweeperOptions, nowMs: number): Promise<SweepResult> {
-  const { objects, catalog, metrics, log, isWriting, quarantine } = options;
-  // Rows first: an object is there before its row, so a live row's object must be in the later list.
-  const known = await catalog.knownKeys();
-  const keys = await objects.list(BLOCK_PREFIX);
-  const present = new Set(keys);
-
-  let missing = 0;
-  for (const [key, { id, state }] of known) {
-    if (state !== 'live' || present.has(key)) continue;
-    missing++;
-    metrics.swept.inc({ what: 'missing' });
-    await quarantine(emptyEntry(id, key), 'its object is not in object storage', 'sweep');
-  }
-
-  let orphans = 0;
-  for (const key of keys) {
-    if (known.has(key) || isWriting(key)) continue;
-    const { modifiedMs, sizeBytes } = await objects.stat(key);
-    if (nowMs - modifiedMs < ORPHAN_GRACE_MS) continue;
-    const entry = { ...emptyEntry(key.slice(BLOCK_PREFIX.length), key), sizeBytes };
-    if ((await catalog.settle(entry, nowMs)) === 'committed') continue;
-    orphans++;
-    metrics.swept.inc({ what: 'orphan' });
-    log.info({ key, sizeBytes }, 'found an object without a row: it will be removed');
-  }
-  return { orphans, missing };
+  const keys = await options.objects.list(BLOCK_PREFIX);
+  return { orphans: await sweepOrphans(options, keys, nowMs), missing: await findMissing(options, keys) };
 }
 
-function emptyEntry(id: string, key: string): BlockEntry {
+async function sweepOrphans(
+  { objects, catalog, metrics, log }: SweeperOptions,
+  keys: readonly string[],
+  nowMs: number,
+): Promise<number> {
+  let orphans = 0;
+  for (let start = 0; start < keys.length; start += PAGE_ROWS) {
+    const page = keys.slice(start, start + PAGE_ROWS);
+    const states = await catalog.keyStates(page);
+    for (const key of page) {
+      if (states.has(key)) continue;
+      const writtenMs = await modifiedMs(objects, key);
+      // Whoever is still writing it after the grace, in whatever process, finds its id taken.
+      if (writtenMs === undefined || nowMs - writtenMs < ORPHAN_GRACE_MS) continue;
+      if ((await catalog.settle(orphanEntry(key), nowMs)) === 'committed') continue;
+      orphans++;
+      metrics.swept.inc({ what: 'orphan' });
+      log.info({ key }, 'found an object without a row: it will be removed');
+    }
+  }
+  return orphans;
+}
+
+async function findMissing(
+  { objects, catalog, metrics, quarantine }: SweeperOptions,
+  keys: readonly string[],
+): Promise<number> {
+  const present = new Set(keys);
+  let missing = 0;
+  let page: BlockEntry[] = [];
+  do {
+    page = await catalog.liveAfter(page.at(-1)?.id ?? '', PAGE_ROWS);
+    for (const entry of page) {
+      // What is not in the list may have been written since.
+      if (present.has(entry.key) || (await modifiedMs(objects, entry.key)) !== undefined) continue;
+      missing++;
+      metrics.swept.inc({ what: 'missing' });
+      await quarantine(entry, 'its object is not in object storage', 'sweep');
+    }
+  } while (page.length === PAGE_ROWS);
+  return missing;
+}
+
+/** Undefined: it is not there. */
+async function modifiedMs(objects: ObjectStore, key: string): Promise<number | undefined> {
+  try {
+    return (await objects.stat(key)).modifiedMs;
+  } catch (error) {
+    if (error instanceof FleetflameError && error.code === 'not_found') return undefined;
+    throw error;
+  }
+}
+
+function orphanEntry(key: string): BlockEntry {
+  const id = key.slice(BLOCK_PREFIX.length);
   return { id, key, level: 0, timeMinMs: 0, timeMaxMs: 0, sizeBytes: 0, rows: 0 };
 }

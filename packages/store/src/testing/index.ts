@@ -1,1 +1,2 @@
+export { PostgresServer } from './postgres-server.ts';
 export { Rgw } from './rgw.ts';
