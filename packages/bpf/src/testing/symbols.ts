@@ -1,5 +1,8 @@
 import { execFileSync } from 'node:child_process';
 
+/** nm of the largest binaries. */
+const MAX_NM_BYTES = 256 << 20;
+
 interface Range {
   readonly start: bigint;
   readonly end: bigint;
@@ -13,10 +16,17 @@ export class Symbols {
   readonly #segments: readonly { start: bigint; end: bigint; shift: bigint }[];
 
   constructor(path: string) {
-    const nm = execFileSync('nm', ['--defined-only', '--print-size', path], { encoding: 'utf8' });
-    this.#functions = nm.split('\n').flatMap((line) => {
+    // A stripped file has the dynamic ones only.
+    const lines = [[], ['--dynamic']].flatMap((which) =>
+      execFileSync('nm', ['--defined-only', '--print-size', ...which, path], {
+        encoding: 'utf8',
+        maxBuffer: MAX_NM_BYTES,
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }).split('\n'),
+    );
+    this.#functions = lines.flatMap((line) => {
       const [address, size, kind, name] = line.split(' ');
-      if (name === undefined || !/^[tT]$/.test(kind ?? '')) return [];
+      if (name === undefined || !/^[tTwWiu]$/.test(kind ?? '')) return [];
       const start = BigInt(`0x${address}`);
       return [{ start, end: start + BigInt(`0x${size}`), name }];
     });
@@ -27,11 +37,15 @@ export class Symbols {
     });
   }
 
+  /** The address of a file offset, as the file itself counts; the offset where nothing is loaded from it. */
+  addressOf(offset: bigint): bigint {
+    const segment = this.#segments.find(({ start, end }) => offset >= start && offset < end);
+    return offset + (segment?.shift ?? 0n);
+  }
+
   /** The function at a file offset, "" when there is none. */
   nameOf(offset: bigint): string {
-    const segment = this.#segments.find(({ start, end }) => offset >= start && offset < end);
-    if (segment === undefined) return '';
-    const address = offset + segment.shift;
+    const address = this.addressOf(offset);
     return this.#functions.find(({ start, end }) => address >= start && address < end)?.name ?? '';
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hard cases of unwinding, one per stage: native STAGE LIBRARY runs it until it is killed.
+// The hard cases of unwinding, one per stage: native STAGE LIBRARY runs it until it is killed;
+// native alone lists the stages.
 // Compiled without frame pointers. A function that shall stay on the stack does something after its call.
 #include <alloca.h>
 #include <dlfcn.h>
@@ -14,7 +15,11 @@
 #include <cstring>
 #include <immintrin.h>
 
+#ifdef __clang__
+#define NOINLINE __attribute__((noinline))
+#else
 #define NOINLINE __attribute__((noinline, noclone))
+#endif
 
 extern "C" void linked_call(void (*callback)(void));
 
@@ -53,7 +58,7 @@ NOINLINE void allocas(void) {
 }
 
 // Keeps its stack on 64 bytes, so that the way back to the caller goes through a saved pointer.
-__attribute__((noinline, noclone, target("avx"))) void aligned(void) {
+NOINLINE __attribute__((target("avx"))) void aligned(void) {
   alignas(64) float values[64];
   const __m256 ones = _mm256_set1_ps(1);
   for (int i = 0; i < 64; i += 8) _mm256_store_ps(values + i, ones);
@@ -215,6 +220,11 @@ static int run_threads(void) {
 }
 
 __attribute__((target("avx"))) int main(int argc, char** argv) {
+  if (argc == 1) {
+    std::puts("threads");
+    for (const Stage& stage : STAGES) std::puts(stage.name);
+    return 0;
+  }
   if (argc < 3) return 2;
   alignas(32) float lanes[8] = {};
   circle.next = &square;
