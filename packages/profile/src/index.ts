@@ -59,6 +59,9 @@ export {
 export type { Symbolize, SymbolLine, UnnamedReason } from './projection/symbolize.ts';
 export { baseName, LocationFrames, type UnnamedSelf } from './projection/block-frames.ts';
 export { FlameBuilder, missingLabelName, type FlameBuilderOptions } from './projection/flame-builder.ts';
+export { FunctionLines } from './projection/function-lines.ts';
+export type { FunctionBuild, FunctionLine, FunctionName } from './projection/function-lines.ts';
+export type { StoppedStacks } from './projection/stopped-stacks.ts';
 export { SeriesBuilder } from './projection/series-builder.ts';
 export type { SeriesGroup, SeriesOptions } from './projection/series-builder.ts';
 export { decodePprof } from './pprof/decode-pprof.ts';

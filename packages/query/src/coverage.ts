@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { UnnamedSelf } from '@fleetflame/profile';
+import type { StoppedStacks, UnnamedSelf } from '@fleetflame/profile';
 import type { Footer } from '@fleetflame/proto/block/v1/footer';
 import { CoverageSchema, type Coverage } from '@fleetflame/proto/query/v1/query';
 import type { BlockEntry, Snapshot } from '@fleetflame/store';
@@ -15,6 +15,7 @@ export class CoverageBuilder {
   #rows = 0;
   #profileType = '';
   #unnamed: readonly UnnamedSelf[] = [];
+  #stopped: readonly StoppedStacks[] = [];
 
   constructor(snapshot: Snapshot) {
     this.#snapshot = snapshot;
@@ -48,6 +49,10 @@ export class CoverageBuilder {
     this.#unnamed = unnamed;
   }
 
+  stopped(stopped: readonly StoppedStacks[]): void {
+    this.#stopped = stopped;
+  }
+
   build(): Coverage {
     const expected = this.#snapshot.blocks.length + this.#snapshot.quarantined.length;
     return create(CoverageSchema, {
@@ -75,6 +80,7 @@ export class CoverageBuilder {
       unit: unitOf(this.#profileType),
       sampleRows: BigInt(this.#rows),
       series: this.#series.size,
+      stopped: this.#stopped.map(({ reason, binary, value }) => ({ reason, binary, value: BigInt(value) })),
     });
   }
 }

@@ -62,6 +62,7 @@ export async function scanFlame(
   const answer = await sumSteps(summer, stepsOf(parts, rests, question));
   run.coverage.samples(answer);
   run.coverage.unnamed(answer.builder.unnamed);
+  run.coverage.stopped(answer.builder.stopped);
   const [period = 0] = answer.periods;
   return { builder: answer.builder, period: answer.periods.size === 1 ? period : 0 };
 }

@@ -23,6 +23,8 @@ export interface QueryLimits {
   readonly seriesGroups: number;
   /** Functions of a top answer, values of a label answer. */
   readonly listed: number;
+  /** Distinct lines of one function: more are in no source file. */
+  readonly functionLines: number;
   /** Distinct values of one label that are counted. */
   readonly labelValues: number;
   /** (series, stack) rows of an export: about 500 MB while it is built. */
@@ -54,6 +56,7 @@ export const QUERY_LIMITS: QueryLimits = {
   seriesNumbers: 1 << 24,
   seriesGroups: 1000,
   listed: 100_000,
+  functionLines: 100_000,
   labelValues: 1_000_000,
   exportRows: 4_000_000,
   running: 8,

@@ -11,6 +11,7 @@ import { QueryMetrics } from './query-metrics.ts';
 import type { QueryContext, QueryStore } from './query-run.ts';
 import { exportProfile } from './rpc/export.ts';
 import { flameGraph } from './rpc/flame-graph.ts';
+import { functionDetails } from './rpc/function-details.ts';
 import { labelNames } from './rpc/label-names.ts';
 import { labelValues } from './rpc/label-values.ts';
 import { profileTypes } from './rpc/profile-types.ts';
@@ -72,6 +73,7 @@ export function createQuery(options: QueryOptions): Query {
         labelNames: (request, call) => run(call, () => labelNames(context, request, call.signal)),
         labelValues: (request, call) => run(call, () => labelValues(context, request, call.signal)),
         profileTypes: (request, call) => run(call, () => profileTypes(context, request, call.signal)),
+        functionDetails: (request, call) => run(call, () => functionDetails(context, request, call.signal)),
         export: (request, call) => run(call, () => exportProfile(context, request, call.signal)),
       });
     },

@@ -1,4 +1,4 @@
-import type { Block } from '../block/block.ts';
+import { MAPPING_KINDS, type Block } from '../block/block.ts';
 import { parseProfileType } from '../profile-type/profile-type.ts';
 import { baseName } from '../projection/block-frames.ts';
 import { missingLabelName } from '../projection/flame-builder.ts';
@@ -10,7 +10,12 @@ export interface EncodeFoldedOptions {
   readonly profileType: string;
   /** Labels whose values become the first frames, outermost first. */
   readonly groupBy?: readonly string[] | undefined;
+  /** Frames get the suffix of their kind, see `SUFFIXES`. Default false: names as they are. */
+  readonly annotate?: boolean | undefined;
 }
+
+/** What perf and flamegraph.pl append to frames, for its colours; native frames have none. */
+const SUFFIXES = { kernel: '_[k]', inlined: '_[i]', jit: '_[j]' } as const;
 
 /** The frame of a sample that has none at all. */
 const NO_FRAMES = '[no frames]';
@@ -40,7 +45,11 @@ export function encodeFolded(block: Block, options: EncodeFoldedOptions): string
     }
     let text = texts[at] ?? '';
     for (let next = path.pop(); next !== undefined; next = path.pop()) {
-      const frame = (frames[location[next]!] ??= frameText(block, location[next]!));
+      const frame = (frames[location[next]!] ??= frameText(
+        block,
+        location[next]!,
+        options.annotate ?? false,
+      ));
       text = text === '' ? frame : `${text};${frame}`;
       texts[next] = text;
     }
@@ -71,14 +80,20 @@ function labelFrame(labels: LabelSet, name: string): string {
 }
 
 /** The frames at a location, outermost first, joined. */
-function frameText({ locations, functions, mappings, strings }: Block, row: number): string {
-  const file = strings[mappings.file[locations.mapping[row]!]!] ?? '';
+function frameText(block: Block, row: number, annotate: boolean): string {
+  const { locations, functions, mappings, strings } = block;
+  const mapping = locations.mapping[row]!;
+  const kind = MAPPING_KINDS[mappings.kind[mapping]!] ?? 'unknown';
+  const called = annotate && (kind === 'kernel' || kind === 'jit') ? SUFFIXES[kind] : '';
+  const file = strings[mappings.file[mapping]!] ?? '';
   const unnamed = `${baseName(file) || '[unknown]'}+0x${locations.address[row]!.toString(16)}`;
   const names: string[] = [];
-  for (let line = locations.lineStart[row + 1]! - 1; line >= locations.lineStart[row]!; line--) {
-    names.push(clean(strings[functions.name[locations.lineFunction[line]!]!] || unnamed));
+  const outermost = locations.lineStart[row + 1]! - 1;
+  for (let line = outermost; line >= locations.lineStart[row]!; line--) {
+    const name = clean(strings[functions.name[locations.lineFunction[line]!]!] || unnamed);
+    names.push(name + (line === outermost || !annotate ? called : SUFFIXES.inlined));
   }
-  return names.length === 0 ? clean(unnamed) : names.join(';');
+  return names.length === 0 ? clean(unnamed) + called : names.join(';');
 }
 
 /** A name as a frame can be written; one of only spaces would read as empty. */

@@ -5,6 +5,7 @@
  *   location ──chainOf──▶ chains: [count, outermost frame, ..., innermost frame]
  */
 import { MAPPING_KINDS, type Block, type LocationIndex } from '../block/block.ts';
+import { STOPPED_MAPPING_FILE } from '../block/stopped-stacks.ts';
 import { FRAME_KINDS, type FrameIndex, type FrameKind } from './flame-table.ts';
 import type { FlameTree, TreeNode } from './flame-tree.ts';
 import { grown, type FrameInterner } from './frame-interner.ts';
@@ -35,6 +36,8 @@ const FRAME_KIND_OF_MAPPING: Readonly<Record<(typeof MAPPING_KINDS)[number], Fra
   vdso: 'native',
 };
 const FRAME_KIND_NUMBER = MAPPING_KINDS.map((kind) => FRAME_KINDS.indexOf(FRAME_KIND_OF_MAPPING[kind]));
+const INLINED = FRAME_KINDS.indexOf('inlined');
+const STOPPED = FRAME_KINDS.indexOf('stopped');
 
 /** What has been found out about the frames of a block's locations; does not hold the block. */
 export class LocationFrames {
@@ -87,6 +90,8 @@ export class BlockFrames {
   readonly #stringOf: Uint32Array;
   /** Interner's string number + 1 of the base name of each mapping's file. */
   readonly #binaryOf: Uint32Array;
+  /** 1: a stack that was descended passes through the mapping. */
+  readonly #usedMappings: Uint8Array;
 
   constructor(block: Block, known: LocationFrames, symbolize: Symbolize) {
     this.#block = block;
@@ -96,16 +101,27 @@ export class BlockFrames {
     this.#addresses = addressHalves(block.locations.address);
     this.#stringOf = new Uint32Array(block.strings.length);
     this.#binaryOf = new Uint32Array(block.mappings.length);
+    this.#usedMappings = new Uint8Array(block.mappings.length);
   }
 
   /** The node below `node` that the location's frames lead to. */
   descend(tree: FlameTree, node: TreeNode, location: LocationIndex): TreeNode {
+    this.#usedMappings[this.#block.locations.mapping[location]!] = 1;
     const chain = this.#known.chainOf[location]! || this.#resolve(location);
     const chains = this.#known.chains;
     const end = chain + chains[chain]!;
     let at = node;
     for (let i = chain + 1; i <= end; i++) at = tree.child(at, chains[i]!);
     return at;
+  }
+
+  /** Binary and build id of each mapping that `descend` has met. */
+  *builds(): Iterable<readonly [binary: string, buildId: string]> {
+    const { mappings, strings } = this.#block;
+    for (let m = 1; m < mappings.length; m++) {
+      if (this.#usedMappings[m] === 0) continue;
+      yield [this.#interner.strings[this.#binary(m)]!, strings[mappings.buildId[m]!]!];
+    }
   }
 
   /** Of the values of leaves, one per location, those without a name. */
@@ -134,11 +150,12 @@ export class BlockFrames {
   }
 
   #resolve(location: LocationIndex): number {
-    const { locations, mappings } = this.#block;
+    const { locations, mappings, strings } = this.#block;
     const start = locations.lineStart[location]!;
     const end = locations.lineStart[location + 1]!;
     const mapping = locations.mapping[location]!;
-    const kind = FRAME_KIND_NUMBER[mappings.kind[mapping]!] ?? 0;
+    const isMarker = strings[mappings.file[mapping]!] === STOPPED_MAPPING_FILE;
+    const kind = isMarker ? STOPPED : (FRAME_KIND_NUMBER[mappings.kind[mapping]!] ?? 0);
     const chain = this.#resolveFrames(location, start, end, mapping, kind);
     this.#known.chainOf[location] = chain;
     return chain;
@@ -152,7 +169,8 @@ export class BlockFrames {
       if (functions.name[locations.lineFunction[start]!] === 0) this.#noteUnnamed(location, 'no_symbols');
       // Lines are innermost first, frames outermost first.
       for (let line = end - 1, at = chain + 1; line >= start; line--, at++) {
-        known.chains[at] = this.#functionFrame(location, locations.lineFunction[line]!, mapping, kind);
+        const lineKind = line === end - 1 ? kind : INLINED;
+        known.chains[at] = this.#functionFrame(location, locations.lineFunction[line]!, mapping, lineKind);
       }
       return chain;
     }
@@ -168,16 +186,19 @@ export class BlockFrames {
     const chain = known.reserve(lines.length);
     this.#chainOfLines.set(lines, { mapping, chain });
     const binary = this.#binary(mapping);
+    const build = this.#build(mapping);
     const interner = this.#interner;
     for (let i = 0; i < lines.length; i++) {
-      const { name, filename } = lines[lines.length - 1 - i]!;
-      known.chains[chain + 1 + i] = interner.internStrings(
+      const { name, filename, startLine } = lines[lines.length - 1 - i]!;
+      const frame = interner.internStrings(
         interner.string(name),
         interner.string(filename),
         binary,
-        kind,
+        i === 0 ? kind : INLINED,
         1,
       );
+      interner.notePlace(frame, build, startLine);
+      known.chains[chain + 1 + i] = frame;
     }
     return chain;
   }
@@ -187,13 +208,15 @@ export class BlockFrames {
     const name = functions.name[fn]!;
     // A line whose function has no name says no more than the address.
     if (name === 0) return this.#unnamedFrame(location, mapping, kind);
-    return this.#interner.internStrings(
+    const frame = this.#interner.internStrings(
       this.#string(name),
       this.#string(functions.filename[fn]!),
       this.#binary(mapping),
       kind,
       1,
     );
+    this.#interner.notePlace(frame, this.#build(mapping), functions.startLine[fn]!);
+    return frame;
   }
 
   #unnamedFrame(location: LocationIndex, mapping: number, kind: number): FrameIndex {
@@ -209,6 +232,10 @@ export class BlockFrames {
       this.#stringOf[string] = known;
     }
     return known - 1;
+  }
+
+  #build(mapping: number): number {
+    return this.#string(this.#block.mappings.buildId[mapping]!);
   }
 
   #binary(mapping: number): number {

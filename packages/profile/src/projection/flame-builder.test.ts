@@ -82,15 +82,41 @@ function framesByHand({ locations, functions, mappings, strings }: Block, locati
   const mapping = locations.mapping[location]!;
   const file = strings[mappings.file[mapping]!]!.split('/').at(-1)!;
   const kind = MAPPING_KINDS[mappings.kind[mapping]!]!;
-  const suffix = `[${file}|${kind === 'vdso' ? 'native' : kind}]`;
-  const unnamed = `${file || '[unknown]'}+0x${locations.address[location]!.toString(16)} ${suffix}`;
+  const called = `[${file}|${kind === 'vdso' ? 'native' : kind}]`;
+  const inlined = `[${file}|inlined]`;
+  const outermost = locations.lineStart[location + 1]! - 1;
+  const unnamed = `${file || '[unknown]'}+0x${locations.address[location]!.toString(16)}`;
   const frames: string[] = [];
   for (let line = locations.lineStart[location]!; line < locations.lineStart[location + 1]!; line++) {
     const fn = locations.lineFunction[line]!;
     const name = strings[functions.name[fn]!]!;
-    frames.unshift(name === '' ? unnamed : `${name}(${strings[functions.filename[fn]!]}) ${suffix}`);
+    const text = name === '' ? unnamed : `${name}(${strings[functions.filename[fn]!]})`;
+    frames.unshift(`${text} ${line === outermost ? called : inlined}`);
   }
-  return frames.length === 0 ? [unnamed] : frames;
+  return frames.length === 0 ? [`${unnamed} ${called}`] : frames;
+}
+
+/** The frame that counts as the function of each frame of a block: an inlined one is where it is called. */
+function functionsByHand(block: Block): (frame: string) => string {
+  const { samples, series, stacks, strings } = block;
+  const sums = new Map<number, number>();
+  for (let row = 0; row < samples.length; row++) {
+    if (strings[series.profileType[samples.series[row]!]!] !== TEST_PROFILE_TYPE) continue;
+    sums.set(samples.stack[row]!, (sums.get(samples.stack[row]!) ?? 0) + samples.total[row]!);
+  }
+  const seen = new Set<string>();
+  for (const [stack, sum] of sums) {
+    if (sum === 0) continue;
+    for (let s = stack; s !== 0; s = stacks.parent[s]!) {
+      for (const frame of framesByHand(block, stacks.location[s]!)) seen.add(frame);
+    }
+  }
+  const kinds = ['native', 'unknown', 'kernel', 'jit', 'interpreted'];
+  return (frame) =>
+    !frame.endsWith('|inlined]')
+      ? frame
+      : (kinds.map((kind) => frame.replace(/inlined\]$/u, `${kind}]`)).find((called) => seen.has(called)) ??
+        frame);
 }
 
 function foldedOfTree({ tree }: FlameBuilder): Map<string, number> {
@@ -276,14 +302,16 @@ describe('flame graph of blocks', () => {
       fc.property(input, groupBy, fc.integer({ min: 1, max: 30 }), ([a, b, c], by, maxNodes) => {
         const table = (blocks: readonly Block[]): unknown => {
           const builder = build(blocks, { groupBy: by });
-          return { ...layoutFlameTree(builder.tree, { maxNodes }), unnamed: builder.unnamed };
+          const { builds, unnamed } = builder;
+          return { ...layoutFlameTree(builder.tree, { maxNodes, builds }), unnamed };
         };
         const expected = table([a, b, c]);
         expect(table([c, a, b])).toEqual(expected);
         expect(table([b, mergeBlocks([c, a])])).toEqual(expected);
         const whole = build([a], { groupBy: by });
         whole.addBuilder(build([b, c], { groupBy: by }));
-        expect({ ...layoutFlameTree(whole.tree, { maxNodes }), unnamed: whole.unnamed }).toEqual(expected);
+        const { builds, unnamed } = whole;
+        expect({ ...layoutFlameTree(whole.tree, { maxNodes, builds }), unnamed }).toEqual(expected);
       }),
       { numRuns: 100 },
     );
@@ -334,8 +362,10 @@ describe('top functions', () => {
         expect(self + top.omittedSelf + top.emptySelf).toBe(top.total);
         expect(top.total).toBe(plainSum(block));
         const byHand = new Map<string, number>();
+        const functionOf = functionsByHand(block);
         for (const [path, value] of foldedByHand([block])) {
-          for (const frame of new Set(path.split(' → '))) byHand.set(frame, (byHand.get(frame) ?? 0) + value);
+          for (const frame of new Set(path.split(' → ').map((part) => functionOf(part))))
+            byHand.set(frame, (byHand.get(frame) ?? 0) + value);
         }
         const totals = topFunctions(tree, 1000).functions.map((fn) => fn.total);
         byHand.delete('');

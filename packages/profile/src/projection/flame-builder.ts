@@ -4,12 +4,13 @@
  *
  *   stack row ──parent's node──▶ (node, frame) of each line of its location ──▶ node
  *
- * Inlined lines become frames of their own; recursion is kept. Frames are named by the block's lines,
+ * Inlined lines become frames of their own kind; recursion is kept. Frames are named by the block's lines,
  * else by `symbolize`, else binary+0xaddr, and the value of such leaves is accounted by reason.
  */
 import type { Block, StackIndex } from '../block/block.ts';
 import { BlockFrames, LocationFrames, type UnnamedSelf } from './block-frames.ts';
 import { FRAME_KINDS } from './flame-table.ts';
+import { stoppedStacks, type StoppedStacks } from './stopped-stacks.ts';
 import { FlameTree, type TreeNode } from './flame-tree.ts';
 import type { GroupSums, StackSums } from './stack-sums.ts';
 import { symbolizeNothing, type Symbolize, type UnnamedReason } from './symbolize.ts';
@@ -30,6 +31,8 @@ export interface FlameBuilderOptions {
 export class FlameBuilder {
   readonly tree: FlameTree;
   readonly #groupBy: readonly string[];
+  /** By binary: the build ids of the code that stacks pass through. */
+  readonly #builds = new Map<string, Set<string>>();
   readonly #unnamed = new Map<
     string,
     { binary: string; buildId: string; reason: UnnamedReason; self: number }
@@ -38,6 +41,16 @@ export class FlameBuilder {
   constructor(options: FlameBuilderOptions = {}) {
     this.#groupBy = options.groupBy ?? [];
     this.tree = options.tree ?? new FlameTree();
+  }
+
+  /** Build ids of each binary that stacks pass through, "" for none. */
+  get builds(): ReadonlyMap<string, ReadonlySet<string>> {
+    return this.#builds;
+  }
+
+  /** Value of stacks whose callers could not all be found, largest first. */
+  get stopped(): readonly StoppedStacks[] {
+    return stoppedStacks(this.tree);
   }
 
   /** Value of leaf frames without a name, largest first. */
@@ -74,24 +87,29 @@ export class FlameBuilder {
       }
     }
     for (const entry of frames.unnamed(leafSelf)) this.#addUnnamed(entry);
+    for (const [binary, buildId] of frames.builds()) this.#addBuild(binary, buildId);
   }
 
   /** Adds all that another builder with the same group-by has summed. */
   addBuilder(other: FlameBuilder): void {
     this.tree.addTree(other.tree);
     for (const entry of other.#unnamed.values()) this.#addUnnamed(entry);
+    this.#addBuilds(other);
   }
 
   /** A copy that can be added to without changing this one. */
   clone(): FlameBuilder {
     const copy = new FlameBuilder({ groupBy: this.#groupBy, tree: this.tree.clone() });
     for (const [key, entry] of this.#unnamed) copy.#unnamed.set(key, { ...entry });
+    copy.#addBuilds(this);
     return copy;
   }
 
   /** Bytes that it holds, roughly, without its frames. */
   get sizeBytes(): number {
-    return this.tree.sizeBytes + this.#unnamed.size * 400;
+    let builds = 0;
+    for (const { size } of this.#builds.values()) builds += size;
+    return this.tree.sizeBytes + this.#unnamed.size * 400 + this.#builds.size * 200 + builds * 50;
   }
 
   /** Gives back what growing left over; for sums that are kept. */
@@ -107,6 +125,18 @@ export class FlameBuilder {
       node = this.tree.child(node, this.tree.frames.intern(name, '', '', LABEL_KIND, 1));
     }
     return node;
+  }
+
+  #addBuilds(other: FlameBuilder): void {
+    for (const [binary, buildIds] of other.#builds) {
+      for (const buildId of buildIds) this.#addBuild(binary, buildId);
+    }
+  }
+
+  #addBuild(binary: string, buildId: string): void {
+    const known = this.#builds.get(binary);
+    if (known === undefined) this.#builds.set(binary, new Set([buildId]));
+    else known.add(buildId);
   }
 
   #addUnnamed(entry: UnnamedSelf): void {

@@ -8,7 +8,6 @@
  */
 import { type FlameTable, type FrameTable } from './flame-table.ts';
 import { type FlameTree } from './flame-tree.ts';
-import { type FrameInterner } from './frame-interner.ts';
 import { selectLargest } from './select-largest.ts';
 
 export interface FlameLayoutOptions {
@@ -19,6 +18,8 @@ export interface FlameLayoutOptions {
    * so every node's value is its share of the focused subtree. Default: all stacks.
    */
   readonly focus?: readonly string[];
+  /** Build ids of each binary that the stacks pass through: `FlameBuilder.builds`. Default: not known. */
+  readonly builds?: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 export interface FlameLayout {
@@ -55,7 +56,7 @@ export function layoutFlameTree(tree: FlameTree, options: FlameLayoutOptions = {
   }
   let rows = preOrder(tree, candidates.subarray(0, candidateCount));
   if (rows.length > maxNodes) rows = dropTies(tree, rows, weight, threshold, maxNodes);
-  return assemble(tree, rows, self, total, weight);
+  return assemble(tree, rows, { self, total, weight }, options.builds);
 }
 
 /** Self values, those of stacks outside the focused path set to 0. */
@@ -187,10 +188,10 @@ function dropTies(
 function assemble(
   tree: FlameTree,
   rows: Int32Array,
-  self: Float64Array,
-  total: Float64Array,
-  weight: Float64Array,
+  values: { readonly self: Float64Array; readonly total: Float64Array; readonly weight: Float64Array },
+  builds: FlameLayoutOptions['builds'],
 ): FlameLayout {
+  const { self, total, weight } = values;
   const length = rows.length;
   const rowOf = new Int32Array(tree.length).fill(-1);
   for (let row = 0; row < length; row++) rowOf[rows[row]!] = row;
@@ -228,17 +229,18 @@ function assemble(
     prunedNodes++;
     prunedValue += self[i]!;
   }
-  const frames = compactFrames(tree.frames, rows, tree.frame, table.frame);
+  const frames = compactFrames(tree, rows, table.frame, builds);
   return { table: { ...table, frames }, total: total[0]!, prunedNodes, prunedValue };
 }
 
 /** The frames of the rows, numbered in the order of the rows; `frameOfRow` is filled. */
 function compactFrames(
-  interner: FrameInterner,
+  tree: FlameTree,
   rows: Int32Array,
-  frameOfNode: Uint32Array,
   frameOfRow: Uint32Array,
+  builds: FlameLayoutOptions['builds'],
 ): FrameTable {
+  const { frames: interner, frame: frameOfNode } = tree;
   const newFrame = new Int32Array(interner.length).fill(-1);
   const frames: number[] = [];
   for (let row = 0; row < rows.length; row++) {
@@ -267,6 +269,10 @@ function compactFrames(
     name: stringColumn((frame) => interner.nameOf(frame)),
     filename: stringColumn((frame) => interner.filenameOf(frame)),
     binary: stringColumn((frame) => interner.binaryOf(frame)),
+    buildId: stringColumn((frame) => interner.buildOf(frame, builds?.get(interner.binaryOf(frame)))),
+    startLine: Uint32Array.from(frames, (frame) =>
+      interner.startLineOf(frame, builds?.get(interner.binaryOf(frame))),
+    ),
     kind: Uint8Array.from(frames, (frame) => interner.kind[frame]!),
     named: Uint8Array.from(frames, (frame) => interner.namedOf(frame)),
     strings,

@@ -105,6 +105,8 @@ describe('flame table', () => {
       'name',
       'filename',
       'binary',
+      'build_id',
+      'start_line',
       'kind',
       'named',
     ]);

@@ -157,11 +157,22 @@ function readFrames(batch: RecordBatch, frame: Uint32Array): FrameTable {
   };
   const byteColumn = (name: string, size: number): Uint8Array =>
     perFrame(name, column(batch, name, Uint8Array), size, frame, first, new Uint8Array(frameCount), 0);
+  const startLine = perFrame(
+    'start_line',
+    column(batch, 'start_line', Uint32Array),
+    2 ** 32,
+    frame,
+    first,
+    new Uint32Array(frameCount),
+    0,
+  );
   return {
     length: frameCount,
     name: stringColumn('name'),
     filename: stringColumn('filename'),
     binary: stringColumn('binary'),
+    buildId: stringColumn('build_id'),
+    startLine,
     kind: byteColumn('kind', FRAME_KINDS.length),
     named: byteColumn('named', 2),
     strings,
@@ -170,7 +181,7 @@ function readFrames(batch: RecordBatch, frame: Uint32Array): FrameTable {
 
 function perFrame<T extends Uint8Array | Uint32Array>(
   name: string,
-  values: Int32Array | Uint8Array,
+  values: Int32Array | Uint8Array | Uint32Array,
   size: number,
   frame: Uint32Array,
   first: Int32Array,

@@ -24,7 +24,7 @@ import type { FlameTable } from './flame-table.ts';
 
 /** Schema metadata: what this stream is, and the version of its layout. */
 export const FLAME_TABLE_KIND = 'fleetflame.flame_table';
-export const FLAME_TABLE_VERSION = '1';
+export const FLAME_TABLE_VERSION = '2';
 
 /** Bytes of an Arrow IPC stream. Integers up to 2^53 are exact. */
 export function encodeFlameTable(table: FlameTable): Uint8Array {
@@ -43,6 +43,11 @@ export function encodeFlameTable(table: FlameTable): Uint8Array {
     ['name', dictionaryColumn(0, frames.strings, frames.name, frame)],
     ['filename', dictionaryColumn(1, frames.strings, frames.filename, frame)],
     ['binary', dictionaryColumn(2, frames.strings, frames.binary, frame)],
+    ['build_id', dictionaryColumn(3, frames.strings, frames.buildId, frame)],
+    [
+      'start_line',
+      makeData({ type: new Uint32(), length, nullCount: 0, data: perRow(frames.startLine, frame) }),
+    ],
     ['kind', byteColumn(frames.kind, frame)],
     ['named', byteColumn(frames.named, frame)],
   ];
@@ -107,6 +112,12 @@ function utf8Column(strings: readonly string[]): Data<Utf8> {
   const bytes = new Uint8Array(valueOffsets[parts.length]!);
   for (let i = 0; i < parts.length; i++) bytes.set(parts[i]!, valueOffsets[i]);
   return makeData({ type: new Utf8(), length: strings.length, nullCount: 0, valueOffsets, data: bytes });
+}
+
+function perRow(valueOfFrame: Uint32Array, frame: Uint32Array): Uint32Array {
+  const data = new Uint32Array(frame.length);
+  for (let i = 0; i < frame.length; i++) data[i] = valueOfFrame[frame[i]!]!;
+  return data;
 }
 
 function byteColumn(valueOfFrame: Uint8Array, frame: Uint32Array): Data<Uint8> {

@@ -18,8 +18,24 @@ export type NodeIndex = number;
 export type FrameIndex = number;
 
 /** What a frame is. The number is what the `kind` column stores. */
-export const FRAME_KINDS = ['unknown', 'native', 'kernel', 'jit', 'interpreted', 'label', 'root'] as const;
+export const FRAME_KINDS = [
+  'unknown',
+  'native',
+  'kernel',
+  'jit',
+  'interpreted',
+  /** The value of a group-by label. */
+  'label',
+  'root',
+  /** A call that the compiler put into its caller: it has no address of its own. */
+  'inlined',
+  /** No function: in place of callers that could not be found; the name says why. */
+  'stopped',
+] as const;
 export type FrameKind = (typeof FRAME_KINDS)[number];
+
+/** In place of a build id: the function comes from several builds of the binary. */
+export const SEVERAL_BUILDS = 'several';
 
 /** One row per distinct (name, filename, binary, kind). */
 export interface FrameTable {
@@ -29,6 +45,10 @@ export interface FrameTable {
   readonly filename: Uint32Array;
   /** Base name of the binary, [kernel], or "". */
   readonly binary: Uint32Array;
+  /** In lower-case hex, "" where it is not known, or SEVERAL_BUILDS. */
+  readonly buildId: Uint32Array;
+  /** Line on which the function begins; 0 where it is not known or not the same in all builds. */
+  readonly startLine: Uint32Array;
   /** Index into FRAME_KINDS. */
   readonly kind: Uint8Array;
   /** 1 when the frame has a name, 0 when the name is binary+0xaddr. */

@@ -1,13 +1,19 @@
-import { FRAME_KINDS, type FrameIndex } from './flame-table.ts';
+import { FRAME_KINDS, SEVERAL_BUILDS, type FrameIndex } from './flame-table.ts';
+import { FramePlaces } from './frame-places.ts';
 
 const ROOT_KIND = FRAME_KINDS.indexOf('root');
+const INLINED_KIND = FRAME_KINDS.indexOf('inlined');
+/** Kinds that the function of an inlined frame can have where it is called. */
+const CALLED_KINDS = (['native', 'unknown', 'kernel', 'jit', 'interpreted'] as const).map((kind) =>
+  FRAME_KINDS.indexOf(kind),
+);
 /** In `form`: the frame has no name. */
 const UNNAMED = 0;
 const NAMED = 1;
 /** In `form`: no name but an address, whose halves stand in the columns `name` and `filename`. */
 const ADDRESS = 2;
 /** What a frame without a known binary is called. */
-const UNKNOWN_BINARY = '[unknown]';
+export const UNKNOWN_BINARY = '[unknown]';
 /** Name of the root frame: everything. */
 export const ROOT_FRAME_NAME = 'all';
 
@@ -22,6 +28,8 @@ export class FrameInterner {
   /** FRAME_KINDS number of each frame, `length` entries in use; replaced when it grows. */
   kind = new Uint8Array(256);
   readonly strings: string[] = [''];
+  /** Where the functions of frames begin, by build. */
+  readonly #places = new FramePlaces();
 
   #name = new Uint32Array(256);
   #filename = new Uint32Array(256);
@@ -61,23 +69,52 @@ export class FrameInterner {
     return this.#intern(addressLow, addressHigh, binary, kind, ADDRESS);
   }
 
-  #intern(name: number, filename: number, binary: number, kind: number, form: number): FrameIndex {
+  /** Notes that the frame's function begins on a line in a build; `build` is a string number. */
+  notePlace(frame: FrameIndex, build: number, startLine: number): void {
+    this.#places.note(frame, build, startLine);
+  }
+
+  /** For an inlined frame, the same function where it is called, if that frame is marked in `inUse`; else the frame. */
+  calledFrame(frame: FrameIndex, inUse: Uint8Array): FrameIndex {
+    if (this.kind[frame] !== INLINED_KIND) return frame;
+    for (const kind of CALLED_KINDS) {
+      const slot = this.#find(
+        this.#name[frame]!,
+        this.#filename[frame]!,
+        this.#binary[frame]!,
+        kind,
+        this.#form[frame]!,
+      );
+      const found = this.#slots[slot]! - 1;
+      if (found >= 0 && inUse[found] === 1) return found;
+    }
+    return frame;
+  }
+
+  /** The slot that holds the frame, or the free one where it belongs. */
+  #find(name: number, filename: number, binary: number, kind: number, form: number): number {
     const mask = this.#slots.length - 1;
     let slot = hashFrame(name, filename, binary, kind) & mask;
     for (;;) {
       const found = this.#slots[slot]! - 1;
-      if (found < 0) break;
       if (
-        this.#name[found] === name &&
-        this.#filename[found] === filename &&
-        this.#binary[found] === binary &&
-        this.kind[found] === kind &&
-        this.#form[found] === form
+        found < 0 ||
+        (this.#name[found] === name &&
+          this.#filename[found] === filename &&
+          this.#binary[found] === binary &&
+          this.kind[found] === kind &&
+          this.#form[found] === form)
       ) {
-        return found;
+        return slot;
       }
       slot = (slot + 1) & mask;
     }
+  }
+
+  #intern(name: number, filename: number, binary: number, kind: number, form: number): FrameIndex {
+    const slot = this.#find(name, filename, binary, kind, form);
+    const found = this.#slots[slot]! - 1;
+    if (found >= 0) return found;
     const frame = this.length++;
     if (frame === this.kind.length) this.#growColumns();
     this.#name[frame] = name;
@@ -105,13 +142,17 @@ export class FrameInterner {
         other.kind[f]!,
         form,
       );
+      for (let place = other.#places.firstOf(f); place !== 0; place = other.#places.nextOf(place)) {
+        const build = strings[other.#places.buildOf(place)]!;
+        this.#places.note(frames[f]!, build, other.#places.lineOf(place));
+      }
     }
     return frames;
   }
 
   /** Bytes that it holds, roughly. */
   get sizeBytes(): number {
-    return this.#textBytes + this.kind.length * 14 + this.#slots.length * 4;
+    return this.#textBytes + this.kind.length * 14 + this.#slots.length * 4 + this.#places.sizeBytes;
   }
 
   nameOf(frame: FrameIndex): string {
@@ -126,6 +167,38 @@ export class FrameInterner {
 
   binaryOf(frame: FrameIndex): string {
     return this.strings[this.#binary[frame]!]!;
+  }
+
+  /**
+   * The build of the frame's function, of those builds of its binary that an answer is about; "" where
+   * there is no build id, SEVERAL_BUILDS where there are several.
+   */
+  buildOf(frame: FrameIndex, builds: ReadonlySet<string> | undefined): string {
+    if (builds === undefined) return '';
+    let only: string | undefined;
+    for (let place = this.#places.firstOf(frame); place !== 0; place = this.#places.nextOf(place)) {
+      const build = this.strings[this.#places.buildOf(place)]!;
+      if (!builds.has(build)) continue;
+      if (only !== undefined) return SEVERAL_BUILDS;
+      only = build;
+    }
+    if (only !== undefined) return only;
+    // An address says nothing about the build.
+    if (builds.size > 1) return SEVERAL_BUILDS;
+    const [build = ''] = builds;
+    return build;
+  }
+
+  /** Line on which the frame's function begins, 0 where that is not known or not the same in all these builds. */
+  startLineOf(frame: FrameIndex, builds: ReadonlySet<string> | undefined): number {
+    let line = 0;
+    for (let place = this.#places.firstOf(frame); place !== 0; place = this.#places.nextOf(place)) {
+      if (builds?.has(this.strings[this.#places.buildOf(place)]!) === false) continue;
+      const own = this.#places.lineOf(place);
+      if (own === 0 || (line !== 0 && own !== line)) return 0;
+      line = own;
+    }
+    return line;
   }
 
   /** 1 when the frame has a name, 0 when that is an address. */

@@ -2,12 +2,18 @@ import { FRAME_KINDS, type FrameKind } from './flame-table.ts';
 import { type FlameTree } from './flame-tree.ts';
 import { selectLargest } from './select-largest.ts';
 
-/** One function of the top table. */
+/** One function of the top table: where it is called and where it is inlined. */
 export interface TopFunction {
   readonly name: string;
   readonly filename: string;
   readonly binary: string;
+  /** As in `FrameTable`. */
+  readonly buildId: string;
+  readonly startLine: number;
+  /** inlined: it was never seen called. */
   readonly kind: FrameKind;
+  /** It was seen both called and inlined. */
+  readonly partlyInlined: boolean;
   /** Value of samples whose leaf it is. */
   readonly self: number;
   /** Value of samples that it is part of; recursion counts once. */
@@ -25,22 +31,38 @@ export interface TopTable {
 }
 
 const LABEL = FRAME_KINDS.indexOf('label');
+const STOPPED = FRAME_KINDS.indexOf('stopped');
 
-/** Functions of the whole tree; labels of a group-by are no functions. */
-export function topFunctions(tree: FlameTree, limit: number): TopTable {
+/**
+ * Functions of the whole tree; labels of a group-by and markers of stopped stacks are no functions.
+ * `builds`: as in `layoutFlameTree`.
+ */
+export function topFunctions(
+  tree: FlameTree,
+  limit: number,
+  builds?: ReadonlyMap<string, ReadonlySet<string>>,
+): TopTable {
   const frameCount = tree.frames.length;
   const nodeTotal = new Float64Array(tree.self.subarray(0, tree.length));
   for (let i = tree.length - 1; i > 0; i--) {
     nodeTotal[tree.parent[i]!] = nodeTotal[tree.parent[i]!]! + nodeTotal[i]!;
   }
+  const functionOf = functionsOfFrames(tree);
+  /** 1: another frame than its own counts as the function: an inlined one. */
+  const partlyInlined = new Uint8Array(frameCount);
+  for (let f = 0; f < frameCount; f++) if (functionOf[f] !== f) partlyInlined[functionOf[f]!] = 1;
   const self = new Float64Array(frameCount);
-  for (let i = 1; i < tree.length; i++) self[tree.frame[i]!] = self[tree.frame[i]!]! + tree.self[i]!;
-  const total = totalsWithoutRecursion(tree, nodeTotal);
+  for (let i = 1; i < tree.length; i++) {
+    const fn = functionOf[tree.frame[i]!]!;
+    self[fn] = self[fn]! + tree.self[i]!;
+  }
+  const total = totalsWithoutRecursion(tree, nodeTotal, functionOf);
 
   const frames: number[] = [];
   let emptySelf = tree.self[0]!;
   for (let f = 1; f < frameCount; f++) {
-    if (tree.frames.kind[f] === LABEL) emptySelf += self[f]!;
+    const kind = tree.frames.kind[f]!;
+    if (kind === LABEL || kind === STOPPED) emptySelf += self[f]!;
     else if (self[f] !== 0 || total[f] !== 0) frames.push(f);
   }
   const listed = largest(tree, frames, self, total, limit);
@@ -49,18 +71,34 @@ export function topFunctions(tree: FlameTree, limit: number): TopTable {
   for (const frame of listed) omittedSelf -= self[frame]!;
   return {
     total: nodeTotal[0]!,
-    functions: listed.map((frame) => ({
-      name: tree.frames.nameOf(frame),
-      filename: tree.frames.filenameOf(frame),
-      binary: tree.frames.binaryOf(frame),
-      kind: FRAME_KINDS[tree.frames.kind[frame]!] ?? 'unknown',
-      self: self[frame]!,
-      total: total[frame]!,
-    })),
+    functions: listed.map((frame) => {
+      const binary = tree.frames.binaryOf(frame);
+      return {
+        name: tree.frames.nameOf(frame),
+        filename: tree.frames.filenameOf(frame),
+        binary,
+        buildId: tree.frames.buildOf(frame, builds?.get(binary)),
+        startLine: tree.frames.startLineOf(frame, builds?.get(binary)),
+        kind: FRAME_KINDS[tree.frames.kind[frame]!] ?? 'unknown',
+        partlyInlined: partlyInlined[frame] === 1,
+        self: self[frame]!,
+        total: total[frame]!,
+      };
+    }),
     omittedFunctions: Math.max(0, frames.length - limit),
     omittedSelf,
     emptySelf,
   };
+}
+
+/** The frame that stands for each frame's function: an inlined one counts with those that are called. */
+function functionsOfFrames(tree: FlameTree): Uint32Array {
+  const { frames } = tree;
+  const inUse = new Uint8Array(frames.length);
+  for (let i = 1; i < tree.length; i++) inUse[tree.frame[i]!] = 1;
+  const functionOf = new Uint32Array(frames.length);
+  for (let f = 0; f < frames.length; f++) functionOf[f] = inUse[f] === 1 ? frames.calledFrame(f, inUse) : f;
+  return functionOf;
 }
 
 /**
@@ -96,8 +134,12 @@ function splitAt(
   return [above, frames.filter((frame) => values[frame] === threshold), limit - above.length];
 }
 
-/** Per frame, the sum over its nodes that have no ancestor with the same frame: one walk of the tree. */
-function totalsWithoutRecursion(tree: FlameTree, nodeTotal: Float64Array): Float64Array {
+/** Per function, the sum over its nodes that have no ancestor of the same function: one walk of the tree. */
+function totalsWithoutRecursion(
+  tree: FlameTree,
+  nodeTotal: Float64Array,
+  functionOf: Uint32Array,
+): Float64Array {
   const firstChild = new Int32Array(tree.length);
   const nextSibling = new Int32Array(tree.length);
   for (let i = tree.length - 1; i > 0; i--) {
@@ -109,7 +151,7 @@ function totalsWithoutRecursion(tree: FlameTree, nodeTotal: Float64Array): Float
   const onPath = new Uint32Array(tree.frames.length);
   let node = firstChild[0]!;
   while (node > 0) {
-    const frame = tree.frame[node]!;
+    const frame = functionOf[tree.frame[node]!]!;
     if (onPath[frame] === 0) total[frame] = total[frame]! + nodeTotal[node]!;
     const child = firstChild[node]!;
     if (child !== 0) {
@@ -119,7 +161,7 @@ function totalsWithoutRecursion(tree: FlameTree, nodeTotal: Float64Array): Float
     }
     while (node > 0 && nextSibling[node] === 0) {
       node = tree.parent[node]!;
-      if (node > 0) onPath[tree.frame[node]!]!--;
+      if (node > 0) onPath[functionOf[tree.frame[node]!]!]!--;
     }
     if (node > 0) node = nextSibling[node]!;
   }

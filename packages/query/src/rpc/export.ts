@@ -60,7 +60,7 @@ export async function exportProfile(
     const file =
       format === ExportFormat.PPROF
         ? encodePprof(block, { profileType, groupBy, fromMs: scope.fromMs, toMs: scope.toMs })
-        : new TextEncoder().encode(encodeFolded(block, { profileType, groupBy }));
+        : new TextEncoder().encode(encodeFolded(block, { profileType, groupBy, annotate: request.annotate }));
     return create(ExportResponseSchema, {
       file,
       total: BigInt(builder.total),

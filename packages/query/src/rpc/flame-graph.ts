@@ -29,7 +29,11 @@ export async function flameGraph(
   return QueryRun.with(context, scope, signal, async (run) => {
     const profileType = run.resolveType(scope.profileType);
     const { builder, period } = await scanFlame(run, cache, scope, profileType, groupBy);
-    const layout = layoutFlameTree(builder.tree, { maxNodes, focus: request.focus });
+    const layout = layoutFlameTree(builder.tree, {
+      maxNodes,
+      focus: request.focus,
+      builds: builder.builds,
+    });
     await run.breather.breathe();
     return create(FlameGraphResponseSchema, {
       table: encodeFlameTable(layout.table),

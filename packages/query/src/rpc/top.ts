@@ -17,16 +17,13 @@ export async function top(
   return QueryRun.with(context, scope, signal, async (run) => {
     const profileType = run.resolveType(scope.profileType);
     const { builder } = await scanFlame(run, cache, scope, profileType, []);
-    const table = topFunctions(builder.tree, limit);
+    const table = topFunctions(builder.tree, limit, builder.builds);
     return create(TopResponseSchema, {
       total: BigInt(table.total),
-      functions: table.functions.map(({ name, filename, binary, self, total, kind }) => ({
-        name,
-        filename,
-        binary,
+      functions: table.functions.map(({ self, total, ...rest }) => ({
+        ...rest,
         self: BigInt(self),
         total: BigInt(total),
-        kind,
       })),
       omittedFunctions: BigInt(table.omittedFunctions),
       omittedSelf: BigInt(table.omittedSelf),

@@ -1,7 +1,7 @@
 import { BOX_NODE } from './box-batch.ts';
 import type { FlameColours } from './colour.ts';
 import type { FlamePaint, Marks, Renderer } from './renderer.ts';
-import { FLAG_FADED, FLAG_LABEL_ROW, kindName, type Scene } from './scene.ts';
+import { FLAG_FADED, FLAG_LABEL_ROW, FLAG_STOPPED, kindName, type Scene } from './scene.ts';
 
 /**
  * Draws on two Canvas2D layers. Boxes are sorted by colour first (a counting sort over the styles):
@@ -19,11 +19,12 @@ const NARROWEST_OUTLINED = 6;
 /**
  * The edge's pattern says the kind without colour: [start, end] shares of the height.
  *
- *   kernel ┃   native ╷    jit ╏    interpreted ┇
+ *   kernel ┃   native ╷    inlined ·    jit ╏    interpreted ┇
  */
 const EDGES: Readonly<Record<string, readonly (readonly [number, number])[]>> = {
   kernel: [[0, 1]],
   native: [[0.25, 0.75]],
+  inlined: [[0.4, 0.6]],
   jit: [
     [0, 0.38],
     [0.62, 1],
@@ -34,6 +35,9 @@ const EDGES: Readonly<Record<string, readonly (readonly [number, number])[]>> = 
     [0.78, 1],
   ],
 };
+
+/** Boxes without a style of their own: stopped stacks, labels, what is hatched. */
+const SPECIAL_GROUPS = 3;
 
 export class CanvasRenderer implements Renderer {
   readonly #boxes: CanvasRenderingContext2D;
@@ -99,11 +103,12 @@ export class CanvasRenderer implements Renderer {
   #sortByStyle(scene: Scene, styles: number): Uint32Array {
     const { batch, style, flags } = scene;
     if (this.#order.length < batch.x.length) this.#order = new Uint32Array(batch.x.length);
-    const groups = styles * 2 + 2;
+    const groups = styles * 2 + SPECIAL_GROUPS;
     const start = new Uint32Array(groups + 1);
     const groupOf = (i: number): number => {
       if (batch.form[i] !== BOX_NODE) return groups - 1;
       if ((flags[i]! & FLAG_LABEL_ROW) !== 0) return groups - 2;
+      if ((flags[i]! & FLAG_STOPPED) !== 0) return groups - 3;
       return style[i]! * 2 + (flags[i]! & FLAG_FADED);
     };
     for (let i = 0; i < batch.length; i++) start[groupOf(i) + 1]!++;
@@ -121,7 +126,11 @@ export class CanvasRenderer implements Renderer {
       const isHatch = g === groups - 1;
       if (isHatch) context.fillStyle = paint.hatchBackground;
       else if (g === groups - 2) context.fillStyle = paint.labelBackground;
-      else context.fillStyle = (g % 2 === 1 ? colours.faded : colours.fill)[g >> 1] ?? paint.hatchBackground;
+      else if (g === groups - 3) {
+        this.#drawStopped(scene, paint, start[g]!, start[g + 1]!);
+        continue;
+      } else
+        context.fillStyle = (g % 2 === 1 ? colours.faded : colours.fill)[g >> 1] ?? paint.hatchBackground;
       this.#fillGroup(scene, start[g]!, start[g + 1]!);
       const pattern = isHatch ? this.#hatchPattern(paint) : null;
       if (pattern !== null) {
@@ -129,6 +138,29 @@ export class CanvasRenderer implements Renderer {
         this.#fillGroup(scene, start[g]!, start[g + 1]!);
       }
     }
+  }
+
+  /** A hole with a dashed rim: what is missing looks missing. */
+  #drawStopped(scene: Scene, paint: FlamePaint, from: number, to: number): void {
+    const context = this.#boxes;
+    context.fillStyle = paint.background;
+    this.#fillGroup(scene, from, to);
+    const line = Math.max(1, Math.round(this.#ratio));
+    context.strokeStyle = paint.labelDetail;
+    context.lineWidth = line;
+    context.setLineDash([4 * line, 3 * line]);
+    for (let o = from; o < to; o++) {
+      const i = this.#order[o]!;
+      const x0 = Math.round(scene.batch.x[i]!);
+      const width = Math.round(scene.batch.x[i]! + scene.batch.width[i]!) - x0 - line;
+      context.strokeRect(
+        x0 + line / 2,
+        scene.batch.y[i]! + line / 2,
+        Math.max(0, width - line),
+        scene.batch.height[i]! - 2 * line,
+      );
+    }
+    context.setLineDash([]);
   }
 
   #fillGroup(scene: Scene, from: number, to: number): void {
@@ -154,7 +186,7 @@ export class CanvasRenderer implements Renderer {
     const narrowest = NARROWEST_WITH_EDGE_PX * this.#ratio;
     const stripe = EDGE_PX * this.#ratio;
     const gap = Math.max(1, Math.round(this.#ratio));
-    const groups = start.length - 3;
+    const groups = start.length - 1 - SPECIAL_GROUPS;
     for (let g = 0; g < groups; g += 2) {
       let isSet = false;
       for (let o = start[g]!; o < start[g + 1]!; o++) {
@@ -187,6 +219,7 @@ export class CanvasRenderer implements Renderer {
         const flags = labels.flags[i]!;
         if (((flags & FLAG_LABEL_ROW) !== 0) !== labelRows) continue;
         if (labelRows) context.fillStyle = paint.labelText;
+        else if ((flags & FLAG_STOPPED) !== 0) context.fillStyle = paint.labelDetail;
         else context.fillStyle = (flags & FLAG_FADED) === 0 ? paint.text : paint.textFaded;
         context.fillText(labels.text[i] ?? '', labels.x[i]!, labels.y[i]!);
       }

@@ -10,7 +10,9 @@ import { cssColour, oklchToRgb } from '../theme/oklch.ts';
  *   native        66–112 and 182–262   sand to olive, cyan to blue
  *   jit           132–162    green
  *   interpreted   285–320    violet
+ *   inlined       as native, paler: it lies in the code of its caller
  *   unknown       –          grey
+ *   stopped       –          no fill: callers are missing there
  */
 type Band = readonly [from: number, to: number];
 
@@ -22,10 +24,17 @@ const BANDS: Readonly<Record<FrameKind, readonly Band[]>> = {
   ],
   jit: [[132, 162]],
   interpreted: [[285, 320]],
+  inlined: [
+    [66, 112],
+    [182, 262],
+  ],
   unknown: [],
   label: [],
   root: [],
+  stopped: [],
 };
+/** Of the theme's chroma, what inlined calls have. */
+const INLINED_CHROMA = 0.5;
 
 /** Chroma of what has no hue of its own: a trace of violet, as C2 asks for unknown code. */
 const GREY_CHROMA = 0.015;
@@ -61,14 +70,16 @@ export function colourFrames(frames: FrameTable, theme: FlameTheme): FlameColour
     if (style === undefined) {
       style = fill.length;
       styles.set(key, style);
-      const isGrey = BANDS[kind].length === 0;
       const binary = frames.strings[frames.binary[f]!] ?? '';
-      const hue = isGrey ? GREY_HUE : hueAt(BANDS[kind], positionOf(binary));
-      const chroma = isGrey ? GREY_CHROMA : theme.chroma;
+      const bands = BANDS[kind === 'inlined' && binary === '[kernel]' ? 'kernel' : kind];
+      const isGrey = bands.length === 0;
+      const hue = isGrey ? GREY_HUE : hueAt(bands, positionOf(binary));
+      const chroma = isGrey ? GREY_CHROMA : chromaOf(kind, theme);
       fill.push(cssColour(oklchToRgb(theme.lightness, chroma, hue)));
       const away = theme.dark ? -0.11 : 0.08;
       faded.push(cssColour(oklchToRgb(theme.lightness + away, chroma * 0.35, hue)));
-      edge.push(cssColour(oklchToRgb(theme.dark ? 0.68 : 0.58, chroma * 1.6, hue)));
+      const edgeChroma = isGrey ? GREY_CHROMA : theme.chroma;
+      edge.push(cssColour(oklchToRgb(theme.dark ? 0.68 : 0.58, edgeChroma * 1.6, hue)));
     }
     ofFrame[f] = style;
   }
@@ -105,8 +116,12 @@ export function sampleHues(kind: FrameKind, count: number): readonly number[] {
   return Array.from({ length: count }, (_, i) => hueAt(bands, (i + 0.5) / count));
 }
 
+function chromaOf(kind: FrameKind, theme: FlameTheme): number {
+  return kind === 'inlined' ? theme.chroma * INLINED_CHROMA : theme.chroma;
+}
+
 export function kindColour(kind: FrameKind, theme: FlameTheme): string {
   const hue = sampleHues(kind, 1)[0];
-  const chroma = hue === undefined ? GREY_CHROMA : theme.chroma;
+  const chroma = hue === undefined ? GREY_CHROMA : chromaOf(kind, theme);
   return cssColour(oklchToRgb(theme.lightness, chroma, hue ?? GREY_HUE));
 }

@@ -1,15 +1,16 @@
 import type { FrameTable } from '@fleetflame/profile';
 import { functionId } from '../url/function-id.ts';
-import { LABEL_KIND, ROOT_KIND } from './layout.ts';
+import { LABEL_KIND, ROOT_KIND, STOPPED_KIND } from './layout.ts';
 
 const known = new WeakMap<FrameTable, readonly string[]>();
 
-/** Function id of every frame; '' for labels and the root, which are no functions. */
+/** Function id of every frame; '' for labels, the root and markers of stopped stacks, which are no functions. */
 export function frameIds(frames: FrameTable): readonly string[] {
   let ids = known.get(frames);
   if (ids === undefined) {
     ids = Array.from({ length: frames.length }, (_, f) => {
-      if (frames.kind[f] === LABEL_KIND || frames.kind[f] === ROOT_KIND) return '';
+      const kind = frames.kind[f];
+      if (kind === LABEL_KIND || kind === ROOT_KIND || kind === STOPPED_KIND) return '';
       const text = (column: Uint32Array): string => frames.strings[column[f]!] ?? '';
       return functionId(text(frames.name), text(frames.filename), text(frames.binary));
     });

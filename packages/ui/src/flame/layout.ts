@@ -28,6 +28,7 @@ export interface RowMetrics {
 
 export const LABEL_KIND = FRAME_KINDS.indexOf('label');
 export const ROOT_KIND = FRAME_KINDS.indexOf('root');
+export const STOPPED_KIND = FRAME_KINDS.indexOf('stopped');
 
 export function layoutFlame(table: FlameTable, metrics: RowMetrics): FlameLayout {
   const { length, parent, subtreeEnd, total, depth, frame } = table;

@@ -1,7 +1,7 @@
 import { FRAME_KINDS, type FlameTable } from '@fleetflame/profile';
 import { BOX_NODE, MAX_BOXES, type BoxBatch } from './box-batch.ts';
 import type { FlameColours } from './colour.ts';
-import { ROOT_KIND, LABEL_KIND } from './layout.ts';
+import { LABEL_KIND, ROOT_KIND, STOPPED_KIND } from './layout.ts';
 import type { Matches } from './search.ts';
 import { cutText, fitName } from './shorten.ts';
 
@@ -24,6 +24,8 @@ export interface Scene {
 export const FLAG_FADED = 1;
 /** A group-by level or the root: not code. */
 export const FLAG_LABEL_ROW = 2;
+/** In place of callers that are missing: not code. */
+export const FLAG_STOPPED = 4;
 
 export interface LabelBatch {
   length: number;
@@ -85,7 +87,8 @@ export function fillScene(scene: Scene, input: SceneInput): void {
     kind[i] = frameKind;
     const isLabel = frameKind === LABEL_KIND || frameKind === ROOT_KIND;
     const isFaded = matches !== undefined && !isLabel && matches.frames[frame] === 0;
-    flags[i] = (isFaded ? FLAG_FADED : 0) | (isLabel ? FLAG_LABEL_ROW : 0);
+    const isStopped = frameKind === STOPPED_KIND;
+    flags[i] = (isFaded ? FLAG_FADED : 0) | (isLabel ? FLAG_LABEL_ROW : 0) | (isStopped ? FLAG_STOPPED : 0);
   }
   fillLabels(scene, input);
 }

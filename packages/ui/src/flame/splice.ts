@@ -60,6 +60,8 @@ export function spliceSubtree(
   return result;
 }
 
+type StringColumn = 'name' | 'filename' | 'binary' | 'buildId';
+
 /** The frames of `a`, then those of `b` that `a` lacks. Rows of `a` keep their numbers. */
 function joinFrames(a: FrameTable, b: FrameTable): { frames: FrameTable; ofDetail: Uint32Array } {
   const strings = [...a.strings];
@@ -75,12 +77,14 @@ function joinFrames(a: FrameTable, b: FrameTable): { frames: FrameTable; ofDetai
     rows.set(frameKey(a.name[f]!, a.filename[f]!, a.binary[f]!, a.kind[f]!), f);
   }
   const ofDetail = new Uint32Array(b.length);
-  const added: { name: number; filename: number; binary: number; kind: number; named: number }[] = [];
+  const added: Record<StringColumn | 'startLine' | 'kind' | 'named', number>[] = [];
   for (let f = 0; f < b.length; f++) {
     const row = {
       name: intern(b.strings[b.name[f]!] ?? ''),
       filename: intern(b.strings[b.filename[f]!] ?? ''),
       binary: intern(b.strings[b.binary[f]!] ?? ''),
+      buildId: intern(b.strings[b.buildId[f]!] ?? ''),
+      startLine: b.startLine[f]!,
       kind: b.kind[f]!,
       named: b.named[f]!,
     };
@@ -92,7 +96,7 @@ function joinFrames(a: FrameTable, b: FrameTable): { frames: FrameTable; ofDetai
     added.push(row);
   }
   const length = a.length + added.length;
-  const join = (column: Uint32Array, field: 'name' | 'filename' | 'binary'): Uint32Array => {
+  const join = (column: Uint32Array, field: StringColumn | 'startLine'): Uint32Array => {
     const out = new Uint32Array(length);
     out.set(column.subarray(0, a.length));
     added.forEach((row, i) => (out[a.length + i] = row[field]));
@@ -109,6 +113,8 @@ function joinFrames(a: FrameTable, b: FrameTable): { frames: FrameTable; ofDetai
     name: join(a.name, 'name'),
     filename: join(a.filename, 'filename'),
     binary: join(a.binary, 'binary'),
+    buildId: join(a.buildId, 'buildId'),
+    startLine: join(a.startLine, 'startLine'),
     kind: joinBytes(a.kind, 'kind'),
     named: joinBytes(a.named, 'named'),
     strings,

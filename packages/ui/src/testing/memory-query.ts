@@ -3,6 +3,7 @@ import type { ConnectRouter } from '@connectrpc/connect';
 import {
   encodeFlameTable,
   FlameBuilder,
+  FunctionLines,
   labelValue,
   layoutFlameTree,
   parseProfileType,
@@ -58,18 +59,20 @@ export function memoryQuery(
       unit: parseProfileType(profileType).sampleUnit,
       sampleRows: BigInt(rows),
       series: series.size,
+      stopped: builder.stopped.map((entry) => ({ ...entry, value: BigInt(entry.value) })),
     };
-    return { tree: builder.tree, coverage, period: period ?? 0, profileType, selector, timeRange };
+    return { builder, tree: builder.tree, coverage, period: period ?? 0, profileType, selector, timeRange };
   };
 
   return (router) =>
     router.service(QueryService, {
       flameGraph(request) {
-        const { tree, coverage, period } = scan(request.scope, request.groupBy);
+        const { builder, tree, coverage, period } = scan(request.scope, request.groupBy);
         const maxNodes = request.maxNodes === 0 ? 16_384 : request.maxNodes;
         const { table, total, prunedNodes, prunedValue } = layoutFlameTree(tree, {
           maxNodes,
           focus: request.focus,
+          builds: builder.builds,
         });
         return {
           table: encodeFlameTable(table),
@@ -81,13 +84,33 @@ export function memoryQuery(
         };
       },
       top(request) {
-        const { tree, coverage } = scan(request.scope, []);
-        const top = topFunctions(tree, request.limit === 0 ? 1000 : request.limit);
+        const { builder, tree, coverage } = scan(request.scope, []);
+        const top = topFunctions(tree, request.limit === 0 ? 1000 : request.limit, builder.builds);
         return {
           total: BigInt(top.total),
           functions: top.functions.map((f) => ({ ...f, self: BigInt(f.self), total: BigInt(f.total) })),
           omittedFunctions: BigInt(top.omittedFunctions),
           omittedSelf: BigInt(top.omittedSelf),
+          coverage,
+        };
+      },
+      functionDetails(request) {
+        const { coverage, profileType, selector, timeRange } = scan(request.scope, []);
+        const found = new FunctionLines(request);
+        for (const block of blocks()) {
+          const selection = { series: selectSeries(block, profileType, selector), timeRange };
+          found.addBlock(block, sumStacks(block, selection, []));
+        }
+        return {
+          self: BigInt(found.self),
+          total: BigInt(found.total),
+          inlinedSelf: BigInt(found.inlinedSelf),
+          lines: found.lines.map(({ line, self, total }) => ({
+            line,
+            self: BigInt(self),
+            total: BigInt(total),
+          })),
+          builds: found.builds.map((b) => ({ ...b, self: BigInt(b.self), total: BigInt(b.total) })),
           coverage,
         };
       },

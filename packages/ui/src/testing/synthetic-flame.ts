@@ -59,6 +59,8 @@ export function syntheticFlame(nodes: number, seed: number): FlameTable {
       binary: Uint32Array.from({ length: names }, (_, f) =>
         f === 0 ? 0 : firstBinary + (f % binaries.length),
       ),
+      buildId: new Uint32Array(names),
+      startLine: new Uint32Array(names),
       kind: Uint8Array.from({ length: names }, (_, f) => (f === 0 ? 6 : f % binaries.length === 3 ? 2 : 1)),
       named: new Uint8Array(names).fill(1),
       strings,

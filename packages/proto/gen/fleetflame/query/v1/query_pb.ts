@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file fleetflame/query/v1/query.proto.
  */
 export const file_fleetflame_query_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("Ch9mbGVldGZsYW1lL3F1ZXJ5L3YxL3F1ZXJ5LnByb3RvEhNmbGVldGZsYW1lLnF1ZXJ5LnYxIk8KBVNjb3BlEg8KB2Zyb21fbXMYASABKAMSDQoFdG9fbXMYAiABKAMSEAoIc2VsZWN0b3IYAyABKAkSFAoMcHJvZmlsZV90eXBlGAQgASgJIuECCghDb3ZlcmFnZRIXCg9ibG9ja3NfZXhwZWN0ZWQYASABKA0SFwoPYmxvY2tzX2Fuc3dlcmVkGAIgASgNEjEKB21pc3NpbmcYAyADKAsyIC5mbGVldGZsYW1lLnF1ZXJ5LnYxLk1pc3NpbmdQYXJ0EhIKCmJ5dGVzX3JlYWQYBCABKAQSGAoQbmV3ZXN0X3NhbXBsZV9tcxgFIAEoAxIUCgx1bm5hbWVkX3NlbGYYBiABKBISMwoHdW5uYW1lZBgHIAMoCzIiLmZsZWV0ZmxhbWUucXVlcnkudjEuVW5uYW1lZEJpbmFyeRIuCgRsb3N0GAggAygLMiAuZmxlZXRmbGFtZS5xdWVyeS52MS5Mb3N0U2FtcGxlcxIUCgxwcm9maWxlX3R5cGUYCSABKAkSDAoEdW5pdBgKIAEoCRITCgtzYW1wbGVfcm93cxgLIAEoBBIOCgZzZXJpZXMYDCABKA0iTwoLTWlzc2luZ1BhcnQSEAoIYmxvY2tfaWQYASABKAkSDwoHZnJvbV9tcxgCIAEoAxINCgV0b19tcxgDIAEoAxIOCgZyZWFzb24YBCABKAkiTwoNVW5uYW1lZEJpbmFyeRIOCgZiaW5hcnkYASABKAkSEAoIYnVpbGRfaWQYAiABKAkSDAoEc2VsZhgDIAEoEhIOCgZyZWFzb24YBCABKAkiLQoLTG9zdFNhbXBsZXMSDQoFY2F1c2UYASABKAkSDwoHc2FtcGxlcxgCIAEoBCJyChFGbGFtZUdyYXBoUmVxdWVzdBIpCgVzY29wZRgBIAEoCzIaLmZsZWV0ZmxhbWUucXVlcnkudjEuU2NvcGUSEAoIZ3JvdXBfYnkYAiADKAkSEQoJbWF4X25vZGVzGAMgASgNEg0KBWZvY3VzGAQgAygJIp8BChJGbGFtZUdyYXBoUmVzcG9uc2USDQoFdGFibGUYASABKAwSDQoFdG90YWwYAiABKBISFAoMcHJ1bmVkX25vZGVzGAMgASgEEhQKDHBydW5lZF92YWx1ZRgEIAEoEhIvCghjb3ZlcmFnZRgFIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2USDgoGcGVyaW9kGAYgASgSIkYKClRvcFJlcXVlc3QSKQoFc2NvcGUYASABKAsyGi5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNjb3BlEg0KBWxpbWl0GAIgASgNIrMBCgtUb3BSZXNwb25zZRINCgV0b3RhbBgBIAEoEhIzCglmdW5jdGlvbnMYAiADKAsyIC5mbGVldGZsYW1lLnF1ZXJ5LnYxLlRvcEZ1bmN0aW9uEhkKEW9taXR0ZWRfZnVuY3Rpb25zGAMgASgEEhQKDG9taXR0ZWRfc2VsZhgEIAEoEhIvCghjb3ZlcmFnZRgFIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2UiaAoLVG9wRnVuY3Rpb24SDAoEbmFtZRgBIAEoCRIQCghmaWxlbmFtZRgCIAEoCRIOCgZiaW5hcnkYAyABKAkSDAoEc2VsZhgEIAEoEhINCgV0b3RhbBgFIAEoEhIMCgRraW5kGAYgASgJImwKDVNlcmllc1JlcXVlc3QSKQoFc2NvcGUYASABKAsyGi5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNjb3BlEg8KB3N0ZXBfbXMYAiABKAMSEAoIZ3JvdXBfYnkYAyADKAkSDQoFbGltaXQYBCABKA0ihQEKDlNlcmllc1Jlc3BvbnNlEhAKCHRpbWVzX21zGAEgAygDEjAKBmdyb3VwcxgCIAMoCzIgLmZsZWV0ZmxhbWUucXVlcnkudjEuU2VyaWVzR3JvdXASLwoIY292ZXJhZ2UYAyABKAsyHS5mbGVldGZsYW1lLnF1ZXJ5LnYxLkNvdmVyYWdlIqcBCgtTZXJpZXNHcm91cBI8CgZsYWJlbHMYASADKAsyLC5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNlcmllc0dyb3VwLkxhYmVsc0VudHJ5Eg4KBnZhbHVlcxgCIAMoEhINCgV0b3RhbBgDIAEoEhIMCgRyZXN0GAQgASgIGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiPgoRTGFiZWxOYW1lc1JlcXVlc3QSKQoFc2NvcGUYASABKAsyGi5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNjb3BlIlQKEkxhYmVsTmFtZXNSZXNwb25zZRINCgVuYW1lcxgBIAMoCRIvCghjb3ZlcmFnZRgCIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2UiXAoSTGFiZWxWYWx1ZXNSZXF1ZXN0EikKBXNjb3BlGAEgASgLMhouZmxlZXRmbGFtZS5xdWVyeS52MS5TY29wZRIMCgRuYW1lGAIgASgJEg0KBWxpbWl0GAMgASgNIogBChNMYWJlbFZhbHVlc1Jlc3BvbnNlEi8KBnZhbHVlcxgBIAMoCzIfLmZsZWV0ZmxhbWUucXVlcnkudjEuTGFiZWxWYWx1ZRIPCgdvbWl0dGVkGAIgASgEEi8KCGNvdmVyYWdlGAMgASgLMh0uZmxlZXRmbGFtZS5xdWVyeS52MS5Db3ZlcmFnZSIqCgpMYWJlbFZhbHVlEg0KBXZhbHVlGAEgASgJEg0KBXRvdGFsGAIgASgSIjUKE1Byb2ZpbGVUeXBlc1JlcXVlc3QSDwoHZnJvbV9tcxgBIAEoAxINCgV0b19tcxgCIAEoAyJ4ChRQcm9maWxlVHlwZXNSZXNwb25zZRIvCgV0eXBlcxgBIAMoCzIgLmZsZWV0ZmxhbWUucXVlcnkudjEuUHJvZmlsZVR5cGUSLwoIY292ZXJhZ2UYAiABKAsyHS5mbGVldGZsYW1lLnF1ZXJ5LnYxLkNvdmVyYWdlIksKC1Byb2ZpbGVUeXBlEgoKAmlkGAEgASgJEhMKC3NhbXBsZV90eXBlGAIgASgJEgwKBHVuaXQYAyABKAkSDQoFdG90YWwYBCABKBIifwoNRXhwb3J0UmVxdWVzdBIpCgVzY29wZRgBIAEoCzIaLmZsZWV0ZmxhbWUucXVlcnkudjEuU2NvcGUSMQoGZm9ybWF0GAIgASgOMiEuZmxlZXRmbGFtZS5xdWVyeS52MS5FeHBvcnRGb3JtYXQSEAoIZ3JvdXBfYnkYAyADKAkiXgoORXhwb3J0UmVzcG9uc2USDAoEZmlsZRgBIAEoDBINCgV0b3RhbBgCIAEoEhIvCghjb3ZlcmFnZRgDIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2UqYAoMRXhwb3J0Rm9ybWF0Eh0KGUVYUE9SVF9GT1JNQVRfVU5TUEVDSUZJRUQQABIXChNFWFBPUlRfRk9STUFUX1BQUk9GEAESGAoURVhQT1JUX0ZPUk1BVF9GT0xERUQQAjKDBQoMUXVlcnlTZXJ2aWNlEl0KCkZsYW1lR3JhcGgSJi5mbGVldGZsYW1lLnF1ZXJ5LnYxLkZsYW1lR3JhcGhSZXF1ZXN0GicuZmxlZXRmbGFtZS5xdWVyeS52MS5GbGFtZUdyYXBoUmVzcG9uc2USSAoDVG9wEh8uZmxlZXRmbGFtZS5xdWVyeS52MS5Ub3BSZXF1ZXN0GiAuZmxlZXRmbGFtZS5xdWVyeS52MS5Ub3BSZXNwb25zZRJRCgZTZXJpZXMSIi5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNlcmllc1JlcXVlc3QaIy5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNlcmllc1Jlc3BvbnNlEl0KCkxhYmVsTmFtZXMSJi5mbGVldGZsYW1lLnF1ZXJ5LnYxLkxhYmVsTmFtZXNSZXF1ZXN0GicuZmxlZXRmbGFtZS5xdWVyeS52MS5MYWJlbE5hbWVzUmVzcG9uc2USYAoLTGFiZWxWYWx1ZXMSJy5mbGVldGZsYW1lLnF1ZXJ5LnYxLkxhYmVsVmFsdWVzUmVxdWVzdBooLmZsZWV0ZmxhbWUucXVlcnkudjEuTGFiZWxWYWx1ZXNSZXNwb25zZRJjCgxQcm9maWxlVHlwZXMSKC5mbGVldGZsYW1lLnF1ZXJ5LnYxLlByb2ZpbGVUeXBlc1JlcXVlc3QaKS5mbGVldGZsYW1lLnF1ZXJ5LnYxLlByb2ZpbGVUeXBlc1Jlc3BvbnNlElEKBkV4cG9ydBIiLmZsZWV0ZmxhbWUucXVlcnkudjEuRXhwb3J0UmVxdWVzdBojLmZsZWV0ZmxhbWUucXVlcnkudjEuRXhwb3J0UmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Ch9mbGVldGZsYW1lL3F1ZXJ5L3YxL3F1ZXJ5LnByb3RvEhNmbGVldGZsYW1lLnF1ZXJ5LnYxIk8KBVNjb3BlEg8KB2Zyb21fbXMYASABKAMSDQoFdG9fbXMYAiABKAMSEAoIc2VsZWN0b3IYAyABKAkSFAoMcHJvZmlsZV90eXBlGAQgASgJIpYDCghDb3ZlcmFnZRIXCg9ibG9ja3NfZXhwZWN0ZWQYASABKA0SFwoPYmxvY2tzX2Fuc3dlcmVkGAIgASgNEjEKB21pc3NpbmcYAyADKAsyIC5mbGVldGZsYW1lLnF1ZXJ5LnYxLk1pc3NpbmdQYXJ0EhIKCmJ5dGVzX3JlYWQYBCABKAQSGAoQbmV3ZXN0X3NhbXBsZV9tcxgFIAEoAxIUCgx1bm5hbWVkX3NlbGYYBiABKBISMwoHdW5uYW1lZBgHIAMoCzIiLmZsZWV0ZmxhbWUucXVlcnkudjEuVW5uYW1lZEJpbmFyeRIuCgRsb3N0GAggAygLMiAuZmxlZXRmbGFtZS5xdWVyeS52MS5Mb3N0U2FtcGxlcxIUCgxwcm9maWxlX3R5cGUYCSABKAkSDAoEdW5pdBgKIAEoCRITCgtzYW1wbGVfcm93cxgLIAEoBBIOCgZzZXJpZXMYDCABKA0SMwoHc3RvcHBlZBgNIAMoCzIiLmZsZWV0ZmxhbWUucXVlcnkudjEuU3RvcHBlZFN0YWNrcyJPCgtNaXNzaW5nUGFydBIQCghibG9ja19pZBgBIAEoCRIPCgdmcm9tX21zGAIgASgDEg0KBXRvX21zGAMgASgDEg4KBnJlYXNvbhgEIAEoCSJPCg1Vbm5hbWVkQmluYXJ5Eg4KBmJpbmFyeRgBIAEoCRIQCghidWlsZF9pZBgCIAEoCRIMCgRzZWxmGAMgASgSEg4KBnJlYXNvbhgEIAEoCSI+Cg1TdG9wcGVkU3RhY2tzEg4KBnJlYXNvbhgBIAEoCRIOCgZiaW5hcnkYAiABKAkSDQoFdmFsdWUYAyABKBIiLQoLTG9zdFNhbXBsZXMSDQoFY2F1c2UYASABKAkSDwoHc2FtcGxlcxgCIAEoBCJyChFGbGFtZUdyYXBoUmVxdWVzdBIpCgVzY29wZRgBIAEoCzIaLmZsZWV0ZmxhbWUucXVlcnkudjEuU2NvcGUSEAoIZ3JvdXBfYnkYAiADKAkSEQoJbWF4X25vZGVzGAMgASgNEg0KBWZvY3VzGAQgAygJIp8BChJGbGFtZUdyYXBoUmVzcG9uc2USDQoFdGFibGUYASABKAwSDQoFdG90YWwYAiABKBISFAoMcHJ1bmVkX25vZGVzGAMgASgEEhQKDHBydW5lZF92YWx1ZRgEIAEoEhIvCghjb3ZlcmFnZRgFIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2USDgoGcGVyaW9kGAYgASgSIkYKClRvcFJlcXVlc3QSKQoFc2NvcGUYASABKAsyGi5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNjb3BlEg0KBWxpbWl0GAIgASgNIrMBCgtUb3BSZXNwb25zZRINCgV0b3RhbBgBIAEoEhIzCglmdW5jdGlvbnMYAiADKAsyIC5mbGVldGZsYW1lLnF1ZXJ5LnYxLlRvcEZ1bmN0aW9uEhkKEW9taXR0ZWRfZnVuY3Rpb25zGAMgASgEEhQKDG9taXR0ZWRfc2VsZhgEIAEoEhIvCghjb3ZlcmFnZRgFIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2UipgEKC1RvcEZ1bmN0aW9uEgwKBG5hbWUYASABKAkSEAoIZmlsZW5hbWUYAiABKAkSDgoGYmluYXJ5GAMgASgJEgwKBHNlbGYYBCABKBISDQoFdG90YWwYBSABKBISDAoEa2luZBgGIAEoCRISCgpzdGFydF9saW5lGAcgASgNEhAKCGJ1aWxkX2lkGAggASgJEhYKDnBhcnRseV9pbmxpbmVkGAkgASgIIoIBChZGdW5jdGlvbkRldGFpbHNSZXF1ZXN0EikKBXNjb3BlGAEgASgLMhouZmxlZXRmbGFtZS5xdWVyeS52MS5TY29wZRIMCgRuYW1lGAIgASgJEhAKCGZpbGVuYW1lGAMgASgJEg4KBmJpbmFyeRgEIAEoCRINCgVsaW1pdBgFIAEoDSKuAgoXRnVuY3Rpb25EZXRhaWxzUmVzcG9uc2USDAoEc2VsZhgBIAEoEhINCgV0b3RhbBgCIAEoEhIUCgxpbmxpbmVkX3NlbGYYAyABKBISMAoFbGluZXMYBCADKAsyIS5mbGVldGZsYW1lLnF1ZXJ5LnYxLkZ1bmN0aW9uTGluZRIVCg1vbWl0dGVkX2xpbmVzGAUgASgEEhoKEm9taXR0ZWRfbGluZXNfc2VsZhgGIAEoEhIyCgZidWlsZHMYByADKAsyIi5mbGVldGZsYW1lLnF1ZXJ5LnYxLkZ1bmN0aW9uQnVpbGQSFgoOb21pdHRlZF9idWlsZHMYCCABKAQSLwoIY292ZXJhZ2UYCSABKAsyHS5mbGVldGZsYW1lLnF1ZXJ5LnYxLkNvdmVyYWdlIjkKDEZ1bmN0aW9uTGluZRIMCgRsaW5lGAEgASgNEgwKBHNlbGYYAiABKBISDQoFdG90YWwYAyABKBIiTAoNRnVuY3Rpb25CdWlsZBIMCgRmaWxlGAEgASgJEhAKCGJ1aWxkX2lkGAIgASgJEgwKBHNlbGYYAyABKBISDQoFdG90YWwYBCABKBIibAoNU2VyaWVzUmVxdWVzdBIpCgVzY29wZRgBIAEoCzIaLmZsZWV0ZmxhbWUucXVlcnkudjEuU2NvcGUSDwoHc3RlcF9tcxgCIAEoAxIQCghncm91cF9ieRgDIAMoCRINCgVsaW1pdBgEIAEoDSKFAQoOU2VyaWVzUmVzcG9uc2USEAoIdGltZXNfbXMYASADKAMSMAoGZ3JvdXBzGAIgAygLMiAuZmxlZXRmbGFtZS5xdWVyeS52MS5TZXJpZXNHcm91cBIvCghjb3ZlcmFnZRgDIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2UipwEKC1Nlcmllc0dyb3VwEjwKBmxhYmVscxgBIAMoCzIsLmZsZWV0ZmxhbWUucXVlcnkudjEuU2VyaWVzR3JvdXAuTGFiZWxzRW50cnkSDgoGdmFsdWVzGAIgAygSEg0KBXRvdGFsGAMgASgSEgwKBHJlc3QYBCABKAgaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI+ChFMYWJlbE5hbWVzUmVxdWVzdBIpCgVzY29wZRgBIAEoCzIaLmZsZWV0ZmxhbWUucXVlcnkudjEuU2NvcGUiVAoSTGFiZWxOYW1lc1Jlc3BvbnNlEg0KBW5hbWVzGAEgAygJEi8KCGNvdmVyYWdlGAIgASgLMh0uZmxlZXRmbGFtZS5xdWVyeS52MS5Db3ZlcmFnZSJcChJMYWJlbFZhbHVlc1JlcXVlc3QSKQoFc2NvcGUYASABKAsyGi5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNjb3BlEgwKBG5hbWUYAiABKAkSDQoFbGltaXQYAyABKA0iiAEKE0xhYmVsVmFsdWVzUmVzcG9uc2USLwoGdmFsdWVzGAEgAygLMh8uZmxlZXRmbGFtZS5xdWVyeS52MS5MYWJlbFZhbHVlEg8KB29taXR0ZWQYAiABKAQSLwoIY292ZXJhZ2UYAyABKAsyHS5mbGVldGZsYW1lLnF1ZXJ5LnYxLkNvdmVyYWdlIioKCkxhYmVsVmFsdWUSDQoFdmFsdWUYASABKAkSDQoFdG90YWwYAiABKBIiNQoTUHJvZmlsZVR5cGVzUmVxdWVzdBIPCgdmcm9tX21zGAEgASgDEg0KBXRvX21zGAIgASgDIngKFFByb2ZpbGVUeXBlc1Jlc3BvbnNlEi8KBXR5cGVzGAEgAygLMiAuZmxlZXRmbGFtZS5xdWVyeS52MS5Qcm9maWxlVHlwZRIvCghjb3ZlcmFnZRgCIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2UiSwoLUHJvZmlsZVR5cGUSCgoCaWQYASABKAkSEwoLc2FtcGxlX3R5cGUYAiABKAkSDAoEdW5pdBgDIAEoCRINCgV0b3RhbBgEIAEoEiKRAQoNRXhwb3J0UmVxdWVzdBIpCgVzY29wZRgBIAEoCzIaLmZsZWV0ZmxhbWUucXVlcnkudjEuU2NvcGUSMQoGZm9ybWF0GAIgASgOMiEuZmxlZXRmbGFtZS5xdWVyeS52MS5FeHBvcnRGb3JtYXQSEAoIZ3JvdXBfYnkYAyADKAkSEAoIYW5ub3RhdGUYBCABKAgiXgoORXhwb3J0UmVzcG9uc2USDAoEZmlsZRgBIAEoDBINCgV0b3RhbBgCIAEoEhIvCghjb3ZlcmFnZRgDIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2UqYAoMRXhwb3J0Rm9ybWF0Eh0KGUVYUE9SVF9GT1JNQVRfVU5TUEVDSUZJRUQQABIXChNFWFBPUlRfRk9STUFUX1BQUk9GEAESGAoURVhQT1JUX0ZPUk1BVF9GT0xERUQQAjLxBQoMUXVlcnlTZXJ2aWNlEl0KCkZsYW1lR3JhcGgSJi5mbGVldGZsYW1lLnF1ZXJ5LnYxLkZsYW1lR3JhcGhSZXF1ZXN0GicuZmxlZXRmbGFtZS5xdWVyeS52MS5GbGFtZUdyYXBoUmVzcG9uc2USSAoDVG9wEh8uZmxlZXRmbGFtZS5xdWVyeS52MS5Ub3BSZXF1ZXN0GiAuZmxlZXRmbGFtZS5xdWVyeS52MS5Ub3BSZXNwb25zZRJRCgZTZXJpZXMSIi5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNlcmllc1JlcXVlc3QaIy5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNlcmllc1Jlc3BvbnNlEl0KCkxhYmVsTmFtZXMSJi5mbGVldGZsYW1lLnF1ZXJ5LnYxLkxhYmVsTmFtZXNSZXF1ZXN0GicuZmxlZXRmbGFtZS5xdWVyeS52MS5MYWJlbE5hbWVzUmVzcG9uc2USYAoLTGFiZWxWYWx1ZXMSJy5mbGVldGZsYW1lLnF1ZXJ5LnYxLkxhYmVsVmFsdWVzUmVxdWVzdBooLmZsZWV0ZmxhbWUucXVlcnkudjEuTGFiZWxWYWx1ZXNSZXNwb25zZRJjCgxQcm9maWxlVHlwZXMSKC5mbGVldGZsYW1lLnF1ZXJ5LnYxLlByb2ZpbGVUeXBlc1JlcXVlc3QaKS5mbGVldGZsYW1lLnF1ZXJ5LnYxLlByb2ZpbGVUeXBlc1Jlc3BvbnNlEmwKD0Z1bmN0aW9uRGV0YWlscxIrLmZsZWV0ZmxhbWUucXVlcnkudjEuRnVuY3Rpb25EZXRhaWxzUmVxdWVzdBosLmZsZWV0ZmxhbWUucXVlcnkudjEuRnVuY3Rpb25EZXRhaWxzUmVzcG9uc2USUQoGRXhwb3J0EiIuZmxlZXRmbGFtZS5xdWVyeS52MS5FeHBvcnRSZXF1ZXN0GiMuZmxlZXRmbGFtZS5xdWVyeS52MS5FeHBvcnRSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * What to look at.
@@ -133,6 +133,13 @@ export type Coverage = Message<"fleetflame.query.v1.Coverage"> & {
    * @generated from field: uint32 series = 12;
    */
   series: number;
+
+  /**
+   * Value of stacks whose callers could not all be found, largest first.
+   *
+   * @generated from field: repeated fleetflame.query.v1.StoppedStacks stopped = 13;
+   */
+  stopped: StoppedStacks[];
 };
 
 /**
@@ -211,6 +218,37 @@ export const UnnamedBinarySchema: GenMessage<UnnamedBinary> = /*@__PURE__*/
   messageDesc(file_fleetflame_query_v1_query, 3);
 
 /**
+ * @generated from message fleetflame.query.v1.StoppedStacks
+ */
+export type StoppedStacks = Message<"fleetflame.query.v1.StoppedStacks"> & {
+  /**
+   * truncated, read_failed, no_table, no_row, ...: STOPPED_REASONS of the profile package.
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * Binary of the outermost frame that was found; "" where there is none.
+   *
+   * @generated from field: string binary = 2;
+   */
+  binary: string;
+
+  /**
+   * @generated from field: sint64 value = 3;
+   */
+  value: bigint;
+};
+
+/**
+ * Describes the message fleetflame.query.v1.StoppedStacks.
+ * Use `create(StoppedStacksSchema)` to create a new message.
+ */
+export const StoppedStacksSchema: GenMessage<StoppedStacks> = /*@__PURE__*/
+  messageDesc(file_fleetflame_query_v1_query, 4);
+
+/**
  * @generated from message fleetflame.query.v1.LostSamples
  */
 export type LostSamples = Message<"fleetflame.query.v1.LostSamples"> & {
@@ -230,7 +268,7 @@ export type LostSamples = Message<"fleetflame.query.v1.LostSamples"> & {
  * Use `create(LostSamplesSchema)` to create a new message.
  */
 export const LostSamplesSchema: GenMessage<LostSamples> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 4);
+  messageDesc(file_fleetflame_query_v1_query, 5);
 
 /**
  * @generated from message fleetflame.query.v1.FlameGraphRequest
@@ -269,7 +307,7 @@ export type FlameGraphRequest = Message<"fleetflame.query.v1.FlameGraphRequest">
  * Use `create(FlameGraphRequestSchema)` to create a new message.
  */
 export const FlameGraphRequestSchema: GenMessage<FlameGraphRequest> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 5);
+  messageDesc(file_fleetflame_query_v1_query, 6);
 
 /**
  * @generated from message fleetflame.query.v1.FlameGraphResponse
@@ -317,7 +355,7 @@ export type FlameGraphResponse = Message<"fleetflame.query.v1.FlameGraphResponse
  * Use `create(FlameGraphResponseSchema)` to create a new message.
  */
 export const FlameGraphResponseSchema: GenMessage<FlameGraphResponse> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 6);
+  messageDesc(file_fleetflame_query_v1_query, 7);
 
 /**
  * @generated from message fleetflame.query.v1.TopRequest
@@ -341,7 +379,7 @@ export type TopRequest = Message<"fleetflame.query.v1.TopRequest"> & {
  * Use `create(TopRequestSchema)` to create a new message.
  */
 export const TopRequestSchema: GenMessage<TopRequest> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 7);
+  messageDesc(file_fleetflame_query_v1_query, 8);
 
 /**
  * @generated from message fleetflame.query.v1.TopResponse
@@ -380,7 +418,7 @@ export type TopResponse = Message<"fleetflame.query.v1.TopResponse"> & {
  * Use `create(TopResponseSchema)` to create a new message.
  */
 export const TopResponseSchema: GenMessage<TopResponse> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 8);
+  messageDesc(file_fleetflame_query_v1_query, 9);
 
 /**
  * @generated from message fleetflame.query.v1.TopFunction
@@ -414,11 +452,32 @@ export type TopFunction = Message<"fleetflame.query.v1.TopFunction"> & {
   total: bigint;
 
   /**
-   * kernel, native, jit, interpreted, label or unknown
+   * kernel, native, inlined (it was never seen called), jit, interpreted or unknown
    *
    * @generated from field: string kind = 6;
    */
   kind: string;
+
+  /**
+   * Line on which it begins; 0: not known, or not the same in all builds.
+   *
+   * @generated from field: uint32 start_line = 7;
+   */
+  startLine: number;
+
+  /**
+   * Of the binary; "" where it has none, "several" where the function comes from several builds.
+   *
+   * @generated from field: string build_id = 8;
+   */
+  buildId: string;
+
+  /**
+   * It was seen both called and inlined.
+   *
+   * @generated from field: bool partly_inlined = 9;
+   */
+  partlyInlined: boolean;
 };
 
 /**
@@ -426,7 +485,178 @@ export type TopFunction = Message<"fleetflame.query.v1.TopFunction"> & {
  * Use `create(TopFunctionSchema)` to create a new message.
  */
 export const TopFunctionSchema: GenMessage<TopFunction> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 9);
+  messageDesc(file_fleetflame_query_v1_query, 10);
+
+/**
+ * @generated from message fleetflame.query.v1.FunctionDetailsRequest
+ */
+export type FunctionDetailsRequest = Message<"fleetflame.query.v1.FunctionDetailsRequest"> & {
+  /**
+   * @generated from field: fleetflame.query.v1.Scope scope = 1;
+   */
+  scope?: Scope | undefined;
+
+  /**
+   * What identifies it, as in TopFunction: called and inlined count as one.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string filename = 3;
+   */
+  filename: string;
+
+  /**
+   * @generated from field: string binary = 4;
+   */
+  binary: string;
+
+  /**
+   * At most so many lines, and so many builds, those of the largest self; 0: 1000.
+   *
+   * @generated from field: uint32 limit = 5;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message fleetflame.query.v1.FunctionDetailsRequest.
+ * Use `create(FunctionDetailsRequestSchema)` to create a new message.
+ */
+export const FunctionDetailsRequestSchema: GenMessage<FunctionDetailsRequest> = /*@__PURE__*/
+  messageDesc(file_fleetflame_query_v1_query, 11);
+
+/**
+ * @generated from message fleetflame.query.v1.FunctionDetailsResponse
+ */
+export type FunctionDetailsResponse = Message<"fleetflame.query.v1.FunctionDetailsResponse"> & {
+  /**
+   * @generated from field: sint64 self = 1;
+   */
+  self: bigint;
+
+  /**
+   * Recursion counts once.
+   *
+   * @generated from field: sint64 total = 2;
+   */
+  total: bigint;
+
+  /**
+   * Of self, what was spent where it is inlined.
+   *
+   * @generated from field: sint64 inlined_self = 3;
+   */
+  inlinedSelf: bigint;
+
+  /**
+   * Largest self first, then total.
+   *
+   * @generated from field: repeated fleetflame.query.v1.FunctionLine lines = 4;
+   */
+  lines: FunctionLine[];
+
+  /**
+   * @generated from field: uint64 omitted_lines = 5;
+   */
+  omittedLines: bigint;
+
+  /**
+   * @generated from field: sint64 omitted_lines_self = 6;
+   */
+  omittedLinesSelf: bigint;
+
+  /**
+   * @generated from field: repeated fleetflame.query.v1.FunctionBuild builds = 7;
+   */
+  builds: FunctionBuild[];
+
+  /**
+   * @generated from field: uint64 omitted_builds = 8;
+   */
+  omittedBuilds: bigint;
+
+  /**
+   * @generated from field: fleetflame.query.v1.Coverage coverage = 9;
+   */
+  coverage?: Coverage | undefined;
+};
+
+/**
+ * Describes the message fleetflame.query.v1.FunctionDetailsResponse.
+ * Use `create(FunctionDetailsResponseSchema)` to create a new message.
+ */
+export const FunctionDetailsResponseSchema: GenMessage<FunctionDetailsResponse> = /*@__PURE__*/
+  messageDesc(file_fleetflame_query_v1_query, 12);
+
+/**
+ * @generated from message fleetflame.query.v1.FunctionLine
+ */
+export type FunctionLine = Message<"fleetflame.query.v1.FunctionLine"> & {
+  /**
+   * In the function's file; 0: not known.
+   *
+   * @generated from field: uint32 line = 1;
+   */
+  line: number;
+
+  /**
+   * @generated from field: sint64 self = 2;
+   */
+  self: bigint;
+
+  /**
+   * Value of samples that pass through the line; recursion counts once.
+   *
+   * @generated from field: sint64 total = 3;
+   */
+  total: bigint;
+};
+
+/**
+ * Describes the message fleetflame.query.v1.FunctionLine.
+ * Use `create(FunctionLineSchema)` to create a new message.
+ */
+export const FunctionLineSchema: GenMessage<FunctionLine> = /*@__PURE__*/
+  messageDesc(file_fleetflame_query_v1_query, 13);
+
+/**
+ * A binary that holds the function.
+ *
+ * @generated from message fleetflame.query.v1.FunctionBuild
+ */
+export type FunctionBuild = Message<"fleetflame.query.v1.FunctionBuild"> & {
+  /**
+   * Path, as it was seen.
+   *
+   * @generated from field: string file = 1;
+   */
+  file: string;
+
+  /**
+   * @generated from field: string build_id = 2;
+   */
+  buildId: string;
+
+  /**
+   * @generated from field: sint64 self = 3;
+   */
+  self: bigint;
+
+  /**
+   * @generated from field: sint64 total = 4;
+   */
+  total: bigint;
+};
+
+/**
+ * Describes the message fleetflame.query.v1.FunctionBuild.
+ * Use `create(FunctionBuildSchema)` to create a new message.
+ */
+export const FunctionBuildSchema: GenMessage<FunctionBuild> = /*@__PURE__*/
+  messageDesc(file_fleetflame_query_v1_query, 14);
 
 /**
  * @generated from message fleetflame.query.v1.SeriesRequest
@@ -462,7 +692,7 @@ export type SeriesRequest = Message<"fleetflame.query.v1.SeriesRequest"> & {
  * Use `create(SeriesRequestSchema)` to create a new message.
  */
 export const SeriesRequestSchema: GenMessage<SeriesRequest> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 10);
+  messageDesc(file_fleetflame_query_v1_query, 15);
 
 /**
  * @generated from message fleetflame.query.v1.SeriesResponse
@@ -491,7 +721,7 @@ export type SeriesResponse = Message<"fleetflame.query.v1.SeriesResponse"> & {
  * Use `create(SeriesResponseSchema)` to create a new message.
  */
 export const SeriesResponseSchema: GenMessage<SeriesResponse> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 11);
+  messageDesc(file_fleetflame_query_v1_query, 16);
 
 /**
  * @generated from message fleetflame.query.v1.SeriesGroup
@@ -527,7 +757,7 @@ export type SeriesGroup = Message<"fleetflame.query.v1.SeriesGroup"> & {
  * Use `create(SeriesGroupSchema)` to create a new message.
  */
 export const SeriesGroupSchema: GenMessage<SeriesGroup> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 12);
+  messageDesc(file_fleetflame_query_v1_query, 17);
 
 /**
  * @generated from message fleetflame.query.v1.LabelNamesRequest
@@ -544,7 +774,7 @@ export type LabelNamesRequest = Message<"fleetflame.query.v1.LabelNamesRequest">
  * Use `create(LabelNamesRequestSchema)` to create a new message.
  */
 export const LabelNamesRequestSchema: GenMessage<LabelNamesRequest> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 13);
+  messageDesc(file_fleetflame_query_v1_query, 18);
 
 /**
  * @generated from message fleetflame.query.v1.LabelNamesResponse
@@ -566,7 +796,7 @@ export type LabelNamesResponse = Message<"fleetflame.query.v1.LabelNamesResponse
  * Use `create(LabelNamesResponseSchema)` to create a new message.
  */
 export const LabelNamesResponseSchema: GenMessage<LabelNamesResponse> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 14);
+  messageDesc(file_fleetflame_query_v1_query, 19);
 
 /**
  * @generated from message fleetflame.query.v1.LabelValuesRequest
@@ -595,7 +825,7 @@ export type LabelValuesRequest = Message<"fleetflame.query.v1.LabelValuesRequest
  * Use `create(LabelValuesRequestSchema)` to create a new message.
  */
 export const LabelValuesRequestSchema: GenMessage<LabelValuesRequest> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 15);
+  messageDesc(file_fleetflame_query_v1_query, 20);
 
 /**
  * @generated from message fleetflame.query.v1.LabelValuesResponse
@@ -624,7 +854,7 @@ export type LabelValuesResponse = Message<"fleetflame.query.v1.LabelValuesRespon
  * Use `create(LabelValuesResponseSchema)` to create a new message.
  */
 export const LabelValuesResponseSchema: GenMessage<LabelValuesResponse> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 16);
+  messageDesc(file_fleetflame_query_v1_query, 21);
 
 /**
  * @generated from message fleetflame.query.v1.LabelValue
@@ -646,7 +876,7 @@ export type LabelValue = Message<"fleetflame.query.v1.LabelValue"> & {
  * Use `create(LabelValueSchema)` to create a new message.
  */
 export const LabelValueSchema: GenMessage<LabelValue> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 17);
+  messageDesc(file_fleetflame_query_v1_query, 22);
 
 /**
  * @generated from message fleetflame.query.v1.ProfileTypesRequest
@@ -670,7 +900,7 @@ export type ProfileTypesRequest = Message<"fleetflame.query.v1.ProfileTypesReque
  * Use `create(ProfileTypesRequestSchema)` to create a new message.
  */
 export const ProfileTypesRequestSchema: GenMessage<ProfileTypesRequest> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 18);
+  messageDesc(file_fleetflame_query_v1_query, 23);
 
 /**
  * @generated from message fleetflame.query.v1.ProfileTypesResponse
@@ -692,7 +922,7 @@ export type ProfileTypesResponse = Message<"fleetflame.query.v1.ProfileTypesResp
  * Use `create(ProfileTypesResponseSchema)` to create a new message.
  */
 export const ProfileTypesResponseSchema: GenMessage<ProfileTypesResponse> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 19);
+  messageDesc(file_fleetflame_query_v1_query, 24);
 
 /**
  * @generated from message fleetflame.query.v1.ProfileType
@@ -726,7 +956,7 @@ export type ProfileType = Message<"fleetflame.query.v1.ProfileType"> & {
  * Use `create(ProfileTypeSchema)` to create a new message.
  */
 export const ProfileTypeSchema: GenMessage<ProfileType> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 20);
+  messageDesc(file_fleetflame_query_v1_query, 25);
 
 /**
  * @generated from message fleetflame.query.v1.ExportRequest
@@ -748,6 +978,14 @@ export type ExportRequest = Message<"fleetflame.query.v1.ExportRequest"> & {
    * @generated from field: repeated string group_by = 3;
    */
   groupBy: string[];
+
+  /**
+   * Folded: frames that are no plain native code get a suffix, as perf and flamegraph.pl have it: _[k] kernel,
+   * _[i] inlined, _[j] JIT.
+   *
+   * @generated from field: bool annotate = 4;
+   */
+  annotate: boolean;
 };
 
 /**
@@ -755,7 +993,7 @@ export type ExportRequest = Message<"fleetflame.query.v1.ExportRequest"> & {
  * Use `create(ExportRequestSchema)` to create a new message.
  */
 export const ExportRequestSchema: GenMessage<ExportRequest> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 21);
+  messageDesc(file_fleetflame_query_v1_query, 26);
 
 /**
  * @generated from message fleetflame.query.v1.ExportResponse
@@ -784,7 +1022,7 @@ export type ExportResponse = Message<"fleetflame.query.v1.ExportResponse"> & {
  * Use `create(ExportResponseSchema)` to create a new message.
  */
 export const ExportResponseSchema: GenMessage<ExportResponse> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 22);
+  messageDesc(file_fleetflame_query_v1_query, 27);
 
 /**
  * @generated from enum fleetflame.query.v1.ExportFormat
@@ -870,6 +1108,16 @@ export const QueryService: GenService<{
     methodKind: "unary";
     input: typeof ProfileTypesRequestSchema;
     output: typeof ProfileTypesResponseSchema;
+  },
+  /**
+   * One function: the lines and the builds that its value lies in. Reads every sample of the scope.
+   *
+   * @generated from rpc fleetflame.query.v1.QueryService.FunctionDetails
+   */
+  functionDetails: {
+    methodKind: "unary";
+    input: typeof FunctionDetailsRequestSchema;
+    output: typeof FunctionDetailsResponseSchema;
   },
   /**
    * A whole profile as a file: nothing is pruned.
