@@ -1,0 +1,53 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
+const CLOCK_TICKS = 100;
+
+/** `fleetflame up` without an agent, in a process of its own, so that its CPU and memory are its own. */
+export class ServerProcess {
+  readonly url: string;
+  readonly #child: ChildProcess;
+
+  private constructor(url: string, child: ChildProcess) {
+    this.url = url;
+    this.#child = child;
+  }
+
+  static async start(dataDir: string, retention: string): Promise<ServerProcess> {
+    const child = spawn(
+      process.execPath,
+      [MAIN, 'up', '--no-agent', '--listen', '127.0.0.1:0', '--data', dataDir, '--retention', retention],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const url = await new Promise<string>((resolve, reject) => {
+      let text = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+        const match = /is up: (http:\S+)/.exec(text);
+        if (match?.[1] !== undefined) resolve(match[1]);
+      });
+      child.once('exit', (code) => reject(new Error(`up ended with ${code}: ${text}`)));
+    });
+    return new ServerProcess(url, child);
+  }
+
+  /** CPU seconds so far, and the most memory that was ever resident, bytes. */
+  async usage(): Promise<{ readonly cpuSeconds: number; readonly peakBytes: number }> {
+    const stat = await readFile(`/proc/${this.#child.pid}/stat`, 'utf8');
+    // After the name, which may hold anything: state is the first field, utime the twelfth.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8');
+    return {
+      cpuSeconds: (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS,
+      peakBytes: Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024,
+    };
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.kill('SIGTERM');
+    await ended;
+  }
+}
