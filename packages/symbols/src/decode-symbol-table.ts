@@ -2,6 +2,8 @@ import { promisify } from 'node:util';
 import { crc32, zstdDecompress } from 'node:zlib';
 import { FleetflameError } from '@fleetflame/profile';
 import { SymbolTable, type SymbolColumns } from './symbol-table.ts';
+import { checkSource } from './check-source.ts';
+import { NO_SOURCE, type SourceColumns } from './source-columns.ts';
 import { HEADER_BYTES, MAGIC, payloadBytes, TABLE_LIMITS, VERSION, type Counts } from './table-layout.ts';
 
 const MIN_CHUNK_BYTES = 1024;
@@ -19,27 +21,32 @@ function corrupt(what: string): FleetflameError {
  */
 export async function decodeSymbolTable(bytes: Uint8Array): Promise<SymbolTable> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < HEADER_BYTES || new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC) {
+  if (bytes.length < 12 || new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC) {
     throw corrupt(`${bytes.length} bytes that do not begin with ${MAGIC}`);
   }
   const version = view.getUint32(8, true);
-  if (version !== VERSION) throw corrupt(`version ${version} is not known here (${VERSION} is)`);
+  const headerBytes = HEADER_BYTES[version];
+  if (headerBytes === undefined) throw corrupt(`version ${version} is not known here (${VERSION} is)`);
+  if (bytes.length < headerBytes) throw corrupt(`${bytes.length} bytes are less than a header`);
   if (crc32(bytes.subarray(16)) !== view.getUint32(12, true)) throw corrupt('checksum mismatch');
   const counts: Counts = {
     ranges: view.getUint32(16, true),
     functions: view.getUint32(20, true),
     files: view.getUint32(24, true),
     stringBytes: view.getUint32(28, true),
+    calls: version === 1 ? 0 : view.getUint32(40, true),
+    blocks: version === 1 ? 0 : view.getUint32(44, true),
+    rowBytes: version === 1 ? 0 : view.getUint32(48, true),
   };
   const base = Number(view.getBigUint64(32, true));
-  for (const key of ['ranges', 'functions', 'files', 'stringBytes'] as const) {
+  for (const key of COUNTS) {
     if (counts[key] > TABLE_LIMITS[key])
       throw corrupt(`${counts[key]} ${key}, at most ${TABLE_LIMITS[key]} are read`);
   }
-  const size = payloadBytes(counts);
+  const size = payloadBytes(counts, version);
   let payload: Uint8Array;
   try {
-    payload = await inflate(bytes.subarray(HEADER_BYTES), {
+    payload = await inflate(bytes.subarray(headerBytes), {
       maxOutputLength: size + 1,
       // The default of 16 kB makes 1,900 pieces of node's table, and a copy of all of them.
       chunkSize: Math.min(Math.max(size + 1, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES),
@@ -54,19 +61,30 @@ export async function decodeSymbolTable(bytes: Uint8Array): Promise<SymbolTable>
     );
   }
   if (payload.length !== size) throw corrupt(`${payload.length} bytes of columns instead of ${size}`);
-  const columns = columnsOf(payload.byteOffset % 4 === 0 ? payload : new Uint8Array(payload), counts, base);
+  const aligned = payload.byteOffset % 4 === 0 ? payload : new Uint8Array(payload);
+  const columns = columnsOf(aligned, counts, base, version);
   check(columns);
   return new SymbolTable(columns);
 }
 
-function columnsOf(payload: Uint8Array, counts: Counts, base: number): SymbolColumns {
+const COUNTS = [
+  'ranges',
+  'functions',
+  'files',
+  'stringBytes',
+  'calls',
+  'blocks',
+  'rowBytes',
+] as const satisfies readonly (keyof Counts)[];
+
+function columnsOf(payload: Uint8Array, counts: Counts, base: number, version: number): SymbolColumns {
   let at = payload.byteOffset;
   const take = (length: number): Uint32Array => {
     const column = new Uint32Array(payload.buffer, at, length);
     at += length * 4;
     return column;
   };
-  return {
+  const columns = {
     base,
     starts: take(counts.ranges),
     lengths: take(counts.ranges),
@@ -76,8 +94,21 @@ function columnsOf(payload: Uint8Array, counts: Counts, base: number): SymbolCol
     files: take(counts.functions),
     lines: take(counts.functions),
     fileOffsets: take(counts.files + 1),
-    strings: new Uint8Array(payload.buffer, at, counts.stringBytes),
   };
+  let source: SourceColumns = NO_SOURCE;
+  if (version > 1) {
+    const words = {
+      callFunctions: take(counts.calls),
+      callParents: take(counts.calls),
+      callFiles: take(counts.calls),
+      callLines: take(counts.calls),
+      blockStarts: take(counts.blocks),
+      blockOffsets: take(counts.blocks + 1),
+    };
+    source = { ...words, rows: new Uint8Array(payload.buffer, at, counts.rowBytes) };
+    at += counts.rowBytes;
+  }
+  return { ...columns, source, strings: new Uint8Array(payload.buffer, at, counts.stringBytes) };
 }
 
 function check(columns: SymbolColumns): void {
@@ -101,4 +132,6 @@ function check(columns: SymbolColumns): void {
     }
     if (before > columns.strings.length) throw corrupt(`${key} end outside the strings`);
   }
+  const problem = checkSource(columns.source, files.length, fileCount);
+  if (problem !== undefined) throw corrupt(problem);
 }

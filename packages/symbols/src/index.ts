@@ -1,15 +1,12 @@
 export type { BinaryRecord } from './binary-record.ts';
 export { isBuildId } from './build-id.ts';
-export {
-  convertBinary,
-  type Conversion,
-  type SupplementaryFile,
-  type SymbolSource,
-} from './convert/convert-binary.ts';
+export { convertBinary, type Conversion, type SymbolSource } from './convert/convert-binary.ts';
+export type { SupplementaryFile } from './convert/read-debug-lines.ts';
 export { createSymbols, type Symbols, type SymbolsOptions } from './create-symbols.ts';
 export { SYMBOL_LIMITS } from './limits.ts';
+export { NO_SOURCE, type CallIndex, type SourceColumns } from './source-columns.ts';
 export type { SymbolStorage } from './symbol-storage.ts';
 export { SymbolStore, type SymbolStoreOptions } from './symbol-store.ts';
-export { SymbolTable, type FunctionIndex, type SymbolColumns } from './symbol-table.ts';
+export { SymbolTable, type FunctionIndex, type SourcePosition, type SymbolColumns } from './symbol-table.ts';
 export { decodeSymbolTable } from './decode-symbol-table.ts';
 export { encodeSymbolTable } from './encode-symbol-table.ts';

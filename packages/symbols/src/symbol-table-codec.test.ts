@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { SymbolColumns } from './symbol-table.ts';
 import { decodeSymbolTable } from './decode-symbol-table.ts';
 import { encodeSymbolTable } from './encode-symbol-table.ts';
+import { NO_SOURCE } from './source-columns.ts';
 
 interface Given {
   readonly gap: number;
@@ -39,6 +40,7 @@ function columnsOf(given: readonly Given[], base: number): SymbolColumns {
     lines: Uint32Array.from(given, (one) => one.line),
     fileOffsets: Uint32Array.from(offsets.slice(count * 2)),
     strings: Buffer.concat(encoded),
+    source: NO_SOURCE,
   };
 }
 
@@ -121,7 +123,7 @@ describe('the stored symbol table', () => {
   it.each([
     ['too short', new Uint8Array(10), /do not begin with FFSYMTAB/],
     ['of another kind', new Uint8Array(100), /do not begin with FFSYMTAB/],
-    ['of a later version', withField(8, 2), /version 2 is not known/],
+    ['of a later version', withField(8, 3), /version 3 is not known/],
     ['with a bit flipped', flipped(encodeSymbolTable(SAMPLE), 60), /checksum/],
     ['that claims ranges it has not', withField(16, 9), /bytes of columns/],
     ['that claims absurdly many functions', withField(20, 0xffff_ffff), /4294967295 functions, at most/],

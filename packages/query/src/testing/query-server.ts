@@ -14,7 +14,7 @@ import { connectNodeAdapter, createConnectTransport } from '@connectrpc/connect-
 import { FleetflameError, type Block } from '@fleetflame/profile';
 import { QueryService } from '@fleetflame/proto/query/v1/query';
 import { Store } from '@fleetflame/store';
-import { encodeSymbolTable, SymbolStore } from '@fleetflame/symbols';
+import { encodeSymbolTable, NO_SOURCE, SymbolStore } from '@fleetflame/symbols';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createQuery } from '../query.ts';
@@ -122,6 +122,7 @@ export class QueryServer {
       lines: new Uint32Array(names.length),
       fileOffsets: new Uint32Array(1),
       strings: new TextEncoder().encode(names.join('')),
+      source: NO_SOURCE,
     });
     await this.symbols.add(
       { buildId, fileName: 'app', uploadBytes: 1 },

@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { ElfError, type ByteSource } from '@fleetflame/elf';
 import { convertBinary, type Conversion } from './convert-binary.ts';
 import type { DemangleOptions } from './demangle.ts';
+import type { DebugLinesOptions } from './run-debug-lines.ts';
 
 export interface ConversionRequest {
   /** The uploaded file. */
@@ -11,6 +12,7 @@ export interface ConversionRequest {
   readonly buildId: string;
   readonly supplement: string | undefined;
   readonly demangle: DemangleOptions;
+  readonly debugLines: DebugLinesOptions;
 }
 
 export type ConversionAnswer =
@@ -38,7 +40,12 @@ async function answer(request: ConversionRequest): Promise<ConversionAnswer> {
   let fd: number | undefined;
   try {
     fd = openSync(request.path, 'r');
-    return { ok: true, conversion: await convertBinary(fileSource(fd), request.buildId, request.demangle) };
+    const { path, supplement, demangle, debugLines } = request;
+    const conversion = await convertBinary(fileSource(fd), request.buildId, {
+      demangle,
+      debug: { path, supplement, options: debugLines },
+    });
+    return { ok: true, conversion };
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     return { ok: false, refused: error instanceof ElfError, problem };

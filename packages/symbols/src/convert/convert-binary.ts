@@ -1,27 +1,29 @@
 /**
- * A binary becomes a table: symbols of all sources are collected, overlaps are resolved, names are demangled, the
- * columns are written. Runs in a worker thread (conversion-worker.ts).
+ * A binary becomes a table: lines and inlined calls are read from its debug information by another process, symbols
+ * of all sources are collected, overlaps are resolved, names are demangled, the columns are written. Runs in a worker
+ * thread (conversion-worker.ts).
  */
 import { ElfError, ElfFile, elfConstants, findGoPclntab, type ByteSource } from '@fleetflame/elf';
-import type { SymbolColumns } from '../symbol-table.ts';
 import { encodeSymbolTable } from '../encode-symbol-table.ts';
-import { TABLE_LIMITS } from '../table-layout.ts';
 import { CodeAreas } from './code-areas.ts';
+import { DebugFunctions } from './debug-functions.ts';
 import { demangle, type DemangleOptions } from './demangle.ts';
 import { addElfSymbols } from './elf-symbols.ts';
 import { addGoSymbols } from './go-symbols.ts';
 import { addPltSymbols } from './plt-symbols.ts';
-import { resolveRanges, type Ranges } from './resolve-ranges.ts';
+import { readDebugLines, type DebugSource, type SupplementaryFile } from './read-debug-lines.ts';
+import { resolveRanges } from './resolve-ranges.ts';
 import { SymbolList } from './symbol-list.ts';
+import { tableColumns } from './table-columns.ts';
+import { tableFunctions } from './table-functions.ts';
 
 /** Where names come from, the best first; `dwarf`: with lines and inlined calls. */
 export type SymbolSource = 'dwarf' | 'symtab' | 'gopclntab' | 'dynsym' | 'none';
 
-/** The file that holds what several debug files have in common (`dwz`), as .gnu_debugaltlink names it. */
-export interface SupplementaryFile {
-  readonly buildId: string;
-  /** As the link has it, for people: it may be relative, and is never opened. */
-  readonly path: string;
+export interface ConvertOptions {
+  readonly demangle?: DemangleOptions;
+  /** Where debug information is read from. Default: it is not read. */
+  readonly debug?: DebugSource;
 }
 
 export interface Conversion {
@@ -49,7 +51,7 @@ export interface Conversion {
 export async function convertBinary(
   source: ByteSource,
   buildId: string,
-  options: DemangleOptions = {},
+  options: ConvertOptions = {},
 ): Promise<Conversion> {
   const file = ElfFile.parse(source);
   if (file.identity !== buildId) {
@@ -59,28 +61,30 @@ export async function convertBinary(
   }
   const warnings: string[] = [];
   const list = new SymbolList();
+  const { lines, missingSupplement, problem } = await readDebugLines(file, options.debug);
+  const debug = lines === undefined ? undefined : new DebugFunctions(lines, list);
   const found = collect(file, list, warnings);
   const ranges = resolveRanges(list);
-  const shown = functionsOf(ranges, list);
-  const systemNames = Array.from(shown.symbols, (symbol) => list.name(symbol));
-  const readable = await demangle(systemNames, options);
+  const functions = tableFunctions(ranges, list, debug);
+  const { systemNames, shownNames } = functions;
+  const readable = await demangle(systemNames, options.demangle);
   if (readable.problem !== undefined) warnings.push(`${readable.problem} (${readable.failed} names)`);
-  const shownNames = systemNames.map((systemName, index) => {
-    const other = list.shownAs.get(shown.symbols[index]!);
-    const name = other === undefined ? readable.names[index] : list.name(other);
+  const names = systemNames.map((systemName, index) => {
+    const name = shownNames[index] ?? readable.names[index];
     return name === systemName ? undefined : name;
   });
-  const columns = columnsOf(list, ranges, shown, systemNames, shownNames, warnings);
+  const columns = tableColumns(ranges, functions, names, list.files, lines, warnings);
+  const stripped = columns.starts.length === 0;
   return {
     table: encodeSymbolTable(columns),
     symbols: columns.files.length,
-    source: columns.files.length === 0 ? 'none' : found,
+    source: stripped ? 'none' : columns.source.rows.length > 0 ? 'dwarf' : found,
     demangled: readable.demangled,
     demangleFailed: readable.failed,
-    lineRows: 0,
-    inlines: 0,
-    missingSupplement: undefined,
-    problem: columns.files.length === 0 ? 'the binary has no function symbols: it is stripped' : '',
+    lineRows: Number(lines?.notes.get('rows') ?? 0),
+    inlines: columns.source.callFunctions.length,
+    missingSupplement,
+    problem: stripped ? 'the binary has no function symbols: it is stripped' : problem,
     warnings,
   };
 }
@@ -131,94 +135,4 @@ function findSymbol(list: SymbolList, name: string): number | undefined {
     if (list.nameBytes(index).equals(wanted)) return list.starts[index];
   }
   return undefined;
-}
-
-interface Shown {
-  /** Of each function of the table: its symbol. In order of address. */
-  readonly symbols: Uint32Array;
-  /** Of each range: its function. */
-  readonly functions: Uint32Array;
-}
-
-function functionsOf(ranges: Ranges, list: SymbolList): Shown {
-  const ofSymbol = new Int32Array(list.length).fill(-1);
-  const symbols = new Uint32Array(ranges.length);
-  const functions = new Uint32Array(ranges.length);
-  let count = 0;
-  for (let range = 0; range < ranges.length; range++) {
-    const symbol = ranges.symbols[range]!;
-    if (ofSymbol[symbol]! < 0) {
-      ofSymbol[symbol] = count;
-      symbols[count++] = symbol;
-    }
-    functions[range] = ofSymbol[symbol]!;
-  }
-  return { symbols: symbols.subarray(0, count), functions };
-}
-
-/** Addresses are stored as 32 bits from the first. */
-const MAX_SPAN = 0x1_0000_0000;
-
-function columnsOf(
-  list: SymbolList,
-  ranges: Ranges,
-  shown: Shown,
-  systemNames: readonly string[],
-  readable: readonly (string | undefined)[],
-  warnings: string[],
-): SymbolColumns {
-  const base = ranges.length === 0 ? 0 : ranges.starts[0]!;
-  let count = 0;
-  while (count < ranges.length && ranges.ends[count]! - base < MAX_SPAN) count++;
-  if (count < ranges.length) {
-    warnings.push(`${ranges.length - count} ranges lie more than 4 GiB behind the first: they are left out`);
-  }
-  const strings = new StringColumn();
-  const nameOffsets = strings.addAll(
-    systemNames.length,
-    (index) => readable[index] ?? systemNames[index] ?? '',
-  );
-  const systemNameOffsets = strings.addAll(systemNames.length, (index) =>
-    readable[index] === undefined ? '' : (systemNames[index] ?? ''),
-  );
-  const fileOffsets = strings.addAll(list.files.length, (index) => list.files[index] ?? '');
-  return {
-    base,
-    starts: Uint32Array.from({ length: count }, (_, range) => ranges.starts[range]! - base),
-    lengths: Uint32Array.from({ length: count }, (_, range) => ranges.ends[range]! - ranges.starts[range]!),
-    functions: shown.functions.subarray(0, count),
-    nameOffsets,
-    systemNameOffsets,
-    files: Uint32Array.from(shown.symbols, (symbol) => list.fileIndices[symbol]!),
-    lines: Uint32Array.from(shown.symbols, (symbol) => list.lines[symbol]!),
-    fileOffsets,
-    strings: strings.bytes(),
-  };
-}
-
-class StringColumn {
-  readonly #chunks: Buffer[] = [];
-  #length = 0;
-
-  /** Offsets of the texts and of their end. */
-  addAll(count: number, text: (index: number) => string): Uint32Array {
-    const offsets = new Uint32Array(count + 1);
-    for (let index = 0; index < count; index++) {
-      offsets[index] = this.#length;
-      const bytes = Buffer.from(text(index), 'utf8');
-      this.#chunks.push(bytes);
-      this.#length += bytes.length;
-      if (this.#length > TABLE_LIMITS.stringBytes) {
-        throw new ElfError(
-          `names of more than ${TABLE_LIMITS.stringBytes} bytes: this binary gets no symbols`,
-        );
-      }
-    }
-    offsets[count] = this.#length;
-    return offsets;
-  }
-
-  bytes(): Uint8Array {
-    return Buffer.concat(this.#chunks, this.#length);
-  }
 }

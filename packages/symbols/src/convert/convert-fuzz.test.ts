@@ -12,7 +12,7 @@ async function survives(bytes: Uint8Array): Promise<boolean> {
     const buildId = ElfFile.parse(bufferSource(bytes)).identity ?? '';
     // Demangling has tests of its own; here it would start thousands of processes.
     const { table, symbols } = await convertBinary(bufferSource(bytes), buildId, {
-      limits: { processes: 0 },
+      demangle: { limits: { processes: 0 } },
     });
     return (await decodeSymbolTable(table)).size === symbols;
   } catch (error) {

@@ -9,12 +9,14 @@ import { CONVERSION_MS, SYMBOL_LIMITS } from '../limits.ts';
 import type { Conversion } from './convert-binary.ts';
 import type { ConversionAnswer, ConversionRequest } from './conversion-worker.ts';
 import type { DemangleOptions } from './demangle.ts';
+import type { DebugLinesOptions } from './run-debug-lines.ts';
 
 /** JavaScript heap of a conversion. Sections and columns lie outside of it, bounded by the size of the upload. */
 const WORKER_HEAP_MB = 1536;
 
 export interface ConverterOptions {
   readonly demangle?: DemangleOptions;
+  readonly debugLines?: DebugLinesOptions;
   readonly timeoutMs?: number;
 }
 
@@ -53,9 +55,9 @@ export class Converter {
       );
     }
     this.#waiting++;
-    const turn = this.#queue.then(() =>
-      this.#run({ path, supplement, buildId, demangle: this.#options.demangle ?? {} }),
-    );
+    const { demangle = {}, debugLines = {} } = this.#options;
+    const request = { path, supplement, buildId, demangle, debugLines };
+    const turn = this.#queue.then(() => this.#run(request));
     this.#queue = turn.catch(() => undefined);
     try {
       return await turn;

@@ -58,6 +58,7 @@ class Reader {
     this.#header = header;
     this.#list = list;
     this.#nameTable = list.addNames(bytes);
+    list.shownTables.add(this.#nameTable);
   }
 
   addAll(hints: GoTextHints, areas: CodeAreas): number {

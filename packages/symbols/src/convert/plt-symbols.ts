@@ -25,6 +25,8 @@ export function addPltSymbols(file: ElfFile, list: SymbolList): number {
   const symbols = relocations === undefined ? undefined : file.sections[relocations.link];
   const strings = symbols === undefined ? undefined : file.sections[symbols.link];
   if (relocations === undefined || symbols === undefined || strings === undefined) return 0;
+  // Debug files have the section without its contents.
+  if (relocations.type === elfConstants.SHT_NOBITS) return 0;
   const count = Math.floor(relocations.size / elfConstants.RELA_BYTES);
   if (count === 0 || count > MAX_PLT_ENTRIES) return 0;
   const header = HEADER_BYTES[file.machine] ?? 0;

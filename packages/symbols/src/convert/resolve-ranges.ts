@@ -69,11 +69,12 @@ function chooseAliases(list: SymbolList, order: Uint32Array): Uint32Array {
     const index = order[at]!;
     const chosen = count > 0 ? order[count - 1]! : -1;
     if (chosen >= 0 && list.starts[chosen] === list.starts[index]) {
-      // Go's table has files, lines and the names that Go's own tools show; .symtab adds ABI and shapes to them.
+      // Go's table and DWARF have files and lines. Go's also has the names that Go's own tools show: .symtab adds
+      // ABI and shapes to them.
       if (list.fileIndices[chosen] === 0 && list.fileIndices[index] !== 0) {
         list.fileIndices[chosen] = list.fileIndices[index]!;
         list.lines[chosen] = list.lines[index]!;
-        list.shownAs.set(chosen, index);
+        list.detailsFrom.set(chosen, index);
       }
       continue;
     }

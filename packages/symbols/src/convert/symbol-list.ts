@@ -16,8 +16,10 @@ export class SymbolList {
   lines = new Uint32Array(1024);
   readonly tables: Buffer[] = [];
   readonly files: string[] = [];
-  /** Symbols whose name for people is that of another symbol of the same address. */
-  readonly shownAs = new Map<number, number>();
+  /** Tables whose names are the ones for people. */
+  readonly shownTables = new Set<number>();
+  /** Symbols that took file and line from another symbol of the same address. */
+  readonly detailsFrom = new Map<number, number>();
 
   /** Zero-ended names. */
   addNames(bytes: Uint8Array): number {
@@ -50,6 +52,12 @@ export class SymbolList {
   nameBytes(index: number): Buffer {
     const table = this.tables[this.nameTables[index] ?? 0];
     return zeroEnded(table ?? Buffer.alloc(0), this.nameOffsets[index] ?? 0);
+  }
+
+  /** The symbol whose name is shown to people for this one, where that is another one. */
+  shownAs(index: number): number | undefined {
+    const other = this.detailsFrom.get(index);
+    return other !== undefined && this.shownTables.has(this.nameTables[other] ?? 0) ? other : undefined;
   }
 
   name(index: number): string {
