@@ -1,3 +1,5 @@
+import type { FilterStatus } from './filter/filter-source.ts';
+
 /** What the agent says of itself: for /status, and the source of its metrics. Counters since the start. */
 export interface AgentStats {
   readonly agentId: string;
@@ -84,13 +86,24 @@ export interface AgentStats {
     readonly interrupts: number;
     readonly idle: number;
     readonly outside: number;
+    /** Of processes that the filter leaves out. */
+    readonly excluded: number;
     readonly lostProcessRecords: number;
     readonly lostProcessEvents: number;
     readonly refusedProcesses: number;
     readonly refusedMappings: number;
     readonly refusedBinaries: number;
   };
+  readonly filter: FilterStatus & {
+    /** Left out by the kernel now: processes, and cgroups as a whole. */
+    readonly processes: number;
+    readonly cgroups: number;
+    /** Times that the kernel's list of them was full; they are left out later, at the price of a sample. */
+    readonly refused: number;
+  };
   readonly cpuSeconds: {
+    /** Of processes that the filter leaves out, measured by the same clock as the samples. */
+    readonly excluded: number;
     /** Collecting, labelling, building and encoding, on the main thread. */
     readonly loop: number;
     /** The sampler's own thread. */

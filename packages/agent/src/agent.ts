@@ -15,6 +15,7 @@ import { readVdso } from './binaries/vdso.ts';
 import { ProcessTable } from './labels/process-table.ts';
 import { Losses } from './losses.ts';
 import { registerMetrics } from './metrics.ts';
+import { FilterSource, type FilterOptions, type FilterStatus } from './filter/filter-source.ts';
 import { JitNames } from './names/jit-names.ts';
 import { KernelNames } from './names/kernel-names.ts';
 import { newAgentId } from './send/agent-id.ts';
@@ -52,12 +53,18 @@ export interface AgentOptions {
   readonly registry: Registry;
   /** Added to every series, such as cloud_region; host_name here replaces this host's name. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** What is profiled. Default: everything. */
+  readonly filter?: FilterOptions | undefined;
+  /** Is told of the filter at the start and whenever it was read again. */
+  readonly onFilter?: ((filter: FilterStatus) => void) | undefined;
 }
 
 export interface Agent {
   /** Flushes the last window to the spool and tries for a bounded time to deliver what is there. */
   stop(): Promise<void>;
   stats(): AgentStats;
+  /** Reads the filter file again now; otherwise within a second of a change. */
+  reloadFilter(): void;
 }
 
 /**
@@ -67,11 +74,12 @@ export interface Agent {
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   checkOptions(options);
   const { log } = options;
+  const filter = new FilterSource(options.filter ?? {}, log);
   const spool = await Spool.open(options.spoolDir, { maxBytes: options.spoolMaxBytes, log });
   const kernel = new KernelNames(log);
   await kernel.load(Date.now());
   if (options.tableCacheDir !== undefined) await pruneDirectory(options.tableCacheDir, MAX_TABLE_CACHE_BYTES);
-  return new RunningAgent(options, spool, kernel, startSampler(options));
+  return new RunningAgent(options, spool, kernel, filter, startSampler(options, filter));
 }
 
 class RunningAgent implements Agent {
@@ -80,6 +88,7 @@ class RunningAgent implements Agent {
   readonly #startedMs = Date.now();
   readonly #sampler: Sampler;
   readonly #spool: Spool;
+  readonly #filter: FilterSource;
   readonly #kernel: KernelNames;
   readonly #processes: ProcessTable;
   readonly #binaries = new BinaryTable();
@@ -99,13 +108,20 @@ class RunningAgent implements Agent {
   #dueAt = performance.now();
   #stopped: Promise<void> | undefined;
 
-  constructor(options: AgentOptions, spool: Spool, kernel: KernelNames, sampler: Sampler) {
+  constructor(
+    options: AgentOptions,
+    spool: Spool,
+    kernel: KernelNames,
+    filter: FilterSource,
+    sampler: Sampler,
+  ) {
     const { log, registry, frequencyHz, windowMs } = options;
     this.#options = options;
     this.#sampler = sampler;
     this.#agentId = newAgentId(this.#startedMs);
     this.#spool = spool;
     this.#kernel = kernel;
+    this.#filter = filter;
     const { host_name: hostName, ...extra } = options.labels ?? {};
     this.#processes = new ProcessTable({ hostName: hostName ?? hostname(), extra });
     const vdso = readVdso(log);
@@ -150,6 +166,9 @@ class RunningAgent implements Agent {
       { agentId: this.#agentId, frequencyHz, windowMs, server: options.serverUrl },
       'sampling every process of this host',
     );
+    const { rules } = filter.status();
+    if (rules.length > 0) log.info({ rules }, 'but for those that the filter leaves out');
+    options.onFilter?.(filter.status());
     this.#schedule();
   }
 
@@ -179,6 +198,7 @@ class RunningAgent implements Agent {
 
   #collect(nowMs: number): void {
     const cpu = process.threadCpuUsage();
+    this.#followFilter(nowMs, false);
     const collection = this.#sampler.collect();
     this.#collections++;
     this.#jit.beginCollection();
@@ -189,6 +209,16 @@ class RunningAgent implements Agent {
     this.#close(this.#windows.close(nowMs), nowMs);
     const spent = process.threadCpuUsage(cpu);
     this.#loopCpuMicros += spent.user + spent.system;
+  }
+
+  reloadFilter(): void {
+    this.#followFilter(Date.now(), true);
+  }
+
+  #followFilter(nowMs: number, now: boolean): void {
+    if (this.#stopped !== undefined || !this.#filter.look(nowMs, now)) return;
+    this.#sampler.setFilter(this.#filter.rules);
+    this.#options.onFilter?.(this.#filter.status());
   }
 
   #close(windows: ReturnType<Windows['close']>, nowMs: number): void {
@@ -269,13 +299,21 @@ class RunningAgent implements Agent {
         interrupts: sampler.interrupts,
         idle: sampler.idle,
         outside: sampler.outside,
+        excluded: sampler.excluded,
         lostProcessRecords: sampler.lostProcessRecords,
         lostProcessEvents: sampler.lostProcessEvents,
         refusedProcesses: sampler.refusedProcesses,
         refusedMappings: sampler.refusedMappings,
         refusedBinaries: sampler.refusedBinaries,
       },
+      filter: {
+        ...this.#filter.status(),
+        processes: sampler.excludedProcesses,
+        cgroups: sampler.excludedCgroups,
+        refused: sampler.refusedExclusions,
+      },
       cpuSeconds: {
+        excluded: sampler.excluded / this.#options.frequencyHz,
         loop: this.#loopCpuMicros / 1e6,
         drain: sampler.drainCpuNs / 1e9,
         bpf: sampler.bpfRunTimeNs / 1e9,
@@ -284,10 +322,11 @@ class RunningAgent implements Agent {
   }
 }
 
-function startSampler({ frequencyHz, tableCacheDir }: AgentOptions): Sampler {
+function startSampler({ frequencyHz, tableCacheDir }: AgentOptions, filter: FilterSource): Sampler {
   try {
     return new Sampler({
       frequencyHz,
+      filter: filter.rules,
       ...(tableCacheDir === undefined ? {} : { tableCache: tableCacheDir }),
     });
   } catch (error) {

@@ -2,6 +2,8 @@ import type { SamplerStats } from '@fleetflame/bpf';
 
 /** Samples taken but lost, by cause. */
 export const LOSS_CAUSES = [
+  /** Left out by the filter: not taken, and counted so that sums can say what they lack. */
+  'excluded',
   /** The ring buffer had no room. */
   'ring_full',
   /** The sampler's fold table had no room. */
@@ -13,7 +15,7 @@ export const LOSS_CAUSES = [
   /** The server refused a batch. */
   'refused',
 ] as const;
-/** Or kept with a shortened stack: see StoppedStacks and isKeptLoss. */
+/** Or kept with a shortened stack: see StoppedStacks and lossKind. */
 export type LossCause = (typeof LOSS_CAUSES)[number] | `stack_${string}`;
 
 /** Running totals of losses, and what of them has been reported in a block. */
@@ -33,6 +35,7 @@ export class Losses {
   setSampler(stats: SamplerStats): void {
     this.set('ring_full', stats.lostRingFull);
     this.set('table_full', stats.lostTableFull);
+    this.set('excluded', stats.excluded);
   }
 
   /** What came since the last call, for the next block. */

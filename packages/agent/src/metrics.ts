@@ -45,12 +45,28 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
     "Interrupts of processes outside the agent's PID namespace, which are not sampled",
     (s) => s.sampler.outside,
   ],
+  ['excluded_samples_total', 'Interrupts of processes that the filter leaves out', (s) => s.sampler.excluded],
+  [
+    'excluded_cpu_seconds_total',
+    'CPU time of processes that the filter leaves out',
+    (s) => s.cpuSeconds.excluded,
+  ],
+  ['filter_loads_total', 'Times that the filter was read', (s) => s.filter.loads],
+  ['filter_failures_total', 'Times that the filter file was refused', (s) => s.filter.failures],
+  [
+    'filter_refused_total',
+    'Processes beyond the limit of those left out in the kernel',
+    (s) => s.filter.refused,
+  ],
   ['loop_cpu_seconds_total', 'CPU time of collecting and building', (s) => s.cpuSeconds.loop],
   ['drain_cpu_seconds_total', 'CPU time of the thread that drains the ring', (s) => s.cpuSeconds.drain],
   ['bpf_run_seconds_total', 'CPU time of the BPF program, if the kernel counts it', (s) => s.cpuSeconds.bpf],
 ];
 
 const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
+  ['filter_rules', 'Rules of the filter in force', (s) => s.filter.rules.length],
+  ['filter_processes', 'Processes left out in the kernel', (s) => s.filter.processes],
+  ['filter_cgroups', 'Cgroups left out in the kernel as a whole', (s) => s.filter.cgroups],
   ['cpus', 'CPUs being sampled', (s) => s.cpus],
   ['processes', 'Processes known', (s) => s.processes.known],
   ['label_sets', 'Different sets of process labels', (s) => s.processes.labelSets],

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 import type { Collection } from './collection.ts';
 import { SamplerError } from './errors.ts';
+import type { FilterRule } from './filter-rule.ts';
 import type { SamplerStats } from './sampler-stats.ts';
 
 /** What only system calls can tell about this machine. Errors are texts, "" means none. */
@@ -26,11 +27,13 @@ export interface NativeOptions {
   readonly tableBytes: number;
   /** "" for none. */
   readonly tableCache: string;
+  readonly filter: readonly FilterRule[];
 }
 
 export interface NativeSampler {
   collect(): Collection;
   stats(): SamplerStats;
+  setFilter(rules: readonly FilterRule[]): void;
   close(): void;
 }
 

@@ -1,8 +1,8 @@
 /**
  * Counters since the start. Samples unless the name says otherwise.
  *
- * interrupts = idle + outside + samples + lostRingFull + lostTableFull + those under way (up to a second of them;
- * none after close).
+ * interrupts = idle + outside + excluded + samples + lostRingFull + lostTableFull + those under way (up to a
+ * second of them; none after close).
  */
 export interface SamplerStats {
   /** Interrupts in which the program ran, idle ones included. An idle CPU may not be interrupted. */
@@ -10,6 +10,8 @@ export interface SamplerStats {
   readonly idle: number;
   /** Of processes outside the agent's PID namespace: not sampled, as nothing of them can be looked up. */
   readonly outside: number;
+  /** Of processes that the filter leaves out: each is the time between two samples of one CPU. */
+  readonly excluded: number;
   /** Samples that reached the fold table. */
   readonly samples: number;
   /** Lost: no room in the ring buffer. */
@@ -32,6 +34,11 @@ export interface SamplerStats {
   readonly stackFramePointers: number;
   /** Sampled before the tables of the process were in place. */
   readonly stackTablesPending: number;
+  /** Processes and, on hosts with cgroup v2 alone, cgroups that the BPF program leaves out now. */
+  readonly excludedProcesses: number;
+  readonly excludedCgroups: number;
+  /** Times that there was no room for one more: it is left out as well, at the price of its samples. */
+  readonly refusedExclusions: number;
   /** Processes and mappings that the BPF program knows now: those that were sampled. */
   readonly unwindProcesses: number;
   readonly unwindMappings: number;

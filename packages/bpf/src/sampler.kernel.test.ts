@@ -69,8 +69,8 @@ async function record(
 }
 
 function expectBalanced(stats: SamplerStats): void {
-  const { idle, outside, samples, lostRingFull, lostTableFull } = stats;
-  expect(idle + outside + samples + lostRingFull + lostTableFull).toBe(stats.interrupts);
+  const { idle, outside, excluded, samples, lostRingFull, lostTableFull } = stats;
+  expect(idle + outside + excluded + samples + lostRingFull + lostTableFull).toBe(stats.interrupts);
 }
 
 async function until(condition: () => boolean): Promise<void> {

@@ -2,6 +2,7 @@ import { loadAddon } from './addon.ts';
 import type { NativeSampler } from './addon.ts';
 import type { Collection } from './collection.ts';
 import { SamplerError } from './errors.ts';
+import { checkFilter, type FilterRule } from './filter-rule.ts';
 import type { SamplerStats } from './sampler-stats.ts';
 
 /** Above this the cost of the interrupts alone exceeds 2 % of a CPU on a virtual machine. */
@@ -36,6 +37,8 @@ export interface SamplerOptions {
   readonly tableBytes?: number;
   /** A directory, which must exist, that keeps the tables of binaries with a build id. Default: none. */
   readonly tableCache?: string;
+  /** What to leave out. Default: nothing. */
+  readonly filter?: readonly FilterRule[];
 }
 
 /**
@@ -48,7 +51,7 @@ export class Sampler {
   /** Throws SamplerError. */
   constructor(options: SamplerOptions) {
     const { frequencyHz, bpfLoop = true, ringBytes, maxRows = DEFAULT_MAX_ROWS } = options;
-    const { tableBytes = DEFAULT_TABLE_BYTES, tableCache = '' } = options;
+    const { tableBytes = DEFAULT_TABLE_BYTES, tableCache = '', filter = [] } = options;
     checkInteger('frequencyHz', frequencyHz, 1, MAX_FREQUENCY_HZ);
     checkInteger('maxRows', maxRows, 1, MAX_MAX_ROWS);
     checkInteger('tableBytes', tableBytes, 0, MAX_TABLE_BYTES);
@@ -58,9 +61,19 @@ export class Sampler {
         throw new SamplerError('invalid_input', `ringBytes is ${ringBytes}: it has to be a power of two`);
       }
     }
+    checkFilter(filter);
     const { Sampler: Native } = loadAddon();
     this.#native = attempt(
-      () => new Native({ frequencyHz, bpfLoop, ringBytes: ringBytes ?? 0, maxRows, tableBytes, tableCache }),
+      () =>
+        new Native({
+          frequencyHz,
+          bpfLoop,
+          ringBytes: ringBytes ?? 0,
+          maxRows,
+          tableBytes,
+          tableCache,
+          filter,
+        }),
     );
   }
 
@@ -71,6 +84,15 @@ export class Sampler {
 
   stats(): SamplerStats {
     return this.#native.stats();
+  }
+
+  /**
+   * Replaces the filter; in force within a second. What is in the rings by then is judged by the new
+   * rules. Throws SamplerError.
+   */
+  setFilter(rules: readonly FilterRule[]): void {
+    checkFilter(rules);
+    attempt(() => this.#native.setFilter(rules));
   }
 
   /** Ends sampling. What the rings still hold is there for one more collect. May be called again. */

@@ -76,7 +76,7 @@ export type { DecodeFoldedOptions } from './folded/decode-folded.ts';
 export { encodeFolded } from './folded/encode-folded.ts';
 export type { EncodeFoldedOptions } from './folded/encode-folded.ts';
 export { FOLDED_LIMITS } from './folded/limits.ts';
-export { isKeptLoss } from './block/loss.ts';
+export { lossKind, type LossKind } from './block/loss.ts';
 export {
   STOPPED_MAPPING_FILE,
   STOPPED_REASONS,

@@ -214,6 +214,11 @@ UnwindMaps BpfProgram::unwindMaps() const {
           bpf_map__fd(skeleton_->maps.tables), bpf_map__fd(skeleton_->maps.table_infos)};
 }
 
+FilterMaps BpfProgram::filterMaps() const {
+  return {bpf_map__fd(skeleton_->maps.excluded), bpf_map__fd(skeleton_->maps.excluded_cgroups),
+          &skeleton_->bss->filter_flags};
+}
+
 sample_counters BpfProgram::counters() const {
   sample_counters sum{};
   const uint32_t zero = 0;
@@ -223,6 +228,7 @@ sample_counters BpfProgram::counters() const {
     sum.interrupts += cpu.interrupts;
     sum.idle += cpu.idle;
     sum.outside += cpu.outside;
+    sum.excluded += cpu.excluded;
     sum.ring_full += cpu.ring_full;
   }
   return sum;

@@ -7,6 +7,7 @@
 
 #include "../bpf/record.h"
 #include "event-queue.h"
+#include "process-filter.h"
 #include "unwinding.h"
 
 struct ring_buffer;
@@ -52,6 +53,7 @@ class BpfProgram {
 
   int ringFd() const;
   UnwindMaps unwindMaps() const;
+  FilterMaps filterMaps() const;
   sample_counters counters() const;
   BpfRunStats runStats() const;
   /// Kernel memory of its maps.

@@ -68,6 +68,11 @@ Process* ProcessTable::find(uint32_t pid) {
   return at == processes_.end() ? nullptr : &at->second;
 }
 
+const Process* ProcessTable::peek(uint32_t pid) const {
+  const auto at = processes_.find(pid);
+  return at == processes_.end() ? nullptr : &at->second;
+}
+
 Process* ProcessTable::create(uint32_t pid) {
   if (processes_.size() >= MAX_PROCESSES) {
     refusedProcesses_++;

@@ -63,6 +63,9 @@ class ProcessTable {
   /// is full.
   Process* ofSample(uint32_t pid, std::string_view comm, bool kernelThread);
 
+  /// What is known of a process; null for nothing.
+  const Process* peek(uint32_t pid) const;
+
   /// Reads /proc again because the process runs code at an address that no mapping covers. Not often:
   /// false when it is too early since the last time, or the process is gone.
   bool repair(Process& process);

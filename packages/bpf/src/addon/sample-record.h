@@ -17,6 +17,7 @@ class SampleRecord {
 
   uint64_t timeNs() const { return record_.time_ns; }
   uint32_t pid() const { return record_.tgid; }
+  uint64_t cgroupId() const { return record_.cgroup_id; }
   uint64_t image() const { return record_.image; }
   stack_end end() const { return static_cast<stack_end>(record_.end); }
   uint32_t flags() const { return record_.flags; }

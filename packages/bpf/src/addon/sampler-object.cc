@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sampler-object.h"
 
+#include <map>
+
 #include "collection.h"
 #include "error.h"
 
@@ -26,6 +28,22 @@ auto guarded(Napi::Env env, Action action) {
   }
 }
 
+/// Checked in filter-rule.ts.
+std::vector<FilterRule> filterOf(const Napi::Value& value) {
+  static const std::map<std::string, FilterRule::Kind> KINDS{{"exe", FilterRule::Kind::exe},
+                                                             {"comm", FilterRule::Kind::comm},
+                                                             {"cgroup", FilterRule::Kind::cgroup},
+                                                             {"pid", FilterRule::Kind::pid}};
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<FilterRule> rules;
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::Object rule = array.Get(i).As<Napi::Object>();
+    rules.push_back({rule.Get("action").ToString().Utf8Value() == "only",
+                     KINDS.at(rule.Get("kind").ToString().Utf8Value()), rule.Get("pattern").ToString().Utf8Value()});
+  }
+  return rules;
+}
+
 }  // namespace
 
 Napi::Function SamplerObject::define(Napi::Env env) {
@@ -33,6 +51,7 @@ Napi::Function SamplerObject::define(Napi::Env env) {
                      {
                          InstanceMethod("collect", &SamplerObject::collect),
                          InstanceMethod("stats", &SamplerObject::stats),
+                         InstanceMethod("setFilter", &SamplerObject::setFilter),
                          InstanceMethod("close", &SamplerObject::close),
                      });
 }
@@ -45,7 +64,10 @@ SamplerObject::SamplerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
   const uint64_t tableBytes = number("tableBytes");
   const std::string tableCache = options.Get("tableCache").ToString().Utf8Value();
   const uint32_t maxRows = number("maxRows");
-  guarded(info.Env(), [&] { sampler_ = std::make_unique<Sampler>(SamplerOptions{bpf, tableBytes, tableCache, maxRows}); });
+  guarded(info.Env(), [&] {
+    sampler_ = std::make_unique<Sampler>(
+        SamplerOptions{bpf, tableBytes, tableCache, maxRows, filterOf(options.Get("filter"))});
+  });
 }
 
 Napi::Value SamplerObject::collect(const Napi::CallbackInfo& info) {
@@ -59,6 +81,7 @@ Napi::Value SamplerObject::stats(const Napi::CallbackInfo& info) {
   set("interrupts", stats.interrupts);
   set("idle", stats.idle);
   set("outside", stats.outside);
+  set("excluded", stats.excluded);
   set("samples", stats.samples);
   set("lostRingFull", stats.lostRingFull);
   set("lostTableFull", stats.lostTableFull);
@@ -73,6 +96,9 @@ Napi::Value SamplerObject::stats(const Napi::CallbackInfo& info) {
   set("stackFramePointers", stats.stackFramePointers);
   set("stackTablesPending", stats.stackTablesPending);
   const TableStats& tables = stats.unwinding.tables;
+  set("excludedProcesses", stats.filter.processes);
+  set("excludedCgroups", stats.filter.cgroups);
+  set("refusedExclusions", stats.filter.refused);
   set("unwindProcesses", stats.unwinding.processes);
   set("unwindMappings", stats.unwinding.mappings);
   set("refusedUnwindProcesses", stats.unwinding.refused);
@@ -105,6 +131,11 @@ Napi::Value SamplerObject::stats(const Napi::CallbackInfo& info) {
   set("drainCpuNs", stats.drainCpuNs);
   set("drains", stats.drains);
   return object;
+}
+
+Napi::Value SamplerObject::setFilter(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] { sampler_->setFilter(filterOf(info[0])); });
+  return info.Env().Undefined();
 }
 
 Napi::Value SamplerObject::close(const Napi::CallbackInfo& info) {

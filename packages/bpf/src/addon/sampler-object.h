@@ -19,6 +19,7 @@ class SamplerObject : public Napi::ObjectWrap<SamplerObject> {
  private:
   Napi::Value collect(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
+  Napi::Value setFilter(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   std::unique_ptr<Sampler> sampler_;

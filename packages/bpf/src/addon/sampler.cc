@@ -43,6 +43,7 @@ Sampler::Sampler(const SamplerOptions& options)
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       program_(std::make_unique<BpfProgram>(options.bpf)) {
   if (!epoll_ || !wake_) throw SamplerError(ERROR_FAILED, "no descriptors left (" + errnoText(errno) + ")");
+  filter_ = std::make_unique<ProcessFilter>(program_->filterMaps(), options.filter);
   if (options.tableBytes != 0) {
     unwinding_ = std::make_shared<Unwinding>(program_->unwindMaps(), binaries_, options.tableBytes, options.tableCache);
     processes_.setUnwinding(unwinding_.get());
@@ -156,6 +157,7 @@ void Sampler::drain(uint64_t untilNs) {
     }
   });
   processes_.tidy(monotonicNs());
+  filter_->tidy(monotonicNs(), processes_);
   if (unwinding_) unwinding_->tidy(monotonicNs());
   counts_.drains++;
 }
@@ -179,6 +181,10 @@ void Sampler::handleSample(std::span<const uint8_t> bytes, int64_t offsetNs) {
   }
   Process* process =
       processes_.ofSample(sample_.pid(), sample_.comm(), (sample_.flags() & SAMPLE_KERNEL_THREAD) != 0);
+  if (process && filter_->excludes(*process, sample_.image(), sample_.cgroupId(), monotonicNs(), processes_)) {
+    counts_.excluded++;
+    return;
+  }
   resolveStack(sample_, process, processes_, stack_);
   if (unwinding_ && process) unwinding_->follow(*process, sample_.image());
   const int64_t unixNs = static_cast<int64_t>(sample_.timeNs()) + offsetNs;
@@ -210,6 +216,7 @@ void Sampler::publish() {
   now.processes = processes_.size();
   now.binaries = binaries_.size();
   if (unwinding_) now.unwinding = unwinding_->stats();
+  now.filter = filter_->stats();
   now.memoryBytes = program_->mapBytes() + now.unwinding.tables.tableBytes + rings_.size() * perfRingBytes(rings_.size()) + queue_.memoryBytes() +
                     outbox_.memoryBytes();
   if (counts_.drains > 0) now.drainCpuNs = threadCpuNs();
@@ -237,10 +244,15 @@ SamplerStats Sampler::stats() {
   now.interrupts = counters.interrupts;
   now.idle = counters.idle;
   now.outside = counters.outside;
+  now.excluded += counters.excluded;
   now.lostRingFull += counters.ring_full;
   now.bpfRunTimeNs = run.timeNs;
   now.bpfRunCount = run.count;
   return now;
+}
+
+void Sampler::setFilter(std::vector<FilterRule> rules) {
+  if (filter_) filter_->setRules(std::move(rules));
 }
 
 void Sampler::close() {
@@ -254,6 +266,7 @@ void Sampler::close() {
   rings_.clear();
   processes_.setUnwinding(nullptr);
   unwinding_.reset();
+  filter_.reset();
   program_.reset();
   epoll_ = Fd();
   wake_ = Fd();

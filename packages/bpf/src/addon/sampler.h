@@ -15,6 +15,7 @@
 #include "event-queue.h"
 #include "outbox.h"
 #include "perf-ring.h"
+#include "process-filter.h"
 #include "process-table.h"
 #include "sample-record.h"
 #include "stack-resolver.h"
@@ -30,6 +31,7 @@ struct SamplerOptions {
   std::string tableCache;
   /// Rows that may wait for take().
   uint32_t maxRows;
+  std::vector<FilterRule> filter;
 };
 
 /// Fields as in SamplerStats of sampler.ts.
@@ -37,6 +39,7 @@ struct SamplerStats {
   uint64_t interrupts = 0;
   uint64_t idle = 0;
   uint64_t outside = 0;
+  uint64_t excluded = 0;
   uint64_t samples = 0;
   uint64_t lostRingFull = 0;
   uint64_t lostTableFull = 0;
@@ -49,6 +52,7 @@ struct SamplerStats {
   uint64_t stackFramePointers = 0;
   uint64_t stackTablesPending = 0;
   UnwindingStats unwinding;
+  FilterStats filter;
   uint64_t lostProcessRecords = 0;
   uint64_t lostProcessEvents = 0;
   uint64_t refusedProcesses = 0;
@@ -84,6 +88,9 @@ class Sampler {
 
   SamplerStats stats();
 
+  /// Replaces the filter while sampling; from the next drain on.
+  void setFilter(std::vector<FilterRule> rules);
+
   /// Ends sampling and the thread; what is in the rings reaches the outbox. Idempotent.
   void close();
 
@@ -108,6 +115,7 @@ class Sampler {
   Fd wake_;
   std::unique_ptr<BpfProgram> program_;
   std::shared_ptr<Unwinding> unwinding_;
+  std::unique_ptr<ProcessFilter> filter_;
   std::map<int, std::unique_ptr<PerfRing>> rings_;
   uint64_t slowLookNs_ = 0;
   uint64_t snapshotNs_ = 0;

@@ -99,6 +99,8 @@ struct sample_counters {
 	__u64 idle;
 	/* Of processes that are not in the agent's PID namespace: it cannot look at them. */
 	__u64 outside;
+	/* Of processes that the filter leaves out. */
+	__u64 excluded;
 	__u64 ring_full;
 };
 

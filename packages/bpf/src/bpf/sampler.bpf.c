@@ -9,6 +9,7 @@
 #include <bpf/bpf_core_read.h>
 #include <stdbool.h>
 
+#include "filter.h"
 #include "kernel-types.h"
 #include "process-id.h"
 #include "record.h"
@@ -119,6 +120,7 @@ int on_sample(struct bpf_perf_event_data *ctx)
 	struct sample_counters *count;
 	struct sample_record *record;
 	struct scratch_space *space;
+	struct task_struct *task;
 	struct process_id id;
 	__u32 zero = 0, frames, size;
 	bool in_user;
@@ -134,9 +136,14 @@ int on_sample(struct bpf_perf_event_data *ctx)
 		count->idle++;
 		return 0;
 	}
-	id = current_process_id(bpf_get_current_task_btf());
+	task = bpf_get_current_task_btf();
+	id = current_process_id(task);
 	if (id.tgid == 0) {
 		count->outside++;
+		return 0;
+	}
+	if (is_excluded(task, id.tgid)) {
+		count->excluded++;
 		return 0;
 	}
 

@@ -33,7 +33,8 @@ static __always_inline __u64 image_of(struct task_struct *task)
 	struct mm_struct *mm = task->mm;
 	__u64 file = 0;
 
-	if (!mm)
+	/* A kernel thread may borrow one. */
+	if (!mm || (task->flags & PF_KTHREAD))
 		return 0;
 	/* Read as a number: the verifier computes nothing with pointers. */
 	bpf_core_read(&file, sizeof(file), &mm->exe_file);

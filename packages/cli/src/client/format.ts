@@ -1,4 +1,4 @@
-import { isKeptLoss } from '@fleetflame/profile';
+import { type LossKind, lossKind } from '@fleetflame/profile';
 import type { Coverage } from '@fleetflame/proto/query/v1/query';
 
 /** `value` in words that fit the unit; nanoseconds over a window become cores. */
@@ -50,6 +50,12 @@ export function formatTable(
   return [header, ...rows].map(line).join('\n');
 }
 
+const LOSS_WORDS: Readonly<Record<LossKind, string>> = {
+  lost: 'were lost, numbers are too low',
+  shortened: 'have a shortened stack',
+  excluded: "were not taken, as the agents' filters say",
+};
+
 /** One line per thing that makes an answer less than exact; none when it is exact. */
 export function coverageWarnings(coverage: Coverage | undefined, total: number): readonly string[] {
   if (coverage === undefined) return ['the server sent no coverage: how complete this is is unknown'];
@@ -61,8 +67,9 @@ export function coverageWarnings(coverage: Coverage | undefined, total: number):
     );
   }
   for (const { cause, samples } of coverage.lost) {
-    const what = isKeptLoss(cause) ? 'have a shortened stack' : 'were lost, numbers are too low';
-    warnings.push(`${samples} ${samples === 1n ? 'sample' : 'samples'} ${what}: ${cause}`);
+    warnings.push(
+      `${samples} ${samples === 1n ? 'sample' : 'samples'} ${LOSS_WORDS[lossKind(cause)]}: ${cause}`,
+    );
   }
   if (coverage.unnamedSelf > 0n) {
     const worst = coverage.unnamed

@@ -8,11 +8,14 @@ import { parseDurationMs } from '../client/duration.ts';
 import { serverOption } from '../client/scope.ts';
 import type { AgentMessage, AgentRequest } from '../server/agent-process.ts';
 import { createLogger } from '../server/logger.ts';
-import { LOG_LEVELS, parseCount } from './options.ts';
+import { collect, LOG_LEVELS, parseCount } from './options.ts';
 
 export interface SamplingOptions {
   readonly frequency: number;
   readonly window: string;
+  readonly only: readonly string[];
+  readonly skip: readonly string[];
+  readonly filterFile?: string;
 }
 
 interface AgentOptions extends SamplingOptions {
@@ -34,6 +37,17 @@ export function addAgentOptions(command: Command): Command {
         DEFAULT_FREQUENCY_HZ,
       )
       .option('--window <duration>', 'how often a batch is sent', '10s')
+      .option(
+        '--only <rule>',
+        'profile only processes that such a rule matches: exe:/usr/bin/*, comm:node, cgroup:/system.slice, pid:42; repeatable',
+        collect,
+        [],
+      )
+      .option('--skip <rule>', 'do not profile processes that such a rule matches; repeatable', collect, [])
+      .option(
+        '--filter-file <file>',
+        'more such rules, one per line as "only RULE" or "skip RULE"; read again on SIGHUP and when it changes',
+      )
       // The launcher reads it: it is about the flags that Node starts with.
       .option('--own-names', 'name the JavaScript functions of fleetflame itself; its perf map in /tmp grows')
   );
@@ -66,10 +80,13 @@ async function runAgent(options: AgentOptions): Promise<void> {
     eventLoopMonitoringPrecision: 1000,
   });
   // Listened for before the start: a parent that dies meanwhile is not told of again.
-  const stopped = stopRequest((id) => {
-    void registry.metrics().then((text) => report({ type: 'metrics', id, text }));
+  let agent: Agent | undefined;
+  const stopped = stopRequest((request) => {
+    if (request.type === 'reload') agent?.reloadFilter();
+    else void registry.metrics().then((text) => report({ type: 'metrics', id: request.id, text }));
   });
-  let agent: Agent;
+  // Without a file to read again the signal keeps its meaning: the terminal is gone.
+  if (options.filterFile !== undefined) process.on('SIGHUP', () => agent?.reloadFilter());
   try {
     agent = await startAgent({
       serverUrl: options.server,
@@ -77,14 +94,17 @@ async function runAgent(options: AgentOptions): Promise<void> {
       windowMs: parseDurationMs(options.window, '--window'),
       spoolDir: options.spool,
       tableCacheDir: join(dirname(options.spool), 'unwind-tables'),
+      filter: { only: options.only, skip: options.skip, file: options.filterFile },
+      onFilter: (filter) => report({ type: 'filter', filter }),
       log,
       registry,
     });
   } catch (error) {
     if (!(error instanceof FleetflameError)) throw error;
     log.error({ code: error.code }, `no agent: ${error.message}`);
-    // What this host cannot do will not change by trying again.
-    report({ type: 'failed', reason: error.message, permanent: error.code === 'unsupported' });
+    // What this host cannot do will not change by trying again, nor will options.
+    const permanent = error.code === 'unsupported' || error.code === 'invalid_input';
+    report({ type: 'failed', reason: error.message, permanent });
     process.exitCode = 1;
     if (process.connected) process.disconnect();
     return;
@@ -96,7 +116,9 @@ async function runAgent(options: AgentOptions): Promise<void> {
 }
 
 /** Resolves when the agent should end: a signal, the parent's word, or the parent's death. */
-async function stopRequest(onMetrics: (id: number) => void): Promise<void> {
+async function stopRequest(
+  onOther: (request: Exclude<AgentRequest, { readonly type: 'stop' }>) => void,
+): Promise<void> {
   await new Promise<void>((resolve) => {
     const child = process.send !== undefined;
     process.on('SIGTERM', () => resolve());
@@ -108,7 +130,7 @@ async function stopRequest(onMetrics: (id: number) => void): Promise<void> {
     if (child && !process.connected) resolve();
     process.on('message', (request: AgentRequest) => {
       if (request.type === 'stop') resolve();
-      else onMetrics(request.id);
+      else onOther(request);
     });
   });
 }

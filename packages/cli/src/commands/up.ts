@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { FilterSource } from '@fleetflame/agent';
 import { FleetflameError } from '@fleetflame/profile';
 import { type Command, Option } from 'commander';
 import { parseDurationMs } from '../client/duration.ts';
@@ -50,6 +51,11 @@ async function up(options: UpOptions): Promise<void> {
     });
   });
   const log = createLogger('up', options.logLevel);
+  // A mistake in the filter is said before anything is started.
+  const filter = new FilterSource(
+    { only: options.only, skip: options.skip, file: options.filterFile },
+    log,
+  ).status();
 
   // The agent needs the port, the server needs the agent's view: the view comes first, the process last.
   const holder: { agent: AgentProcess } = {
@@ -72,12 +78,15 @@ async function up(options: UpOptions): Promise<void> {
         `--frequency=${options.frequency}`,
         `--window=${options.window}`,
         `--log-level=${options.logLevel}`,
+        ...filterArguments(options),
       ],
       log,
     });
     holder.agent.start();
+    if (options.filterFile !== undefined) process.on('SIGHUP', () => holder.agent.reload());
   }
   printLine(`Fleetflame is up: ${url}`);
+  if (options.agent && filter.rules.length > 0) printLine(`Not all is profiled: ${filter.rules.join(', ')}`);
   printLine(`Data in ${dataDir}, kept for ${options.retention}. Ctrl-C ends it.`);
   if (host !== '127.0.0.1' && host !== '::1' && host !== 'localhost') {
     log.warn(
@@ -91,6 +100,14 @@ async function up(options: UpOptions): Promise<void> {
   await holder.agent.stop();
   await server.close();
   printLine('Stopped.');
+}
+
+function filterArguments({ only, skip, filterFile }: UpOptions): readonly string[] {
+  return [
+    ...only.map((rule) => `--only=${rule}`),
+    ...skip.map((rule) => `--skip=${rule}`),
+    ...(filterFile === undefined ? [] : [`--filter-file=${resolve(filterFile)}`]),
+  ];
 }
 
 /** Resolves at the first SIGINT or SIGTERM; the second ends the process at once. */

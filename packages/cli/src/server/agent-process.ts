@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { FilterStatus } from '@fleetflame/agent';
 import type { Logger } from 'pino';
 import type { AgentView } from './server.ts';
 
@@ -24,10 +25,15 @@ export interface AgentProcessOptions {
 export type AgentMessage =
   | { readonly type: 'running' }
   | { readonly type: 'failed'; readonly reason: string; readonly permanent: boolean }
+  | { readonly type: 'filter'; readonly filter: FilterStatus }
   | { readonly type: 'metrics'; readonly id: number; readonly text: string };
 
 /** Messages to the agent process. */
-export type AgentRequest = { readonly type: 'metrics'; readonly id: number } | { readonly type: 'stop' };
+export type AgentRequest =
+  | { readonly type: 'metrics'; readonly id: number }
+  /** Read the filter file again. */
+  | { readonly type: 'reload' }
+  | { readonly type: 'stop' };
 
 type State =
   | { readonly name: 'starting' }
@@ -45,6 +51,7 @@ export class AgentProcess implements AgentView {
   readonly #waiting = new Map<number, (text: string) => void>();
   #state: State = { name: 'starting' };
   #child: ChildProcess | undefined;
+  #filter: FilterStatus | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
   #restartMs = FIRST_RESTART_MS;
   #nextId = 0;
@@ -98,11 +105,21 @@ export class AgentProcess implements AgentView {
     clearTimeout(kill);
   }
 
-  status(): { readonly state: string; readonly reason?: string; readonly pid?: number } {
+  reload(): void {
+    this.#send({ type: 'reload' });
+  }
+
+  status(): {
+    readonly state: string;
+    readonly reason?: string;
+    readonly pid?: number;
+    readonly filter?: FilterStatus;
+  } {
     const { name } = this.#state;
     const reason = 'reason' in this.#state ? { reason: this.#state.reason } : {};
     const pid = this.#child?.pid === undefined ? {} : { pid: this.#child.pid };
-    return { state: name, ...reason, ...pid };
+    const filter = this.#filter === undefined ? {} : { filter: this.#filter };
+    return { state: name, ...reason, ...pid, ...filter };
   }
 
   async metrics(): Promise<string> {
@@ -130,6 +147,9 @@ export class AgentProcess implements AgentView {
       case 'failed':
         if (message.permanent && this.#state.name !== 'stopped')
           this.#state = { name: 'unavailable', reason: message.reason };
+        break;
+      case 'filter':
+        this.#filter = message.filter;
         break;
       case 'metrics':
         this.#waiting.get(message.id)?.(message.text);

@@ -30,7 +30,7 @@ export interface ServerOptions {
 
 /** What the server can tell about the agent of the same process tree. */
 export interface AgentView {
-  status(): { readonly state: string; readonly reason?: string; readonly stats?: unknown };
+  status(): { readonly state: string; readonly reason?: string; readonly filter?: unknown };
   /** Prometheus text of the agent's own registry; "" when there is none. */
   metrics(): Promise<string>;
 }

@@ -1,4 +1,4 @@
-import { isKeptLoss, STOPPED_REASONS } from '@fleetflame/profile';
+import { lossKind, STOPPED_REASONS } from '@fleetflame/profile';
 import type { Coverage, LostSamples } from '@fleetflame/proto/query/v1/query';
 import { formatAmount, integer, percent, type Quantity } from '../quantity/format.ts';
 
@@ -104,10 +104,12 @@ export function LostPanel(props: {
   readonly taken: number | undefined;
 }) {
   const all = props.coverage?.lost ?? [];
-  const lost = all.filter(({ cause }) => !isKeptLoss(cause));
-  const kept = all.filter(({ cause }) => isKeptLoss(cause));
-  const count = lost.reduce((sum, { samples }) => sum + Number(samples), 0);
-  const share = props.taken === undefined ? '' : ` (${percent(count, props.taken + count)})`;
+  const lost = all.filter(({ cause }) => lossKind(cause) === 'lost');
+  const kept = all.filter(({ cause }) => lossKind(cause) === 'shortened');
+  const excluded = samplesOf(all.filter(({ cause }) => lossKind(cause) === 'excluded'));
+  const count = samplesOf(lost);
+  const shareOf = (samples: number): string =>
+    props.taken === undefined ? '' : ` (${percent(samples, props.taken + samples)})`;
   return (
     <div className="accounting" data-testid="lost-panel">
       {lost.length === 0 ? (
@@ -115,7 +117,8 @@ export function LostPanel(props: {
       ) : (
         <>
           <p className="panel-note">
-            {integer(count)} samples{share} were taken but are not in this answer: its numbers are too low.
+            {integer(count)} samples{shareOf(count)} were taken but are not in this answer: its numbers are
+            too low.
           </p>
           <CauseTable rows={lost} />
         </>
@@ -126,11 +129,21 @@ export function LostPanel(props: {
           <CauseTable rows={kept} />
         </>
       )}
+      {excluded > 0 && (
+        <p className="panel-note">
+          {integer(excluded)} samples{shareOf(excluded)} were not taken: the agents’ filters leave their
+          processes out.
+        </p>
+      )}
       {all.length > 0 && (
         <p className="panel-note">Counted per stored block: blocks that the range cuts count whole.</p>
       )}
     </div>
   );
+}
+
+function samplesOf(rows: readonly LostSamples[]): number {
+  return rows.reduce((sum, { samples }) => sum + Number(samples), 0);
 }
 
 function CauseTable(props: { readonly rows: readonly LostSamples[] }) {

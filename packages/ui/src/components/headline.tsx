@@ -1,4 +1,4 @@
-import { isKeptLoss } from '@fleetflame/profile';
+import { lossKind } from '@fleetflame/profile';
 import { useEffect } from 'react';
 import {
   amountOf,
@@ -41,7 +41,7 @@ export function Headline() {
   const isCut = quantity.spanMs < windowMs * 0.98;
   const unnamed = flame.coverage?.unnamedSelf ?? 0n;
   const lost = (flame.coverage?.lost ?? [])
-    .filter(({ cause }) => !isKeptLoss(cause))
+    .filter(({ cause }) => lossKind(cause) === 'lost')
     .reduce((sum, { samples }) => sum + samples, 0n);
   const taken = flame.period > 0 ? flame.total / flame.period : undefined;
   const span = formatDuration(Math.round(quantity.spanMs / 1000) * 1000);
