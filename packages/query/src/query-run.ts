@@ -3,7 +3,7 @@
  *
  *   begin ──▶ snapshot ──▶ footers ──▶ profile type ──▶ plan ──▶ scan ──▶ answer ──▶ end (always)
  */
-import { FleetflameError, type Block } from '@fleetflame/profile';
+import { FleetflameError, SERVICE_NAME, type Block, type Selector } from '@fleetflame/profile';
 import type { Snapshot, Store } from '@fleetflame/store';
 import type { Logger } from 'pino';
 import type { BlockReader } from './block-reader.ts';
@@ -71,11 +71,15 @@ export class QueryRun {
   /** Runs `work` on one snapshot of the store, which is released whatever happens. */
   static async with<T>(
     context: QueryContext,
-    scope: Pick<Scope, 'fromMs' | 'toMs'>,
+    scope: Pick<Scope, 'fromMs' | 'toMs'> & Partial<Pick<Scope, 'selector'>>,
     signal: AbortSignal,
     work: (run: QueryRun) => Promise<T>,
   ): Promise<T> {
-    const snapshot = await context.store.snapshot({ fromMs: scope.fromMs, toMs: scope.toMs });
+    const snapshot = await context.store.snapshot({
+      fromMs: scope.fromMs,
+      toMs: scope.toMs,
+      service: onlyService(scope.selector),
+    });
     try {
       const run = new QueryRun(context, scope, snapshot, signal);
       await run.#open();
@@ -163,4 +167,9 @@ export class QueryRun {
     this.#opened = await openBlocks(this.#snapshot, reader, this.coverage, this.breather, this.#unreadable);
     for (const { footer } of this.#opened) this.coverage.losses(footer);
   }
+}
+
+/** The one service that can match; undefined: several can. */
+function onlyService(selector: Selector | undefined): string | undefined {
+  return selector?.matchers.find((matcher) => matcher.name === SERVICE_NAME && matcher.op === '=')?.value;
 }

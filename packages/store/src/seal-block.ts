@@ -14,13 +14,19 @@ export interface SealedBlock {
  */
 const COMPACTED_RAW_BELOW_BYTES = 64;
 
-export function sealBlock(block: Block, level: number, nowMs: number): SealedBlock {
-  const bytes = encodeBlock(block, level > 0 ? { rawBelowBytes: COMPACTED_RAW_BELOW_BYTES } : {});
+/** Where a block belongs, which its contents do not say. */
+export type BlockPlace = Pick<
+  BlockEntry,
+  'level' | 'tenant' | 'shard' | 'shards' | 'resolutionMs' | 'rolledUp' | 'droppedLabels'
+>;
+
+export function sealBlock(block: Block, place: BlockPlace, nowMs: number): SealedBlock {
+  const bytes = encodeBlock(block, place.level > 0 ? { rawBelowBytes: COMPACTED_RAW_BELOW_BYTES } : {});
   const id = newBlockId(nowMs);
   const entry = {
     id,
     key: blockKey(id),
-    level,
+    ...place,
     timeMinMs: block.timeStartMs,
     // The catalog counts inclusively; a block without samples still needs a time.
     timeMaxMs: Math.max(block.timeStartMs, block.timeEndMs - 1),

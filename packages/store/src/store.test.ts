@@ -217,7 +217,7 @@ test('metrics and status say what is stored and what was done', async () => {
   const status = await store.status();
   expect(status).toMatchObject({ batches: 12, quarantined: 0, deleted: { blocks: 12 } });
   expect(status.tasks.map((task) => [task.name, task.lastError])).toEqual([
-    ['compact', undefined],
+    ['plan', undefined],
     ['expire', undefined],
     ['remove', undefined],
     ['sweep', undefined],

@@ -7,19 +7,26 @@
  *   DIR/lock         held by the one process that may use DIR
  */
 import { mkdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { FleetflameError, type Block, type RangeSource } from '@fleetflame/profile';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { BlockPins } from './block-pins.ts';
-import type { BatchId, BlockEntry, QuarantinedEntry } from './catalog/block-entry.ts';
+import { WHOLE, type BatchId, type BlockEntry, type QuarantinedEntry } from './catalog/block-entry.ts';
 import type { Catalog, CatalogTotals, CommitResult } from './catalog/catalog.ts';
+import type { JobTotals } from './catalog/job-queue.ts';
 import { openCatalog, type CatalogConfig } from './catalog/open-catalog.ts';
-import { Compactor } from './compaction/compactor.ts';
+import { Compactor, MERGE_JOB, type MergeResult } from './compaction/compactor.ts';
 import type { MergeRunner } from './compaction/merge-task.ts';
 import { MergeThread } from './compaction/merge-thread.ts';
 import { DirectoryLock } from './directory-lock.ts';
-import { MaintenanceLoop, type TaskStatus } from './maintenance/maintenance-loop.ts';
+import {
+  MaintenanceLoop,
+  taskStatus,
+  type TaskStatus,
+  type WorkEnd,
+} from './maintenance/maintenance-loop.ts';
 import { expire, removeDeleted } from './maintenance/remover.ts';
 import { sweep } from './maintenance/sweeper.ts';
 import { ObjectMetrics } from './objects/object-metrics.ts';
@@ -27,10 +34,14 @@ import type { ObjectStore, ObjectStoreConfig } from './objects/object-store.ts';
 import { createObjectStore } from './objects/open-object-store.ts';
 import { ObjectSource } from './object-source.ts';
 import { sealBlock, type SealedBlock } from './seal-block.ts';
+import { shardOf } from './shard-of.ts';
+import { StoreClock } from './store-clock.ts';
 import { StoreMetrics } from './store-metrics.ts';
 
 /** Retention and removal look at rows only; once a minute is often enough for ages of days. */
 const EXPIRE_EVERY_MS = 60_000;
+/** Rows of a status page. */
+const STATUS_JOBS = 100;
 /** Lists all objects; orphans are rare and harmless. */
 const SWEEP_EVERY_MS = 600_000;
 
@@ -48,8 +59,22 @@ export interface StoreOptions {
   readonly retentionMs: number;
   readonly log: Logger;
   readonly registry: Registry;
-  /** Unix ms; default Date.now. */
+  /**
+   * Into how many shards compaction divides a tenant's services; default 1. More of them make merges that
+   * can run at the same time and blocks that a question about one service need not read.
+   */
+  readonly shards?: number;
+  /** Unix ms; default: the catalog's clock. */
   readonly now?: () => number;
+}
+
+export interface SnapshotRange {
+  /** Unix ms, inclusive. */
+  readonly fromMs: number;
+  /** Unix ms, exclusive. */
+  readonly toMs: number;
+  /** Only this service is asked for: blocks of other shards are left out. */
+  readonly service?: string | undefined;
 }
 
 /** What a query reads (I6). The objects of its blocks stay until `release`. */
@@ -67,6 +92,8 @@ export interface StoreStatus extends CatalogTotals {
   readonly pinnedBlocks: number;
   readonly retentionMs: number;
   readonly tasks: readonly TaskStatus[];
+  /** Open jobs by kind. */
+  readonly jobs: readonly JobTotals[];
 }
 
 /** What a store is made of; `open` chooses the engines. */
@@ -108,7 +135,7 @@ export class Store {
       () => parts.catalog.totals(),
       () => this.#pins.size,
     );
-    this.#maintenance = this.#createMaintenance(parts.objectsConfig);
+    this.#maintenance = this.#createMaintenance(parts.objectsConfig, options.shards ?? 1);
   }
 
   /** Throws unavailable when another process has the directory, unsupported when a newer version wrote it. */
@@ -124,17 +151,28 @@ export class Store {
     const lock = dataDir === undefined ? undefined : DirectoryLock.take(dataDir);
     const { record } = new ObjectMetrics(options.registry);
     let objects: ObjectStore | undefined;
+    let catalog: Catalog | undefined;
     try {
       objects = await createObjectStore(objectsConfig, record);
-      const catalog = await openCatalog(catalogConfig);
-      return new Store(options, {
-        objects,
-        objectsConfig,
-        catalog,
-        merges: new MergeThread(record),
-        release: () => lock?.release(),
-      });
+      catalog = await openCatalog(catalogConfig);
+      const clock = new StoreClock(catalog, options.log);
+      if (options.now === undefined) await clock.start();
+      const now = options.now ?? (() => clock.now());
+      return new Store(
+        { ...options, now },
+        {
+          objects,
+          objectsConfig,
+          catalog,
+          merges: new MergeThread(record),
+          release: () => {
+            clock.stop();
+            lock?.release();
+          },
+        },
+      );
     } catch (error) {
+      await catalog?.close();
       objects?.close();
       lock?.release();
       throw error;
@@ -153,7 +191,7 @@ export class Store {
   }): Promise<CommitResult> {
     if (this.#closing !== undefined) throw closed();
     const endEncode = this.#metrics.encodeSeconds.startTimer();
-    const sealed = sealBlock(segment.block, 0, this.#now());
+    const sealed = sealBlock(segment.block, { ...WHOLE, level: 0 }, this.#now());
     endEncode();
     const commit = this.#commit(sealed, segment.batches);
     this.#commits.add(commit);
@@ -164,10 +202,19 @@ export class Store {
     }
   }
 
-  async snapshot(range: { readonly fromMs: number; readonly toMs: number }): Promise<Snapshot> {
+  /** Unix ms, by the clock that all who share the catalog agree on. */
+  now(): number {
+    return this.#now();
+  }
+
+  async snapshot(range: SnapshotRange): Promise<Snapshot> {
     const view = await this.catalog.view(range.fromMs, range.toMs);
-    const release = this.#pins.pin(view.blocks.map((block) => block.id));
-    return { ...view, release };
+    const { service } = range;
+    const wanted = (block: BlockEntry): boolean =>
+      service === undefined || block.shard === shardOf(block.tenant, service, block.shards);
+    const blocks = view.blocks.filter(wanted);
+    const release = this.#pins.pin(blocks.map((block) => block.id));
+    return { ...view, blocks, quarantined: view.quarantined.filter(wanted), release };
   }
 
   source(entry: BlockEntry): RangeSource {
@@ -184,7 +231,8 @@ export class Store {
       ...(await this.catalog.totals()),
       pinnedBlocks: this.#pins.size,
       retentionMs: this.retentionMs,
-      tasks: this.#maintenance.status(),
+      tasks: taskStatus(await this.catalog.jobs.list(STATUS_JOBS, 'task')),
+      jobs: await this.catalog.jobs.totals(this.#now()),
     };
   }
 
@@ -255,26 +303,37 @@ export class Store {
     this.#log.error({ block: entry.id, reason, finder }, 'a block was quarantined: it cannot be read');
   }
 
-  #createMaintenance(objectsConfig: ObjectStoreConfig): MaintenanceLoop {
+  #createMaintenance(objectsConfig: ObjectStoreConfig, shards: number): MaintenanceLoop {
     const { objects, catalog } = this;
     const metrics = this.#metrics;
     const log = this.#log;
     const shared = { objects, catalog, metrics, log, quarantine: this.#quarantine.bind(this) };
-    const compactor = new Compactor({ ...shared, objectsConfig, merges: this.#merges });
+    const compactor = new Compactor({ ...shared, objectsConfig, merges: this.#merges, shards });
     const removing = { ...shared, pins: this.#pins, retentionMs: this.retentionMs };
-    const loop = new MaintenanceLoop(
-      [
-        { name: 'compact', everyMs: 0, run: (nowMs) => compactor.round(nowMs, () => loop.stopped) },
+    const loop = new MaintenanceLoop({
+      jobs: catalog.jobs,
+      tasks: [
+        { name: 'plan', everyMs: 0, run: (nowMs) => compactor.plan(nowMs, () => loop.stopped) },
         { name: 'expire', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => expire(removing, nowMs) },
         { name: 'remove', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => removeDeleted(removing, nowMs) },
         { name: 'sweep', everyMs: SWEEP_EVERY_MS, run: (nowMs) => sweep(shared, nowMs) },
       ],
+      work: [{ kind: MERGE_JOB, run: async (job, nowMs) => endOfMerge(await compactor.merge(job, nowMs)) }],
+      owner: `${hostname()}/${process.pid}`,
       metrics,
       log,
-      this.#now,
-    );
+      now: this.#now,
+    });
     return loop;
   }
+}
+
+function endOfMerge({ outcome, reason }: MergeResult): WorkEnd {
+  if (outcome === 'done' || outcome === 'fenced_out') return { kind: 'ended' };
+  if (outcome === 'cancelled') return { kind: 'release' };
+  if (outcome === 'failed' || outcome === 'sums_differ') return { kind: 'retry', reason };
+  // The blocks that are left are planned anew.
+  return { kind: 'outcome', outcome };
 }
 
 /** A directory and a SQLite file belong to the one process that holds the lock of `dataDir`. */

@@ -11,7 +11,30 @@ export interface BlockEntry {
   readonly sizeBytes: number;
   /** Sample rows. */
   readonly rows: number;
+  readonly tenant: string;
+  /** Which of `shards` it holds: those services whose shard this is (shard-of.ts). 0 of 1: all of them. */
+  readonly shard: number;
+  readonly shards: number;
+  /** 0: times as sampled; else a rollup, with points at multiples of so many ms. */
+  readonly resolutionMs: number;
+  /** What is in it is also in blocks of the next coarser resolution. */
+  readonly rolledUp: boolean;
+  /** Labels that the rollup summed over, sorted. */
+  readonly droppedLabels: readonly string[];
 }
+
+/** What tenants are there before anybody has a token. */
+export const DEFAULT_TENANT = 'default';
+
+/** A raw block of everything, as segments are. */
+export const WHOLE = {
+  tenant: DEFAULT_TENANT,
+  shard: 0,
+  shards: 1,
+  resolutionMs: 0,
+  rolledUp: false,
+  droppedLabels: [],
+} as const satisfies Partial<BlockEntry>;
 
 /** A block that could not be read (I7): its time range counts as missing coverage. */
 export interface QuarantinedEntry extends BlockEntry {

@@ -1,11 +1,12 @@
 /** What every engine must do alike, on a real SQLite and a real PostgreSQL. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ENGINES, TestEngine } from '../testing/catalog-engines.ts';
-import type { BatchId, BlockEntry } from './block-entry.ts';
+import { WHOLE, type BatchId, type BlockEntry } from './block-entry.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 
 function entry(id: string, fields: Partial<BlockEntry> = {}): BlockEntry {
   return {
+    ...WHOLE,
     id,
     key: `blocks/${id}`,
     level: 0,
@@ -97,9 +98,13 @@ describe.each(ENGINES)('catalog in %s', (name) => {
     using place = await newPlace();
     await using catalog = await place.open();
     for (const id of ['a', 'b', 'c']) await catalog.commit(entry(id), [], 5);
-    expect(await catalog.swap(['a', 'b'], [entry('m', { level: 1 })], 6)).toBe(true);
-    expect(await catalog.swap(['b', 'c'], [entry('n', { level: 1 })], 7)).toBe(false);
-    expect(await catalog.swap(['c', 'nothing'], [entry('n')], 7)).toBe(false);
+    expect(await catalog.swap({ inputs: ['a', 'b'], outputs: [entry('m', { level: 1 })] }, 6)).toBe(
+      'swapped',
+    );
+    expect(await catalog.swap({ inputs: ['b', 'c'], outputs: [entry('n', { level: 1 })] }, 7)).toBe(
+      'inputs_gone',
+    );
+    expect(await catalog.swap({ inputs: ['c', 'nothing'], outputs: [entry('n')] }, 7)).toBe('inputs_gone');
     expect((await catalog.view(...ALL)).blocks.map((block) => block.id)).toEqual(['c', 'm']);
     expect((await catalog.deletedBefore(10, 100)).map((block) => block.id)).toEqual(['a', 'b']);
     await catalog.relevel('c', 2);
@@ -120,7 +125,9 @@ describe.each(ENGINES)('catalog in %s', (name) => {
     await expect(catalog.commit(entry('b'), [batch('x', 1)], 8)).rejects.toMatchObject({
       code: 'unavailable',
     });
-    await expect(catalog.swap(['a'], [entry('b')], 8)).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(catalog.swap({ inputs: ['a'], outputs: [entry('b')] }, 8)).rejects.toMatchObject({
+      code: 'unavailable',
+    });
     expect((await catalog.view(...ALL)).blocks.map((block) => block.id)).toEqual(['a']);
     expect(await catalog.commit(entry('c'), [batch('x', 1)], 9)).toEqual({ committed: true });
   });
@@ -137,7 +144,7 @@ describe.each(ENGINES)('catalog in %s', (name) => {
     expect(view.blocks.map((block) => block.id)).toEqual(['b']);
     expect(view.quarantined).toEqual([{ ...entry('a'), reason: 'bad checksum', sinceMs: 7 }]);
     expect((await catalog.totals()).quarantined).toBe(1);
-    await catalog.expireBlocks(5000, 9);
+    await catalog.expireBlocks(0, 5000, 9);
     expect((await catalog.totals()).quarantined).toBe(0);
   });
 
@@ -146,7 +153,7 @@ describe.each(ENGINES)('catalog in %s', (name) => {
     await using catalog = await place.open();
     await catalog.commit(entry('old', { timeMaxMs: 1500 }), [], 5);
     await catalog.commit(entry('new', { timeMaxMs: 2500 }), [], 5);
-    expect(await catalog.expireBlocks(2000, 100)).toBe(1);
+    expect(await catalog.expireBlocks(0, 2000, 100)).toBe(1);
     expect(await catalog.deletedBefore(100, 10)).toEqual([]);
     expect(await catalog.deletedBefore(101, 10)).toEqual([entry('old', { timeMaxMs: 1500 })]);
     expect((await catalog.totals()).deleted).toEqual({ blocks: 1, bytes: 10 });
@@ -188,7 +195,7 @@ describe.each(ENGINES)('catalog in %s', (name) => {
       await catalog.commit(entry(id, { timeMinMs: id === 'e' ? 500 : 1000 }), [batch('x', index)], 5);
     }
     await catalog.quarantine('b', 'bad checksum', 7);
-    await catalog.swap(['c'], [], 8);
+    await catalog.swap({ inputs: ['c'], outputs: [] }, 8);
     const ids: string[] = [];
     let after: { timeMinMs: number; id: string } | undefined;
     for (;;) {
@@ -224,7 +231,7 @@ describe.each(ENGINES)('catalog in %s', (name) => {
     await using catalog = await place.open();
     for (const id of ['b', 'C', 'a-1', 'a1', 'd']) await catalog.commit(entry(id), [], 5);
     await catalog.quarantine('b', 'x', 6);
-    await catalog.swap(['d'], [], 6);
+    await catalog.swap({ inputs: ['d'], outputs: [] }, 6);
     const ids = async (after: string) => (await catalog.liveAfter(after, 2)).map(({ id }) => id);
     expect(await ids('')).toEqual(['C', 'a-1']);
     expect(await ids('a-1')).toEqual(['a1']);

@@ -13,8 +13,12 @@
  * without a row, so that a writer which was stopped between object and row cannot commit any more (I3).
  */
 import type { BatchId, BlockEntry, QuarantinedEntry } from './block-entry.ts';
+import type { CompactionView } from './compaction-view.ts';
+import type { JobQueue, Lease } from './job-queue.ts';
 
 export interface Catalog {
+  readonly jobs: JobQueue;
+  readonly compaction: CompactionView;
   /**
    * The row of a new block and the batches in it, or nothing at all: when batches were committed
    * before, they are returned and nothing has changed (I2). Throws unavailable when a tombstone has
@@ -27,13 +31,15 @@ export interface Catalog {
    */
   settle(block: BlockEntry, nowMs: number): Promise<'committed' | 'absent'>;
   /**
-   * Puts the outputs in place of the inputs (I5); `false` and nothing done when an input is no longer
-   * live. The caller has compared the sums.
+   * Puts the outputs in place of the inputs and ends the job (I5), or does nothing at all. The caller has
+   * compared the sums.
    */
-  swap(inputs: readonly string[], outputs: readonly BlockEntry[], nowMs: number): Promise<boolean>;
-  /** The block moves to another level as it is; no change when it is not live. */
+  swap(swap: Swap, nowMs: number): Promise<SwapOutcome>;
+  /** Adds the outputs beside the inputs, which from now on are rolled up; else like `swap`. */
+  rollUp(swap: Swap, nowMs: number): Promise<SwapOutcome>;
+  /** The block moves to another level as it is; no change when it is not live or has a job. */
   relevel(id: string, level: number): Promise<void>;
-  /** One consistent view of the live blocks with a sample in [fromMs, toMs). Throws limit_exceeded beyond VIEW_MAX_BLOCKS. */
+  /** One consistent view of the live raw blocks with a sample in [fromMs, toMs). Throws limit_exceeded beyond VIEW_MAX_BLOCKS. */
   view(fromMs: number, toMs: number): Promise<CatalogView>;
   /** Live blocks with a sample in the range, quarantined ones too, by (timeMinMs, id); for people and scripts. */
   page(range: BlockRange, after: BlockPosition | undefined, limit: number): Promise<ListedBlock[]>;
@@ -41,8 +47,8 @@ export interface Catalog {
   find(id: string): Promise<ListedBlock | undefined>;
   /** True when the block was live and not yet quarantined. */
   quarantine(id: string, reason: string, nowMs: number): Promise<boolean>;
-  /** Blocks whose newest sample is older become `deleted`; how many. */
-  expireBlocks(beforeMs: number, nowMs: number): Promise<number>;
+  /** Blocks of the resolution whose newest sample is older become `deleted`; how many. */
+  expireBlocks(resolutionMs: number, beforeMs: number, nowMs: number): Promise<number>;
   /** Batches committed before are forgotten; how many. */
   expireBatches(beforeMs: number): Promise<number>;
   /** Rows deleted before `beforeMs` whose object may still be there; oldest first, at most `limit`. */
@@ -64,6 +70,16 @@ export interface Catalog {
 export type CommitResult =
   | { readonly committed: true }
   | { readonly committed: false; readonly duplicates: readonly BatchId[] };
+
+export interface Swap {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly BlockEntry[];
+  /** Undefined: no job stands behind it. */
+  readonly lease?: Lease;
+}
+
+/** `inputs_gone`: one is no longer live (or rolled up already). `fenced_out`: somebody else has the job. */
+export type SwapOutcome = 'swapped' | 'inputs_gone' | 'fenced_out';
 
 export interface CatalogView {
   /** By time. */

@@ -1,6 +1,9 @@
 /**
  * The catalog's schema, step by step, in SQL that SQLite and PostgreSQL both take. Step n brings
  * version n to n + 1. A step that has been released is never edited; what changes gets a new one.
+ *
+ * Steps only add, and what they add has a default: while roles are restarted one by one, those of the
+ * version before go on writing and reading.
  */
 export const MIGRATIONS: readonly (readonly string[])[] = [
   [
@@ -31,6 +34,41 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
       reason text not null,
       since_ms bigint not null
     )`,
+  ],
+  [
+    `alter table blocks add column tenant text not null default 'default'`,
+    // Which shard of how many: a segment is shard 0 of 1, which holds everything.
+    `alter table blocks add column shard integer not null default 0`,
+    `alter table blocks add column shards integer not null default 1`,
+    // 0: times as they were sampled; else the block is a rollup with one point per so many ms.
+    `alter table blocks add column resolution_ms bigint not null default 0`,
+    // 1: what is in it is in blocks of the next resolution as well.
+    `alter table blocks add column rolled_up integer not null default 0`,
+    // The labels that a rollup has summed over, sorted, with commas.
+    `alter table blocks add column dropped_labels text not null default ''`,
+    // The open job that is going to replace it.
+    `alter table blocks add column job_id text`,
+    `create index blocks_live_by_level on blocks (level, time_min_ms) where deleted_ms is null`,
+    `create index blocks_by_job on blocks (job_id) where job_id is not null`,
+    `create table jobs (
+      id text primary key,
+      kind text not null,
+      subject text not null,
+      payload text not null,
+      priority bigint not null,
+      lease bigint not null default 0,
+      owner text not null default '',
+      lease_until_ms bigint not null default 0,
+      not_before_ms bigint not null,
+      attempts integer not null default 0,
+      last_error text not null default '',
+      created_ms bigint not null,
+      started_ms bigint not null default 0,
+      ended_ms bigint not null default 0,
+      outcome text
+    )`,
+    `create index jobs_open on jobs (kind, priority, id) where outcome is null`,
+    `create index jobs_ended on jobs (ended_ms) where outcome is not null`,
   ],
 ];
 

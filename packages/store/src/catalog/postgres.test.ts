@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestEngine } from '../testing/catalog-engines.ts';
 import { LossyProxy } from '../testing/lossy-proxy.ts';
 import type { PostgresServer } from '../testing/postgres-server.ts';
-import type { BatchId, BlockEntry } from './block-entry.ts';
+import { WHOLE, type BatchId, type BlockEntry } from './block-entry.ts';
 import { openCatalog, type CatalogConfig } from './open-catalog.ts';
 
 let engine: TestEngine;
@@ -20,7 +20,16 @@ const ALL = [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER] as const;
 const batch = (agentId: string, seq: number): BatchId => ({ agentId, seq: BigInt(seq) });
 
 function entry(id: string): BlockEntry {
-  return { id, key: `blocks/${id}`, level: 0, timeMinMs: 1000, timeMaxMs: 1999, sizeBytes: 10, rows: 3 };
+  return {
+    ...WHOLE,
+    id,
+    key: `blocks/${id}`,
+    level: 0,
+    timeMinMs: 1000,
+    timeMaxMs: 1999,
+    sizeBytes: 10,
+    rows: 3,
+  };
 }
 
 test('of many processes that open an empty database at once each finds it ready', async () => {
@@ -70,7 +79,8 @@ test('I6: a view is of one moment while another process swaps', async () => {
   await using writer = await place.open();
   await writer.commit(entry('0'), [], 5);
   const swaps = (async () => {
-    for (let at = 0; at < 100; at++) await writer.swap([`${at}`], [entry(`${at + 1}`)], 6);
+    for (let at = 0; at < 100; at++)
+      await writer.swap({ inputs: [`${at}`], outputs: [entry(`${at + 1}`)] }, 6);
   })();
   const seen = new Set<string>();
   while (!seen.has('100')) {
@@ -90,10 +100,10 @@ test('I5: of two processes that swap the same blocks one is told that they are g
     const inputs = [`${round}-x`, `${round}-y`];
     for (const id of inputs) await a.commit(entry(id), [], 5);
     const results = await Promise.all([
-      a.swap(inputs, [entry(`${round}-a`)], 6),
-      b.swap(inputs.toReversed(), [entry(`${round}-b`)], 6),
+      a.swap({ inputs, outputs: [entry(`${round}-a`)] }, 6),
+      b.swap({ inputs: inputs.toReversed(), outputs: [entry(`${round}-b`)] }, 6),
     ]);
-    expect(results.filter(Boolean)).toHaveLength(1);
+    expect(new Set(results)).toEqual(new Set(['swapped', 'inputs_gone']));
   }
   expect((await a.view(...ALL)).blocks).toHaveLength(20);
 });
@@ -155,7 +165,7 @@ test('a lock that somebody else holds is waited for in bounded time', async () =
   await holder.connect();
   await holder.query('begin');
   await holder.query('update blocks set level = 7');
-  await expect(catalog.swap(['a'], [], 6)).rejects.toMatchObject({
+  await expect(catalog.swap({ inputs: ['a'], outputs: [] }, 6)).rejects.toMatchObject({
     code: 'unavailable',
     message: expect.stringContaining('lock timeout'),
   });

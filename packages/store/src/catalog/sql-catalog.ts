@@ -12,15 +12,20 @@ import type {
   KeyState,
   LevelTotals,
   ListedBlock,
+  Swap,
+  SwapOutcome,
 } from './catalog.ts';
+import { blockRow, entryOf, insertBlocks, listedBlock, liveBlocks, stateOf } from './block-rows.ts';
 import type { CatalogEngine } from './catalog-engine.ts';
+import { chunks } from './chunks.ts';
+import type { CompactionView } from './compaction-view.ts';
+import type { JobQueue } from './job-queue.ts';
 import { migrate } from './migrate.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
-import type { BlockRow, Tables } from './tables.ts';
+import { SqlCompactionView } from './sql-compaction-view.ts';
+import { finishJob, SqlJobQueue } from './sql-job-queue.ts';
+import type { Tables } from './tables.ts';
 import { catalogError, Refusal, Transactor } from './transactor.ts';
-
-/** Rows per statement: four parameters a row stay far below SQLite's 32,766 and PostgreSQL's 65,535. */
-const CHUNK_ROWS = 1000;
 
 /** `seq` beyond it would not survive the way through a float64. */
 export const MAX_SEQ = BigInt(Number.MAX_SAFE_INTEGER);
@@ -38,12 +43,16 @@ const BACKGROUND_ROWS = 5000;
 export const COUNTED_BATCHES = 100_000;
 
 export class SqlCatalog implements Catalog {
+  readonly jobs: JobQueue;
+  readonly compaction: CompactionView;
   readonly #engine: CatalogEngine;
   readonly #transactor: Transactor;
 
   private constructor(engine: CatalogEngine) {
     this.#engine = engine;
     this.#transactor = new Transactor(engine);
+    this.jobs = new SqlJobQueue(this.#transactor);
+    this.compaction = new SqlCompactionView(this.#transactor);
   }
 
   /** Takes over `engine`: `close` closes it. */
@@ -110,39 +119,48 @@ export class SqlCatalog implements Catalog {
     });
   }
 
-  async swap(inputs: readonly string[], outputs: readonly BlockEntry[], nowMs: number): Promise<boolean> {
-    try {
-      await this.#transactor.write('swap blocks', async (tx) => {
-        let live = 0n;
-        for (const chunk of chunks(inputs)) {
-          const result = await tx
-            .updateTable('blocks')
-            .set({ deleted_ms: nowMs })
-            .where('id', 'in', chunk)
-            .where('deleted_ms', 'is', null)
-            .executeTakeFirst();
-          live += result.numUpdatedRows;
-          await tx.deleteFrom('quarantine').where('block_id', 'in', chunk).execute();
-        }
-        if (live !== BigInt(inputs.length)) throw new InputsGone();
-        await insertBlocks(tx, outputs, nowMs);
-      });
-    } catch (error) {
-      if (error instanceof InputsGone) return false;
-      throw error;
-    }
-    return true;
+  async swap(swap: Swap, nowMs: number): Promise<SwapOutcome> {
+    return this.#replace('swap blocks', swap, nowMs, async (tx, chunk) => {
+      const { numUpdatedRows } = await tx
+        .updateTable('blocks')
+        .set({ deleted_ms: nowMs })
+        .where('id', 'in', chunk)
+        .where('deleted_ms', 'is', null)
+        .executeTakeFirst();
+      await tx.deleteFrom('quarantine').where('block_id', 'in', chunk).execute();
+      return numUpdatedRows;
+    });
+  }
+
+  async rollUp(swap: Swap, nowMs: number): Promise<SwapOutcome> {
+    return this.#replace('add rollups', swap, nowMs, async (tx, chunk) => {
+      const { numUpdatedRows } = await tx
+        .updateTable('blocks')
+        .set({ rolled_up: 1 })
+        .where('id', 'in', chunk)
+        .where('deleted_ms', 'is', null)
+        .where('rolled_up', '=', 0)
+        .executeTakeFirst();
+      return numUpdatedRows;
+    });
   }
 
   async relevel(id: string, level: number): Promise<void> {
     await this.#transactor.write('move a block to another level', (tx) =>
-      tx.updateTable('blocks').set({ level }).where('id', '=', id).where('deleted_ms', 'is', null).execute(),
+      tx
+        .updateTable('blocks')
+        .set({ level })
+        .where('id', '=', id)
+        .where('deleted_ms', 'is', null)
+        .where('job_id', 'is', null)
+        .execute(),
     );
   }
 
   async view(fromMs: number, toMs: number): Promise<CatalogView> {
     return this.#transactor.read('read a snapshot', async (tx) => {
       const rows = await liveBlocks(tx)
+        .where('resolution_ms', '=', 0)
         .where('time_max_ms', '>=', fromMs)
         .where('time_min_ms', '<', toMs)
         .orderBy('time_min_ms')
@@ -213,7 +231,7 @@ export class SqlCatalog implements Catalog {
     });
   }
 
-  async expireBlocks(beforeMs: number, nowMs: number): Promise<number> {
+  async expireBlocks(resolutionMs: number, beforeMs: number, nowMs: number): Promise<number> {
     return this.#inPieces('expire blocks', async (tx) => {
       const expired = await tx
         .updateTable('blocks')
@@ -224,6 +242,7 @@ export class SqlCatalog implements Catalog {
             .selectFrom('blocks')
             .select('id')
             .where('deleted_ms', 'is', null)
+            .where('resolution_ms', '=', resolutionMs)
             .where('time_max_ms', '<', beforeMs)
             .limit(BACKGROUND_ROWS),
         )
@@ -360,6 +379,31 @@ export class SqlCatalog implements Catalog {
     }
   }
 
+  /** All inputs change by `take`, and the outputs are there, and the job has ended: or nothing. */
+  async #replace(
+    what: string,
+    { inputs, outputs, lease }: Swap,
+    nowMs: number,
+    take: (tx: Transaction<Tables>, ids: readonly string[]) => Promise<bigint>,
+  ): Promise<SwapOutcome> {
+    try {
+      await this.#transactor.write(what, async (tx) => {
+        // The job's row first: whoever else has come to hold it waits here, and is then fenced out.
+        if (lease !== undefined && !(await finishJob(tx, lease, 'done', nowMs))) {
+          throw new NotSwapped('fenced_out');
+        }
+        let taken = 0n;
+        for (const chunk of chunks(inputs)) taken += await take(tx, chunk);
+        if (taken !== BigInt(inputs.length)) throw new NotSwapped('inputs_gone');
+        await insertBlocks(tx, outputs, nowMs);
+      });
+    } catch (error) {
+      if (error instanceof NotSwapped) return error.outcome;
+      throw error;
+    }
+    return 'swapped';
+  }
+
   async close(): Promise<void> {
     await this.#engine.db.destroy();
   }
@@ -373,48 +417,12 @@ class Duplicates extends Refusal {
   }
 }
 
-class InputsGone extends Refusal {}
-
-async function insertBlocks(
-  tx: Transaction<Tables>,
-  blocks: readonly BlockEntry[],
-  nowMs: number,
-): Promise<void> {
-  for (const chunk of chunks(blocks)) {
-    const inserted = await tx
-      .insertInto('blocks')
-      .values(chunk.map((block) => blockRow(block, nowMs)))
-      .onConflict((conflict) => conflict.column('id').doNothing())
-      .returning('id')
-      .execute();
-    if (inserted.length !== chunk.length) {
-      throw new FleetflameError(
-        'unavailable',
-        `Block ${chunk[0]?.id ?? ''} cannot be committed: its id is taken, because it was written so slowly that ` +
-          `the sweeper gave it up. Write it again.`,
-      );
-    }
+class NotSwapped extends Refusal {
+  readonly outcome: Exclude<SwapOutcome, 'swapped'>;
+  constructor(outcome: Exclude<SwapOutcome, 'swapped'>) {
+    super(outcome);
+    this.outcome = outcome;
   }
-}
-
-/** Live blocks, and why those of them that are quarantined are. */
-function liveBlocks(tx: Transaction<Tables>) {
-  return tx
-    .selectFrom('blocks')
-    .leftJoin('quarantine', 'quarantine.block_id', 'blocks.id')
-    .selectAll('blocks')
-    .select(['quarantine.reason', 'quarantine.since_ms'])
-    .where('deleted_ms', 'is', null);
-}
-
-function listedBlock(
-  row: BlockRow & { readonly reason: string | null; readonly since_ms: number | null },
-): ListedBlock {
-  const { reason, since_ms } = row;
-  return {
-    block: entryOf(row),
-    quarantine: reason === null ? undefined : { reason, sinceMs: since_ms ?? 0 },
-  };
 }
 
 function byAgentAndSeq(a: BatchId, b: BatchId): number {
@@ -436,21 +444,6 @@ function tooManyBlocks(fromMs: number, toMs: number): FleetflameError {
   );
 }
 
-function blockRow(block: BlockEntry, nowMs: number): BlockRow {
-  return {
-    id: block.id,
-    object_key: block.key,
-    level: block.level,
-    time_min_ms: block.timeMinMs,
-    time_max_ms: block.timeMaxMs,
-    size_bytes: block.sizeBytes,
-    sample_rows: block.rows,
-    created_ms: nowMs,
-    deleted_ms: null,
-    removed_ms: null,
-  };
-}
-
 function batchRow(batch: BatchId, blockId: string, nowMs: number): Tables['batches'] {
   if (batch.seq < 0n || batch.seq > MAX_SEQ) {
     throw new FleetflameError('invalid_input', `seq ${batch.seq} is not in 0 to ${MAX_SEQ}.`, {
@@ -458,30 +451,4 @@ function batchRow(batch: BatchId, blockId: string, nowMs: number): Tables['batch
     });
   }
   return { agent_id: batch.agentId, seq: Number(batch.seq), block_id: blockId, committed_ms: nowMs };
-}
-
-function entryOf(row: BlockRow): BlockEntry {
-  return {
-    id: row.id,
-    key: row.object_key,
-    level: row.level,
-    timeMinMs: row.time_min_ms,
-    timeMaxMs: row.time_max_ms,
-    sizeBytes: row.size_bytes,
-    rows: row.sample_rows,
-  };
-}
-
-function stateOf(row: {
-  deleted_ms: number | null;
-  removed_ms: number | null;
-  block_id: string | null;
-}): KeyState {
-  if (row.removed_ms !== null) return 'removed';
-  if (row.deleted_ms !== null) return 'deleted';
-  return row.block_id === null ? 'live' : 'quarantined';
-}
-
-function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += CHUNK_ROWS) yield items.slice(start, start + CHUNK_ROWS);
 }

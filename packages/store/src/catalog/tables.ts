@@ -4,6 +4,7 @@ export interface Tables {
   blocks: BlockRow;
   batches: BatchRow;
   quarantine: QuarantineRow;
+  jobs: JobRow;
 }
 
 export interface MetaRow {
@@ -22,6 +23,13 @@ export interface BlockRow {
   created_ms: number;
   deleted_ms: number | null;
   removed_ms: number | null;
+  tenant: string;
+  shard: number;
+  shards: number;
+  resolution_ms: number;
+  rolled_up: number;
+  dropped_labels: string;
+  job_id: string | null;
 }
 
 export interface BatchRow {
@@ -36,4 +44,29 @@ export interface QuarantineRow {
   block_id: string;
   reason: string;
   since_ms: number;
+}
+
+export interface JobRow {
+  id: string;
+  kind: string;
+  /** What it is about, for people. */
+  subject: string;
+  /** JSON, for whoever does it. */
+  payload: string;
+  /** Smaller first: stored bytes that it reads. */
+  priority: number;
+  /** How often it was leased; who holds an earlier one is fenced out. */
+  lease: number;
+  owner: string;
+  /** 0: nobody has it. */
+  lease_until_ms: number;
+  not_before_ms: number;
+  /** Leases since it last succeeded. */
+  attempts: number;
+  last_error: string;
+  created_ms: number;
+  started_ms: number;
+  ended_ms: number;
+  /** Null while it is open. */
+  outcome: string | null;
 }

@@ -1,22 +1,34 @@
 /**
- * One round of compaction: look at the live blocks, plan, and do the jobs one after the other. Each
- * ends with a swap of rows in one transaction, or changes nothing (I5). A crash at any point leaves
- * either the inputs or the outputs live; objects of the other side are removed later.
+ * Compaction as jobs. `plan` looks at what could be merged, a bounded portion at a time, and writes
+ * jobs; `merge` does one of them, in whatever process has leased it. It ends with a swap of rows in one
+ * transaction that also ends the job, or changes nothing (I5). A crash at any point leaves either the
+ * inputs or the outputs live; objects of the other side are removed later.
  */
 import { FleetflameError } from '@fleetflame/profile';
 import type { Logger } from 'pino';
+import { newBlockId } from '../block-id.ts';
 import type { BlockEntry } from '../catalog/block-entry.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import { isDamage } from '../damage.ts';
+import type { LeasedJob } from '../catalog/job-queue.ts';
 import type { ObjectStore, ObjectStoreConfig } from '../objects/object-store.ts';
 import type { StoreMetrics } from '../store-metrics.ts';
 import { differenceOf, sumDatasets } from './dataset-sums.ts';
+import { LEVEL_WINDOWS, levelEdges } from './levels.ts';
 import type { MergeRunner } from './merge-task.ts';
-import { planCompaction, type CompactionJob } from './plan.ts';
+import {
+  jobBytes,
+  MERGE_INPUT_BLOCKS,
+  MERGE_INPUT_BYTES,
+  planCompaction,
+  type CompactionJob,
+} from './plan.ts';
 
-/** A merge that failed is not tried again at once: what failed once mostly fails again. */
-const RETRY_MS = 60_000;
-const MAX_RETRY_MS = 6 * 3_600_000;
+/** Blocks that one plan looks at: a backlog is planned in portions, the oldest first. */
+const PLAN_BLOCKS = 20_000;
+/** Windows with several blocks that one plan looks at. */
+const PLAN_WINDOWS = 100;
+
+export const MERGE_JOB = 'merge';
 
 export interface CompactorOptions {
   readonly objects: ObjectStore;
@@ -25,87 +37,122 @@ export interface CompactorOptions {
   readonly merges: MergeRunner;
   readonly metrics: StoreMetrics;
   readonly log: Logger;
+  /** Shards of the tenant. */
+  readonly shards: number;
   readonly quarantine: (entry: BlockEntry, reason: string, finder: 'merge') => Promise<void>;
 }
 
-type MergeJob = Extract<CompactionJob, { kind: 'merge' }>;
-type Outcome = 'done' | 'input_quarantined' | 'inputs_gone' | 'sums_differ' | 'failed' | 'cancelled';
+/**
+ * How a merge ended. `failed` and `sums_differ` are tried again later; `cancelled` at once, by whoever
+ * comes next; the others have ended the job or let others end it.
+ */
+export type MergeOutcome =
+  | 'done'
+  | 'input_quarantined'
+  | 'inputs_gone'
+  | 'fenced_out'
+  | 'sums_differ'
+  | 'failed'
+  | 'cancelled';
+
+export interface MergeResult {
+  readonly outcome: MergeOutcome;
+  /** Why, for people. */
+  readonly reason: string;
+}
+
+/** What a job's payload says. */
+interface MergePayload {
+  readonly level: number;
+  readonly startMs: number;
+}
 
 export class Compactor {
   readonly #options: CompactorOptions;
-  /** Windows whose merge failed: how often, and when to try again. */
-  readonly #failed = new Map<string, { failures: number; notBeforeMs: number }>();
 
   constructor(options: CompactorOptions) {
     this.#options = options;
   }
 
-  /** Returns how many jobs were done. `stopped` is asked between jobs. */
-  async round(nowMs: number, stopped: () => boolean): Promise<number> {
-    const { catalog, metrics } = this.#options;
-    const { blocks } = await catalog.view(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
-    let done = 0;
-    for (const job of planCompaction(blocks, nowMs)) {
+  /** Returns how many jobs it wrote. `stopped` is asked between them. */
+  async plan(nowMs: number, stopped: () => boolean): Promise<number> {
+    const { catalog, metrics, shards } = this.#options;
+    let added = 0;
+    for (const job of planCompaction(await this.#candidates(nowMs), nowMs, shards)) {
       if (stopped()) break;
-      const level = String(job.window.level);
       if (job.kind === 'relevel') {
         await catalog.relevel(job.input.id, job.window.level);
-        metrics.merges.inc({ level, outcome: 'relevelled' });
-        done++;
-        continue;
-      }
-      const name = `${job.window.level}/${job.window.startMs}`;
-      if ((this.#failed.get(name)?.notBeforeMs ?? 0) > nowMs) continue;
-      const outcome = await this.#merge(job, nowMs);
-      metrics.merges.inc({ level, outcome });
-      if (outcome === 'done') {
-        this.#failed.delete(name);
-        done++;
-      } else if (outcome === 'failed' || outcome === 'sums_differ') this.#backOff(name, nowMs);
+        metrics.merges.inc({ level: String(job.window.level), outcome: 'relevelled' });
+      } else if (await this.#add(job, nowMs)) added++;
     }
-    for (const [name, { notBeforeMs }] of this.#failed) {
-      if (notBeforeMs + MAX_RETRY_MS < nowMs) this.#failed.delete(name);
-    }
-    return done;
+    return added;
   }
 
-  async #merge(job: MergeJob, nowMs: number): Promise<Outcome> {
-    const { objects, objectsConfig, catalog, merges, metrics, log, quarantine } = this.#options;
-    const level = String(job.window.level);
-    const what = { level: job.window.level, window: new Date(job.window.startMs).toISOString() };
-    const started = performance.now();
-    const reply = await merges.run({ objects: objectsConfig, inputs: job.inputs, nowMs });
-    if (!reply.ok) {
-      if (reply.code === 'cancelled') return 'cancelled';
-      const input = job.inputs.find((entry) => entry.id === reply.inputId);
-      if (input !== undefined && isDamage(reply.code)) {
-        await quarantine(input, reply.message, 'merge');
-        return 'input_quarantined';
-      }
-      log.error({ ...what, inputs: job.inputs.length, reason: reply.message }, 'a merge failed');
-      return 'failed';
+  /** Does one job; the caller gives it back when it was not done. */
+  async merge(job: LeasedJob, nowMs: number): Promise<MergeResult> {
+    const { metrics } = this.#options;
+    const payload = parsePayload(job.payload);
+    const result = await this.#merge(job, payload, nowMs);
+    metrics.merges.inc({ level: String(payload.level), outcome: result.outcome });
+    return result;
+  }
+
+  async #candidates(nowMs: number): Promise<BlockEntry[]> {
+    const { compaction } = this.#options.catalog;
+    const blocks = new Map<string, BlockEntry>();
+    const take = (entries: readonly BlockEntry[]): void => {
+      for (const entry of entries) blocks.set(entry.id, entry);
+    };
+    take(await compaction.rising(levelEdges(nowMs), PLAN_BLOCKS));
+    // Two blocks of half a merge fit into one; of larger ones there is nothing to gain.
+    for (const window of await compaction.crowded(LEVEL_WINDOWS, MERGE_INPUT_BYTES / 2, PLAN_WINDOWS)) {
+      if (blocks.size >= PLAN_BLOCKS) break;
+      take(await compaction.inWindow(window, MERGE_INPUT_BLOCKS));
     }
-    const before = await this.#inputSums(job.inputs);
-    if (before === undefined) return 'input_quarantined';
-    const difference = differenceOf(before, await sumDatasets(objects, reply.outputs));
-    if (difference !== undefined) {
-      log.error({ ...what, difference }, 'a merge was refused because its sums differ (I5)');
-      return 'sums_differ';
-    }
-    const ids = job.inputs.map((entry) => entry.id);
-    if (!(await catalog.swap(ids, reply.outputs, nowMs))) return 'inputs_gone';
-    const seconds = (performance.now() - started) / 1000;
-    const inputBytes = sumBytes(job.inputs);
-    const outputBytes = sumBytes(reply.outputs);
-    metrics.mergeSeconds.observe({ level }, seconds);
-    metrics.mergedBlocks.inc({ level }, job.inputs.length);
-    metrics.mergedBytes.inc({ direction: 'in' }, inputBytes);
-    metrics.mergedBytes.inc({ direction: 'out' }, outputBytes);
-    log.debug(
-      { ...what, inputs: ids.length, outputs: reply.outputs.length, inputBytes, outputBytes, seconds },
-      'merged',
+    return [...blocks.values()];
+  }
+
+  #add(job: Extract<CompactionJob, { kind: 'merge' }>, nowMs: number): Promise<boolean> {
+    const { level, startMs } = job.window;
+    const payload: MergePayload = { level, startMs };
+    return this.#options.catalog.jobs.add(
+      {
+        id: newBlockId(nowMs),
+        kind: MERGE_JOB,
+        subject: `${job.inputs.length} blocks of ${new Date(startMs).toISOString()} to level ${level}`,
+        payload: JSON.stringify(payload),
+        priority: jobBytes(job),
+      },
+      job.inputs.map((entry) => entry.id),
+      nowMs,
     );
-    return 'done';
+  }
+
+  async #merge(job: LeasedJob, payload: MergePayload, nowMs: number): Promise<MergeResult> {
+    const { objects, objectsConfig, catalog, merges, shards, quarantine } = this.#options;
+    const started = performance.now();
+    const inputs = await catalog.compaction.ofJob(job.id);
+    if (inputs.length === 0) return { outcome: 'inputs_gone', reason: 'no input is live any more' };
+    const reply = await merges.run({ objects: objectsConfig, inputs, nowMs, shards });
+    if (!reply.ok) {
+      if (reply.code === 'cancelled') return { outcome: 'cancelled', reason: reply.message };
+      const input = inputs.find((entry) => entry.id === reply.inputId);
+      if (input === undefined || !isDamage(reply.code)) return { outcome: 'failed', reason: reply.message };
+      await quarantine(input, reply.message, 'merge');
+      return { outcome: 'input_quarantined', reason: reply.message };
+    }
+    const before = await this.#inputSums(inputs);
+    if (before === undefined) {
+      return { outcome: 'failed', reason: 'the footer of an input has gone bad since it was read' };
+    }
+    const difference = differenceOf(before, await sumDatasets(objects, reply.outputs));
+    if (difference !== undefined)
+      return { outcome: 'sums_differ', reason: `the sums differ (I5): ${difference}` };
+    const swap = { inputs: inputs.map((entry) => entry.id), outputs: reply.outputs, lease: job };
+    const outcome = await catalog.swap(swap, nowMs);
+    if (outcome !== 'swapped') return { outcome, reason: 'others were faster' };
+    this.#count(payload, inputs, reply.outputs, (performance.now() - started) / 1000);
+    return { outcome: 'done', reason: '' };
   }
 
   /** Undefined when an input's footer has gone bad since the thread read it. */
@@ -120,11 +167,48 @@ export class Compactor {
     }
   }
 
-  #backOff(name: string, nowMs: number): void {
-    const failures = (this.#failed.get(name)?.failures ?? 0) + 1;
-    const waitMs = Math.min(RETRY_MS * 2 ** (failures - 1), MAX_RETRY_MS);
-    this.#failed.set(name, { failures, notBeforeMs: nowMs + waitMs });
+  #count(
+    { level, startMs }: MergePayload,
+    inputs: readonly BlockEntry[],
+    outputs: readonly BlockEntry[],
+    seconds: number,
+  ): void {
+    const { metrics, log } = this.#options;
+    const inputBytes = sumBytes(inputs);
+    const outputBytes = sumBytes(outputs);
+    metrics.mergeSeconds.observe({ level: String(level) }, seconds);
+    metrics.mergedBlocks.inc({ level: String(level) }, inputs.length);
+    metrics.mergedBytes.inc({ direction: 'in' }, inputBytes);
+    metrics.mergedBytes.inc({ direction: 'out' }, outputBytes);
+    log.debug(
+      {
+        level,
+        window: new Date(startMs).toISOString(),
+        inputs: inputs.length,
+        outputs: outputs.length,
+        inputBytes,
+        outputBytes,
+        seconds,
+      },
+      'merged',
+    );
   }
+}
+
+function parsePayload(text: string): MergePayload {
+  const payload: unknown = JSON.parse(text);
+  if (typeof payload === 'object' && payload !== null && 'level' in payload && 'startMs' in payload) {
+    const { level, startMs } = payload;
+    if (typeof level === 'number' && typeof startMs === 'number') return { level, startMs };
+  }
+  throw new FleetflameError('corrupt_data', `A merge's job says ${text}, which names no window.`);
+}
+
+/** Errors that say the object is bad, not that reading it failed this time. */
+function isDamage(code: string): boolean {
+  return (
+    code === 'corrupt_data' || code === 'invalid_input' || code === 'not_found' || code === 'limit_exceeded'
+  );
 }
 
 function sumBytes(entries: readonly BlockEntry[]): number {

@@ -17,6 +17,7 @@
  * goes straight to the widest window that is over, becomes another block of that window, and is
  * merged with its neighbours later.
  */
+import type { LevelEdge, LevelWindow } from '../catalog/compaction-view.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -61,6 +62,16 @@ export function windowAt(timeMs: number, nowMs: number): Window {
   }
   return windowOf(MINUTE, timeMs, 0);
 }
+
+/** What begins before an edge lies, for that level, in a window that is over. */
+export function levelEdges(nowMs: number): LevelEdge[] {
+  return WIDEST_FIRST.map(({ level, windowMs, slackMs }) => ({
+    level,
+    beforeMs: Math.floor((nowMs - slackMs) / windowMs) * windowMs,
+  }));
+}
+
+export const LEVEL_WINDOWS: readonly LevelWindow[] = WIDEST_FIRST;
 
 function windowOf(level: Level, timeMs: number, number: number): Window {
   const startMs = Math.floor(timeMs / level.windowMs) * level.windowMs;

@@ -8,8 +8,10 @@ import { mergeIntoWindows } from './merge-windows.ts';
 export interface MergeRequest {
   readonly objects: ObjectStoreConfig;
   readonly inputs: readonly BlockEntry[];
-  /** The plan's time: it decides which windows are over. */
+  /** Decides which windows are over. */
   readonly nowMs: number;
+  /** The tenant's shards: every output holds one of them. */
+  readonly shards: number;
 }
 
 export type MergeReply =
@@ -38,7 +40,7 @@ export async function runMerge(request: MergeRequest, objects: ObjectStore): Pro
       blocks.push(decodeBlock(await objects.get(input.key)));
     }
     inputId = undefined;
-    return { ok: true, outputs: await writeOutputs(objects, blocks, request.nowMs) };
+    return { ok: true, outputs: await writeOutputs(request, objects, blocks) };
   } catch (error) {
     const code = error instanceof FleetflameError ? error.code : 'internal';
     return { ok: false, code, message: error instanceof Error ? error.message : String(error), inputId };
@@ -46,13 +48,20 @@ export async function runMerge(request: MergeRequest, objects: ObjectStore): Pro
 }
 
 async function writeOutputs(
+  { inputs, nowMs, shards }: MergeRequest,
   objects: ObjectStore,
   blocks: readonly Block[],
-  nowMs: number,
 ): Promise<BlockEntry[]> {
+  const [first] = inputs;
+  if (first === undefined) throw new Error('a merge without inputs');
+  const { tenant, resolutionMs, rolledUp } = first;
+  const droppedLabels = [...new Set(inputs.flatMap((input) => input.droppedLabels))].toSorted();
+  // Inputs of one shard have nothing for the others.
+  const only = inputs.every((input) => input.shards === shards) ? first.shard : undefined;
   const outputs: BlockEntry[] = [];
-  for (const { window, block } of mergeIntoWindows(blocks, nowMs)) {
-    const sealed = sealBlock(block, window.level, nowMs);
+  for (const { window, shard, block } of mergeIntoWindows(blocks, { nowMs, tenant, shards, only })) {
+    const place = { level: window.level, tenant, shard, shards, resolutionMs, rolledUp, droppedLabels };
+    const sealed = sealBlock(block, place, nowMs);
     await objects.put(sealed.entry.key, sealed.bytes);
     outputs.push(sealed.entry);
   }

@@ -7,6 +7,8 @@ import { sliceBlock } from './slice-block.ts';
 
 const MINUTE = 60_000;
 
+const at = (nowMs: number) => ({ nowMs, tenant: 'default', shards: 1, only: undefined });
+
 /** Everything but the block's outer times, which windows may tighten. */
 const contents = (blocks: readonly Block[]): string[] =>
   describeBlock(mergeBlocks(blocks)).filter((line) => !line.startsWith('time '));
@@ -20,7 +22,7 @@ test('a block across a minute is cut at its edge, and what is not over stays a s
      main;write 7 @+9000`,
     { timeMs: startMs },
   );
-  const outputs = mergeIntoWindows([block], startMs + 5000 + 30_000);
+  const outputs = mergeIntoWindows([block], at(startMs + 5000 + 30_000));
   expect(outputs.map(({ window, block }) => [window.level, block.samples.length])).toEqual([
     [1, 1],
     [0, 2],
@@ -43,7 +45,7 @@ test('any blocks, at any time: outputs hold exactly what the inputs held, each w
       fc.array(arbitraryBlock(), { minLength: 1, maxLength: 5 }),
       fc.integer({ min: 0, max: 40 * 86_400_000 }),
       (blocks, age) => {
-        const outputs = mergeIntoWindows(blocks, TEST_TIME_MS + age);
+        const outputs = mergeIntoWindows(blocks, at(TEST_TIME_MS + age));
         expect(contents(outputs.map((output) => output.block))).toEqual(contents(blocks));
         for (const { window, block } of outputs) {
           expect(block.timeStartMs).toBeGreaterThanOrEqual(window.startMs);

@@ -1,17 +1,29 @@
 /**
- * The compactor's use of merge: blocks in, one block per window out. A block that lies in several
- * windows is cut at their edges first, so that outputs are aligned and a query's edge cuts few of them.
+ * The compactor's use of merge: blocks in, one block per window and shard out. A block that lies in
+ * several windows is cut at their edges first, so that outputs are aligned and a query's edge cuts few
+ * of them.
  */
 import { mergeBlocks, type Block } from '@fleetflame/profile';
 import { windowAt, type Window } from './levels.ts';
+import { shardBlock } from './shard-block.ts';
 import { sliceBlock } from './slice-block.ts';
+
+export interface MergeTarget {
+  readonly nowMs: number;
+  readonly tenant: string;
+  readonly shards: number;
+  /** The shard that all blocks are of already; undefined: they have to be divided. */
+  readonly only: number | undefined;
+}
 
 export interface WindowBlock {
   readonly window: Window;
+  readonly shard: number;
   readonly block: Block;
 }
 
-export function mergeIntoWindows(blocks: readonly Block[], nowMs: number): WindowBlock[] {
+export function mergeIntoWindows(blocks: readonly Block[], target: MergeTarget): WindowBlock[] {
+  const { nowMs } = target;
   const parts = new Map<number, { window: Window; blocks: Block[] }>();
   const put = (window: Window, block: Block): void => {
     const part = parts.get(window.startMs);
@@ -33,5 +45,23 @@ export function mergeIntoWindows(blocks: readonly Block[], nowMs: number): Windo
   }
   return [...parts.values()]
     .toSorted((a, b) => a.window.startMs - b.window.startMs)
-    .map((part) => ({ window: part.window, block: mergeBlocks(part.blocks) }));
+    .flatMap((part) => divide(part.window, part.blocks, target));
+}
+
+function divide(
+  window: Window,
+  blocks: readonly Block[],
+  { tenant, shards, only }: MergeTarget,
+): WindowBlock[] {
+  if (only !== undefined || shards === 1) {
+    return [{ window, shard: only ?? 0, block: mergeBlocks(blocks) }];
+  }
+  const outputs: WindowBlock[] = [];
+  for (let shard = 0; shard < shards; shard++) {
+    const parts = blocks
+      .map((block) => shardBlock(block, { tenant, shard, shards }))
+      .filter((part) => part.samples.length > 0 || part.losses.size > 0);
+    if (parts.length > 0) outputs.push({ window, shard, block: mergeBlocks(parts) });
+  }
+  return outputs;
 }

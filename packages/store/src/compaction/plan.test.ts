@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { newBlockId } from '../block-id.ts';
-import type { BlockEntry } from '../catalog/block-entry.ts';
+import { WHOLE, type BlockEntry } from '../catalog/block-entry.ts';
 import { windowAt } from './levels.ts';
 import { MERGE_INPUT_BYTES, planCompaction, type CompactionJob } from './plan.ts';
 
@@ -15,7 +15,17 @@ function block(
   fields: Partial<BlockEntry> = {},
 ): BlockEntry {
   const id = newBlockId(timeMaxMs);
-  return { id, key: `blocks/${id}`, level, timeMinMs, timeMaxMs, sizeBytes: 1000, rows: 10, ...fields };
+  return {
+    ...WHOLE,
+    id,
+    key: `blocks/${id}`,
+    level,
+    timeMinMs,
+    timeMaxMs,
+    sizeBytes: 1000,
+    rows: 10,
+    ...fields,
+  };
 }
 
 const shape = (jobs: readonly CompactionJob[]) =>

@@ -1,11 +1,15 @@
 /**
- * Decides what to merge: a pure function of the live blocks and the time.
+ * Decides what to merge: a pure function of some live blocks and the time.
  *
  * - A block whose window is over at a higher level than its own goes up, together with all others of
  *   that window.
  * - Blocks that share a window at the same level (late data) are merged when they are several of like
  *   size, so that a large block is not rewritten for every small one that comes, or when nothing new
  *   has come for a while.
+ *
+ * Only blocks of one tenant, shard and resolution are merged with each other; those that are not of the
+ * tenant's shards (segments, and blocks from before the count changed) are merged with each other and
+ * come out by shard.
  *
  * A merge takes a bounded number of bytes. What exceeds it becomes several blocks of one window.
  */
@@ -34,17 +38,17 @@ export type CompactionJob =
   | { readonly kind: 'relevel'; readonly window: Window; readonly input: BlockEntry };
 
 /** Smallest first, so that what is cheap and what queries wait for comes before what is large. */
-export function planCompaction(blocks: readonly BlockEntry[], nowMs: number): CompactionJob[] {
+export function planCompaction(blocks: readonly BlockEntry[], nowMs: number, shards = 1): CompactionJob[] {
   const rising = new Map<string, Group>();
   const settled = new Map<string, Group>();
   for (const block of blocks) {
     const window = windowAt(block.timeMinMs, nowMs);
-    if (window.level > block.level) addTo(rising, window, block);
-    else if (block.level > 0) addTo(settled, window, block);
+    if (window.level > block.level) addTo(rising, window, block, shards);
+    else if (block.level > 0) addTo(settled, window, block, shards);
   }
   const jobs: CompactionJob[] = [];
   for (const { window, blocks: group } of rising.values()) {
-    for (const inputs of split(group)) jobs.push(risingJob(window, inputs, nowMs));
+    for (const inputs of split(group)) jobs.push(risingJob(window, inputs, nowMs, shards));
   }
   for (const [name, { window, blocks: group }] of settled) {
     // The window is about to be merged anyway.
@@ -55,21 +59,34 @@ export function planCompaction(blocks: readonly BlockEntry[], nowMs: number): Co
   return jobs.toSorted((a, b) => jobBytes(a) - jobBytes(b));
 }
 
+/** Stored bytes that the job reads. */
+export function jobBytes(job: CompactionJob): number {
+  if (job.kind === 'relevel') return 0;
+  return job.inputs.reduce((sum, block) => sum + block.sizeBytes, 0);
+}
+
 interface Group {
   readonly window: Window;
   readonly blocks: BlockEntry[];
 }
 
-function addTo(groups: Map<string, Group>, window: Window, block: BlockEntry): void {
-  const name = `${window.level}/${window.startMs}`;
+function addTo(groups: Map<string, Group>, window: Window, block: BlockEntry, shards: number): void {
+  const shard = block.shards === shards ? block.shard : 'mixed';
+  const { tenant, resolutionMs, rolledUp } = block;
+  const name = [tenant, resolutionMs, rolledUp, shard, window.level, window.startMs].join('/');
   const group = groups.get(name);
   if (group === undefined) groups.set(name, { window, blocks: [block] });
   else group.blocks.push(block);
 }
 
-function risingJob(window: Window, inputs: readonly BlockEntry[], nowMs: number): CompactionJob {
+function risingJob(
+  window: Window,
+  inputs: readonly BlockEntry[],
+  nowMs: number,
+  shards: number,
+): CompactionJob {
   const [only, ...others] = inputs;
-  if (only !== undefined && others.length === 0) {
+  if (only !== undefined && others.length === 0 && only.shards === shards) {
     const last = windowAt(only.timeMaxMs, nowMs);
     if (last.startMs === window.startMs && last.level === window.level) {
       return { kind: 'relevel', window, input: only };
@@ -113,9 +130,4 @@ function lateInputs(group: readonly BlockEntry[], nowMs: number): BlockEntry[] {
     bytes += block.sizeBytes;
   }
   return quiet || inputs.length >= LATE_BLOCKS ? inputs : [];
-}
-
-function jobBytes(job: CompactionJob): number {
-  if (job.kind === 'relevel') return 0;
-  return job.inputs.reduce((sum, block) => sum + block.sizeBytes, 0);
 }

@@ -1,9 +1,27 @@
-/** Runs the background tasks one after the other, again and again, until it is stopped. */
+/**
+ * Background work of one process, taken from the catalog's jobs and done one after the other until it
+ * is stopped. Every process that does maintenance runs such a loop; a job is leased to one of them at a
+ * time, and renewed while it runs.
+ *
+ *   tasks   recurring, one row each, which is there for ever: plan, expire, remove, sweep
+ *   work    jobs that end: merges, small ones first
+ */
 import type { Logger } from 'pino';
+import type { Again, JobQueue, JobStatus, Lease, LeasedJob } from '../catalog/job-queue.ts';
 import type { StoreMetrics } from '../store-metrics.ts';
 
 /** A minute's segments are merged at most this long after they could be. */
 const ROUND_MS = 10_000;
+/** So long after a round began it takes no further work before it looks at its tasks again. */
+const WORK_MS = 60_000;
+/** A process that says nothing for so long has lost its job: longer than a pause of garbage collection or a slow disk. */
+export const LEASE_MS = 60_000;
+const RENEW_MS = 15_000;
+/** What failed once mostly fails again: the wait doubles. */
+const RETRY_MS = 60_000;
+const MAX_RETRY_MS = 6 * 3_600_000;
+/** Jobs that ended stay visible for so long. */
+const ENDED_MS = 86_400_000;
 
 export interface MaintenanceTask {
   readonly name: string;
@@ -11,6 +29,20 @@ export interface MaintenanceTask {
   readonly everyMs: number;
   run(nowMs: number): Promise<unknown>;
 }
+
+export interface MaintenanceWork {
+  readonly kind: string;
+  run(job: LeasedJob, nowMs: number): Promise<WorkEnd>;
+}
+
+/**
+ * `ended`: what it did has ended it. An outcome: end it. `retry`: not done, for this reason; `release`:
+ * not done, and nobody's fault.
+ */
+export type WorkEnd =
+  | { readonly kind: 'ended' | 'release' }
+  | { readonly kind: 'outcome'; readonly outcome: string }
+  | { readonly kind: 'retry'; readonly reason: string };
 
 export interface TaskStatus {
   readonly name: string;
@@ -21,31 +53,33 @@ export interface TaskStatus {
   readonly lastError: string | undefined;
 }
 
+export interface MaintenanceOptions {
+  readonly jobs: JobQueue;
+  readonly tasks: readonly MaintenanceTask[];
+  readonly work: readonly MaintenanceWork[];
+  /** Who this is, for people. */
+  readonly owner: string;
+  readonly metrics: StoreMetrics;
+  readonly log: Logger;
+  /** Unix ms, by a clock that all who share the jobs agree on. */
+  readonly now: () => number;
+}
+
+const TASK = 'task';
+
 export class MaintenanceLoop {
-  readonly #tasks: readonly MaintenanceTask[];
-  readonly #metrics: StoreMetrics;
-  readonly #log: Logger;
-  readonly #now: () => number;
-  readonly #status = new Map<string, TaskStatus>();
+  readonly #options: MaintenanceOptions;
+  #prepared = false;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
 
-  constructor(tasks: readonly MaintenanceTask[], metrics: StoreMetrics, log: Logger, now: () => number) {
-    this.#tasks = tasks;
-    this.#metrics = metrics;
-    this.#log = log;
-    this.#now = now;
+  constructor(options: MaintenanceOptions) {
+    this.#options = options;
   }
 
   get stopped(): boolean {
     return this.#stopped;
-  }
-
-  status(): TaskStatus[] {
-    return this.#tasks.map(
-      ({ name }) => this.#status.get(name) ?? { name, lastRunMs: 0, lastSeconds: 0, lastError: undefined },
-    );
   }
 
   start(): void {
@@ -59,7 +93,7 @@ export class MaintenanceLoop {
     this.#timer.unref();
   }
 
-  /** One round of the tasks that are due; joins a round that is running. */
+  /** One round of what is due; joins a round that is running. Failures are logged, counted and seen in the jobs. */
   round(): Promise<void> {
     this.#running ??= this.#round().finally(() => {
       this.#running = undefined;
@@ -75,23 +109,135 @@ export class MaintenanceLoop {
   }
 
   async #round(): Promise<void> {
-    for (const task of this.#tasks) {
+    const { tasks, work } = this.#options;
+    const started = performance.now();
+    const late = (): boolean => performance.now() - started > WORK_MS;
+    for (const task of tasks) {
       if (this.#stopped) return;
-      const nowMs = this.#now();
-      const last = this.#status.get(task.name);
-      if (last !== undefined && nowMs - last.lastRunMs < task.everyMs) continue;
-      const started = performance.now();
-      let lastError: string | undefined;
-      try {
-        await task.run(nowMs);
-      } catch (error) {
-        // A failed task is tried again in its next round; what it did so far was committed piecewise.
-        lastError = error instanceof Error ? error.message : String(error);
-        this.#metrics.maintenanceFailures.inc({ task: task.name });
-        this.#log.error({ task: task.name, err: error }, 'maintenance failed');
+      await this.#guard(task.name, () => this.#task(task));
+    }
+    for (const one of work) {
+      let more = true;
+      while (more && !this.#stopped && !late()) {
+        more = false;
+        await this.#guard(one.kind, async () => {
+          more = await this.#next(one);
+        });
       }
-      const lastSeconds = (performance.now() - started) / 1000;
-      this.#status.set(task.name, { name: task.name, lastRunMs: nowMs, lastSeconds, lastError });
     }
   }
+
+  /** What the catalog itself refuses here is tried again in the next round. */
+  async #guard(task: string, run: () => Promise<void>): Promise<void> {
+    try {
+      if (!this.#prepared) await this.#prepare();
+      await run();
+    } catch (error) {
+      this.#failed(task, error);
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    const { jobs, tasks, now } = this.#options;
+    for (const [priority, { name }] of tasks.entries()) {
+      await jobs.ensure({ id: taskId(name), kind: TASK, subject: name, payload: '', priority }, now());
+    }
+    this.#prepared = true;
+  }
+
+  async #task(task: MaintenanceTask): Promise<void> {
+    const { jobs, now } = this.#options;
+    const job = await this.#claim({ kind: TASK, id: taskId(task.name) });
+    if (job === undefined) return;
+    const nowMs = now();
+    const error = await this.#whileRenewed(job, async () => {
+      try {
+        await task.run(nowMs);
+        return undefined;
+      } catch (thrown) {
+        // What it did so far was committed piecewise.
+        this.#failed(task.name, thrown);
+        return messageOf(thrown);
+      }
+    });
+    const endedMs = now();
+    await jobs.giveBack(job, { nowMs: endedMs, notBeforeMs: nowMs + task.everyMs, error });
+    await jobs.purge(endedMs - ENDED_MS);
+  }
+
+  /** Does the first job of the kind that is due; false: there is none. */
+  async #next(work: MaintenanceWork): Promise<boolean> {
+    const { jobs, now } = this.#options;
+    const { kind } = work;
+    const job = await this.#claim({ kind });
+    if (job === undefined) return false;
+    const end = await this.#whileRenewed(job, async (): Promise<WorkEnd> => {
+      try {
+        return await work.run(job, now());
+      } catch (error) {
+        this.#failed(kind, error);
+        return { kind: 'retry', reason: messageOf(error) };
+      }
+    });
+    const nowMs = now();
+    if (end.kind === 'outcome') await jobs.finish(job, end.outcome, nowMs);
+    if (end.kind === 'release') await jobs.giveBack(job, { nowMs, notBeforeMs: nowMs, error: undefined });
+    if (end.kind === 'retry') {
+      const { log } = this.#options;
+      log.error({ job: job.subject, attempts: job.attempts, reason: end.reason }, 'a job was not done');
+      const again: Again = { nowMs, notBeforeMs: nowMs + backOffMs(job.attempts), error: end.reason };
+      await jobs.giveBack(job, again);
+    }
+    return end.kind !== 'release';
+  }
+
+  #claim(filter: { readonly kind: string; readonly id?: string }): Promise<LeasedJob | undefined> {
+    const { jobs, owner, now } = this.#options;
+    return jobs.claim(filter, { owner, nowMs: now(), leaseMs: LEASE_MS, backOffMs });
+  }
+
+  /** A renewal that fails is no reason to stop: whether the lease still holds is checked where it counts. */
+  async #whileRenewed<T>(lease: Lease, run: () => Promise<T>): Promise<T> {
+    const { jobs, now, log } = this.#options;
+    const timer = setInterval(() => {
+      jobs.renew(lease, now() + LEASE_MS).catch((error: unknown) => {
+        log.warn({ err: error, job: lease.id }, 'a lease could not be renewed');
+      });
+    }, RENEW_MS);
+    timer.unref();
+    try {
+      return await run();
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  #failed(task: string, error: unknown): void {
+    const { metrics, log } = this.#options;
+    metrics.maintenanceFailures.inc({ task });
+    log.error({ task, err: error }, 'maintenance failed');
+  }
+}
+
+export function taskStatus(jobs: readonly JobStatus[]): TaskStatus[] {
+  return jobs
+    .filter((job) => job.kind === TASK)
+    .map(({ subject, startedMs, endedMs, lastError }) => ({
+      name: subject,
+      lastRunMs: startedMs,
+      lastSeconds: Math.max(0, endedMs - startedMs) / 1000,
+      lastError: lastError === '' ? undefined : lastError,
+    }));
+}
+
+function taskId(name: string): string {
+  return `${TASK}/${name}`;
+}
+
+function backOffMs(attempts: number): number {
+  return Math.min(RETRY_MS * 2 ** (attempts - 1), MAX_RETRY_MS);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

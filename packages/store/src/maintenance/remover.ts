@@ -5,10 +5,15 @@ import type { ObjectStore } from '../objects/object-store.ts';
 import type { StoreMetrics } from '../store-metrics.ts';
 
 /**
- * How long a deleted block's object stays (I6). Queries in this process pin what they read; the grace
- * covers other processes, and is longer than any query may run.
+ * How long anybody may read the blocks of one snapshot (I6). Processes do not tell each other what they
+ * read; this is the promise that takes its place. Queries end long before.
  */
-export const DELETED_GRACE_MS = 900_000;
+export const SNAPSHOT_MAX_MS = 600_000;
+/**
+ * How long a deleted block's object stays: a snapshot, and time for clocks to differ and for a removal
+ * to be late in the process that pins it. Queries in this process pin what they read besides.
+ */
+export const DELETED_GRACE_MS = SNAPSHOT_MAX_MS + 300_000;
 /** Rows of removed blocks stay as tombstones: longer than any writer could have been stopped. */
 const TOMBSTONE_MS = 7 * 86_400_000;
 /**
@@ -29,7 +34,7 @@ export interface RemoverOptions {
 
 export async function expire(options: RemoverOptions, nowMs: number): Promise<void> {
   const { catalog, metrics, retentionMs } = options;
-  metrics.expired.inc({ what: 'block' }, await catalog.expireBlocks(nowMs - retentionMs, nowMs));
+  metrics.expired.inc({ what: 'block' }, await catalog.expireBlocks(0, nowMs - retentionMs, nowMs));
   const batches = await catalog.expireBatches(nowMs - retentionMs - BATCH_SLACK_MS);
   metrics.expired.inc({ what: 'batch' }, batches);
 }

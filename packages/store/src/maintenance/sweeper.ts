@@ -9,7 +9,7 @@
 import { FleetflameError } from '@fleetflame/profile';
 import type { Logger } from 'pino';
 import { BLOCK_PREFIX } from '../block-id.ts';
-import type { BlockEntry } from '../catalog/block-entry.ts';
+import { WHOLE, type BlockEntry } from '../catalog/block-entry.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import type { StoreMetrics } from '../store-metrics.ts';
@@ -92,5 +92,5 @@ async function modifiedMs(objects: ObjectStore, key: string): Promise<number | u
 
 function orphanEntry(key: string): BlockEntry {
   const id = key.slice(BLOCK_PREFIX.length);
-  return { id, key, level: 0, timeMinMs: 0, timeMaxMs: 0, sizeBytes: 0, rows: 0 };
+  return { ...WHOLE, id, key, level: 0, timeMinMs: 0, timeMaxMs: 0, sizeBytes: 0, rows: 0 };
 }

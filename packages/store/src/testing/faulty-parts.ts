@@ -44,6 +44,7 @@ function fused<T extends object>(engine: T, fuse: Fuse): T {
   return new Proxy(engine, {
     get(target, name): unknown {
       const member: unknown = Reflect.get(target, name, target);
+      if (typeof member === 'object' && member !== null) return fused(member, fuse);
       if (typeof member !== 'function') return member;
       if (name === 'close') return member.bind(target);
       return async (...args: unknown[]): Promise<unknown> => {
