@@ -1,5 +1,5 @@
 import type { FilterStatus } from './filter/filter-source.ts';
-
+import type { UploadCounters } from './upload/symbol-uploader.ts';
 /** What the agent says of itself: for /status, and the source of its metrics. Counters since the start. */
 export interface AgentStats {
   readonly agentId: string;
@@ -66,16 +66,7 @@ export interface AgentStats {
   };
   /** Different frames of windows without a name that only the agent could have given. */
   readonly unnamedFrames: Readonly<Record<string, number>>;
-  readonly symbols: {
-    readonly asked: number;
-    readonly wanted: number;
-    readonly uploaded: number;
-    readonly uploadedBytes: number;
-    readonly gone: number;
-    readonly unfit: number;
-    readonly refused: number;
-    readonly errors: number;
-  };
+  readonly symbols: Readonly<UploadCounters>;
   readonly memory: {
     /** Kernel maps, ring buffers and fold table of the sampler. */
     readonly samplerBytes: number;

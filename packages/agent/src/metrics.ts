@@ -38,6 +38,7 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
   ['jit_maps_foreign_total', 'Perf maps not read: links or of another user', (s) => s.jit.foreign],
   ['symbols_asked_total', 'Build ids offered to the server', (s) => s.symbols.asked],
   ['symbols_uploaded_total', 'Binaries whose symbols were uploaded', (s) => s.symbols.uploaded],
+  ['symbols_postponed_total', 'Uploads left to another host for now', (s) => s.symbols.postponed],
   ['symbols_uploaded_bytes_total', 'Bytes of symbols uploaded', (s) => s.symbols.uploadedBytes],
   ['interrupts_total', 'Sampling interrupts, idle CPUs included', (s) => s.sampler.interrupts],
   [
@@ -104,6 +105,16 @@ const LABELLED: readonly (readonly [name: string, label: string, help: string, r
     'reason',
     'Symbols that the server wanted and did not get',
     ({ symbols: { gone, unfit, refused, errors } }) => ({ gone, unfit, refused, errors }),
+  ],
+  [
+    'symbols_debug_total',
+    'what',
+    'Uploads with debug sections (uploaded), of them from a separate debug file (file); larger than the server takes (too_large)',
+    ({ symbols: { uploadedDebug, debugFiles, debugTooLarge } }) => ({
+      uploaded: uploadedDebug,
+      file: debugFiles,
+      too_large: debugTooLarge,
+    }),
   ],
 ];
 

@@ -15,3 +15,15 @@ export function checkBuildId(text: string, field: string): void {
     { field },
   );
 }
+
+const NAME = /^[0-9a-f]{16,64}$/;
+
+/** Names that senders make up become parts of keys too. */
+export function checkName(text: string, field: string): void {
+  if (NAME.test(text)) return;
+  throw new FleetflameError(
+    'invalid_input',
+    `${field}: ${JSON.stringify(text.slice(0, 140))} is not 16 to 64 lower-case hex digits.`,
+    { field },
+  );
+}

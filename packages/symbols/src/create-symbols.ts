@@ -3,24 +3,32 @@ import { FleetflameError } from '@fleetflame/profile';
 import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { binaryStatus } from './binary-status.ts';
 import { checkBuildId } from './build-id.ts';
 import { Converter, type ConverterOptions } from './convert/converter.ts';
-import { SYMBOL_LIMITS } from './limits.ts';
+import { inParallel } from './in-parallel.ts';
+import { Intake } from './intake.ts';
+import { STORAGE_CONCURRENCY, SYMBOL_LIMITS, type SymbolLimits } from './limits.ts';
 import { ServiceMetrics } from './service-metrics.ts';
+import { sweepSymbols } from './sweep-symbols.ts';
 import type { SymbolStorage } from './symbol-storage.ts';
 import { SymbolStore } from './symbol-store.ts';
-import { Uploads } from './uploads.ts';
-import { Wanted } from './wanted.ts';
+import { Uploads } from './uploads/uploads.ts';
+import { Wanted } from './uploads/wanted.ts';
 
 export interface SymbolsOptions {
   readonly storage: SymbolStorage;
   readonly log: Logger;
   readonly registry: Registry;
-  /** Where uploads grow until they are converted. Default: the system's temporary directory. */
+  /** Where one file at a time lies while it is converted. Default: the system's temporary directory. */
   readonly scratchDir?: string;
   /** Memory for symbol tables. Default: DEFAULT_CACHE_BYTES. */
   readonly cacheBytes?: number;
   readonly converter?: ConverterOptions;
+  /** Default: SYMBOL_LIMITS. */
+  readonly limits?: Partial<SymbolLimits>;
+  /** How long a call waits for a conversion. Default: CONVERSION_POLL_MS. */
+  readonly pollMs?: number;
   /** The clock, Unix ms. */
   readonly now?: () => number;
 }
@@ -28,78 +36,94 @@ export interface SymbolsOptions {
 export interface Symbols {
   readonly store: SymbolStore;
   readonly routes: (router: ConnectRouter) => void;
-  /** Gives up idle uploads; a timer does so every few seconds. */
-  readonly expireUploads: () => Promise<void>;
+  /** Removes uploads that stopped and tables that were replaced; timers do so now and then. */
+  readonly maintain: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
-const EXPIRE_EVERY_MS = 5_000;
+const REMOVE_ABANDONED_EVERY_MS = 60_000;
+const SWEEP_EVERY_MS = 3 * 3600_000;
 
 /** The server's half of symbolization: the store of tables, and SymbolService. */
 export function createSymbols(options: SymbolsOptions): Symbols {
-  const { storage, log, registry } = options;
+  const { storage, log, registry, pollMs } = options;
   const now = options.now ?? Date.now;
+  const limits = { ...SYMBOL_LIMITS, ...options.limits };
   const cache = options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes };
   const store = new SymbolStore({ storage, log, registry, now, ...cache });
   const converter = new Converter(options.converter);
-  const uploads: Uploads = new Uploads({
+  const metrics: ServiceMetrics = new ServiceMetrics(registry, () => ({
+    uploads: uploads.size,
+    waiting: intake.waiting,
+  }));
+  const intake: Intake = new Intake({
     store,
     converter,
     log,
-    metrics: () => metrics,
+    metrics,
+    limits,
     scratchDir: options.scratchDir,
-    now,
   });
-  const metrics = new ServiceMetrics(registry, () => ({
-    uploads: uploads.size,
-    scratchBytes: uploads.scratchBytes,
-    waiting: converter.waiting,
-  }));
-  const wanted = new Wanted(store, uploads, now);
-  const timer = setInterval(() => {
-    uploads
-      .expire()
-      .catch((error: unknown) => log.error({ err: error }, 'idle uploads could not be removed'));
-  }, EXPIRE_EVERY_MS);
-  timer.unref();
+  const uploads: Uploads = new Uploads({ storage, store, intake, log, metrics, limits, now, pollMs });
+  const wanted = new Wanted({ store, uploads, limits, now });
+  const sweep = async (): Promise<void> => {
+    await sweepSymbols({ storage, log, now, onDeleted: () => metrics.deleted.inc() });
+  };
+  const timers = [
+    every(REMOVE_ABANDONED_EVERY_MS, log, 'stopped uploads could not be removed', () =>
+      uploads.removeAbandoned(),
+    ),
+    // Servers that started together need not sweep together.
+    every(
+      SWEEP_EVERY_MS * (0.75 + Math.random() / 2),
+      log,
+      'replaced symbol tables could not be deleted',
+      sweep,
+    ),
+  ];
 
-  const checkBuildIds = (buildIds: readonly string[]): void => {
-    if (buildIds.length > SYMBOL_LIMITS.buildIds) {
+  const checkBuildIds = (buildIds: readonly string[], field: string): void => {
+    if (buildIds.length > limits.buildIds) {
       metrics.refused.inc({ reason: 'build_ids' });
       throw new FleetflameError(
         'limit_exceeded',
-        `build_ids: ${buildIds.length} of them, the most is ${SYMBOL_LIMITS.buildIds}. Ask in several calls.`,
-        { field: 'build_ids' },
+        `${field}: ${buildIds.length} of them, the most is ${limits.buildIds}. Ask in several calls.`,
+        { field },
       );
     }
-    buildIds.forEach((buildId, index) => checkBuildId(buildId, `build_ids[${index}]`));
+    buildIds.forEach((buildId, index) => checkBuildId(buildId, `${field}[${index}]`));
+  };
+
+  const status = async (asked: readonly string[]) => {
+    const records = await store.status(asked);
+    const known = new Map(records.map((record) => [record.buildId, record]));
+    const kept = new Set(await uploads.buildIds());
+    const buildIds = asked.length > 0 ? asked : [...new Set([...known.keys(), ...kept])];
+    const all = await inParallel(buildIds, STORAGE_CONCURRENCY, async (buildId) => {
+      const upload = kept.has(buildId) ? await uploads.state(buildId) : undefined;
+      return binaryStatus(buildId, known.get(buildId), upload);
+    });
+    return all.filter((one) => one !== undefined);
   };
 
   const routes = (router: ConnectRouter): void => {
     router.service(SymbolService, {
-      async wanted(request) {
-        checkBuildIds(request.buildIds);
-        return { buildIds: await wanted.choose(request.buildIds) };
+      async wanted({ offers }) {
+        checkBuildIds(
+          offers.map((offer) => offer.buildId),
+          'offers',
+        );
+        return await wanted.choose(offers);
       },
       async upload(request) {
-        const { symbols, complete } = await uploads.accept(request);
-        return { symbols: BigInt(symbols), complete };
+        const { binary, ...answer } = await uploads.accept(request);
+        if (binary === undefined) return answer;
+        const state = binaryStatus(binary.buildId, binary, undefined);
+        return state === undefined ? answer : { ...answer, binary: state };
       },
-      async status(request) {
-        checkBuildIds(request.buildIds);
-        const records = await store.status(request.buildIds);
-        return {
-          binaries: records.map((record) => ({
-            buildId: record.buildId,
-            fileName: record.fileName,
-            symbols: BigInt(record.symbols),
-            source: record.source,
-            problem: record.problem,
-            uploadBytes: BigInt(record.uploadBytes),
-            storedMs: BigInt(record.uploadedMs),
-            origin: 'upload',
-          })),
-        };
+      async status({ buildIds }) {
+        checkBuildIds(buildIds, 'build_ids');
+        return { binaries: await status(buildIds) };
       },
     });
   };
@@ -107,11 +131,24 @@ export function createSymbols(options: SymbolsOptions): Symbols {
   return {
     store,
     routes,
-    expireUploads: () => uploads.expire(),
+    async maintain() {
+      await uploads.removeAbandoned();
+      await sweep();
+    },
     async close() {
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
       await converter.close();
       await uploads.close();
+      await intake.close();
+      await store.settled();
     },
   };
+}
+
+function every(ms: number, log: Logger, failure: string, work: () => Promise<void>): NodeJS.Timeout {
+  const timer = setInterval(() => {
+    work().catch((error: unknown) => log.error({ err: error }, failure));
+  }, ms);
+  timer.unref();
+  return timer;
 }

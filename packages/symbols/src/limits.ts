@@ -1,14 +1,21 @@
 /** What is turned away, and why. Counted in fleetflame_symbols_refused_total{reason}, by the limit's name. */
 export const SYMBOL_LIMITS = {
-  /** One upload; its conversion may take four times as much memory. Agents cut binaries down: node becomes 19 MB. */
-  uploadBytes: 256 * 1024 * 1024,
+  /**
+   * One upload. Debug sections of libc are 4 MB, of node 20, of a browser 1.5 GB (compressed); what is larger comes
+   * without its debug sections.
+   */
+  uploadBytes: 1024 * 1024 * 1024,
+  /** A supplementary file (dwz), which is in memory while it is stored. The largest of Debian has 60 MB. */
+  supplementBytes: 128 * 1024 * 1024,
   /** One part of an upload; Connect holds a whole message in memory. */
   partBytes: 4 * 1024 * 1024,
-  /** Uploads under way at once. Agents upload one file at a time. */
+  /** Parts of one upload: of the smallest size that is sensible, 256 KiB, with the largest upload. */
+  parts: 4096,
+  /** Uploads that one server takes at once; agents upload one file at a time. The rest comes back later. */
   uploads: 64,
-  /** Scratch space of all uploads under way and waiting for conversion together. */
-  scratchBytes: 1024 * 1024 * 1024,
-  /** Conversions waiting: one runs at a time, each takes a second or so. */
+  /** Parts of all uploads of a fleet that are kept at once. */
+  keptBytes: 8 * 1024 * 1024 * 1024,
+  /** Conversions waiting on one server: one runs at a time, each takes a second or so. */
   queuedConversions: 32,
   /** Build ids in one request. */
   buildIds: 4096,
@@ -18,16 +25,27 @@ export const SYMBOL_LIMITS = {
   fileNameLength: 255,
 } as const;
 
-/** An upload without a new part for this long is given up; its agent may start over. */
-export const UPLOAD_IDLE_MS = 60_000;
+export type SymbolLimits = { readonly [name in keyof typeof SYMBOL_LIMITS]: number };
+
 /**
- * Who was told that a binary is wanted is the only one for this long. Short, because agents that are told no do not
- * ask again for hours: a host that dies, or an agent that starts again, must not leave a binary without symbols.
+ * Who uploads for a build id is the only one for this long after his last part; then anybody may go on where he
+ * stopped. Renewed when half of it is over.
  */
-export const LEASE_MS = 2_000;
-/** An upload whose last part is younger counts as alive: others are not asked. After that anybody may take it over. */
-export const UPLOAD_ALIVE_MS = 5_000;
-/** A binary whose conversion failed is wanted again after this long: another host may have an intact file. */
+export const LEASE_MS = 20_000;
+/** Agents that are told that another host uploads ask again after this. */
+export const LATER_MS = 30_000;
+/** Parts that nobody has added to for this long are removed: servers and agents may start again meanwhile. */
+export const ABANDONED_MS = 3600_000;
+/** A call that completes an upload waits this long for the conversion, then answers that it goes on. */
+export const CONVERSION_POLL_MS = 15_000;
+/** A file that was tried in vain is wanted again after this long: another host may have an intact one. */
 export const FAILURE_RETRY_MS = 24 * 3600_000;
 /** The longest that one conversion may take: Chromium takes 20 s. */
 export const CONVERSION_MS = 180_000;
+/**
+ * Replaced tables are deleted after this. A server that has heard of the replacement at the last moment (RECORD_FRESH_MS)
+ * may have a query that still reads the old one; both together take minutes.
+ */
+export const REPLACED_GRACE_MS = 6 * 3600_000;
+/** Requests to the storage that one call of ours has under way. */
+export const STORAGE_CONCURRENCY = 32;

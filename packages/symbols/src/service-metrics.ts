@@ -3,13 +3,13 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 export type RefusalReason =
   | 'build_ids'
   | 'uploadBytes'
+  | 'supplementBytes'
   | 'partBytes'
+  | 'parts'
   | 'uploads'
-  | 'scratchBytes'
+  | 'keptBytes'
   | 'queuedConversions'
   | 'malformed'
-  | 'out_of_order'
-  | 'under_way'
   | 'binary';
 
 export class ServiceMetrics {
@@ -17,11 +17,9 @@ export class ServiceMetrics {
   readonly uploads: Counter<'result'>;
   readonly receivedBytes: Counter;
   readonly conversion: Histogram;
+  readonly deleted: Counter;
 
-  constructor(
-    registry: Registry,
-    now: () => { readonly uploads: number; readonly scratchBytes: number; readonly waiting: number },
-  ) {
+  constructor(registry: Registry, now: () => { readonly uploads: number; readonly waiting: number }) {
     const registers = [registry];
     this.refused = new Counter({
       name: 'fleetflame_symbols_refused_total',
@@ -31,13 +29,20 @@ export class ServiceMetrics {
     });
     this.uploads = new Counter({
       name: 'fleetflame_symbols_uploads_total',
-      help: 'Uploads of binaries: stored, refused, expired without a new part, or known already.',
+      help:
+        'Uploads: stored, refused, expired without a new part, known already; calls that were sent away: busy ' +
+        '(another sender uploads), postponed (a limit), part_unneeded (the part was there already).',
       labelNames: ['result'],
       registers,
     });
     this.receivedBytes = new Counter({
       name: 'fleetflame_symbols_received_bytes',
       help: 'Bytes of binaries received.',
+      registers,
+    });
+    this.deleted = new Counter({
+      name: 'fleetflame_symbols_replaced_objects_deleted_total',
+      help: 'Tables and records that better ones had replaced, deleted after the grace.',
       registers,
     });
     this.conversion = new Histogram({
@@ -47,12 +52,6 @@ export class ServiceMetrics {
       registers,
     });
     gauge(registry, 'fleetflame_symbols_uploads_open', 'Uploads under way.', () => now().uploads);
-    gauge(
-      registry,
-      'fleetflame_symbols_scratch_bytes',
-      'Scratch space taken by uploads.',
-      () => now().scratchBytes,
-    );
     gauge(
       registry,
       'fleetflame_symbols_conversions_waiting',

@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { join } from 'node:path';
 import type { BinaryEvent } from '@fleetflame/bpf';
 import { stripDeleted } from '../labels/process-facts.ts';
 import { type BinaryImage, codeAddress } from './binary-image.ts';
@@ -42,6 +43,8 @@ export interface BinaryTableCounters {
 export interface BinaryFile {
   readonly buildId: string;
   readonly path: string;
+  /** Where the file systems of its process begin. */
+  readonly root: string;
   readonly fd: number;
 }
 
@@ -125,7 +128,7 @@ export class BinaryTable {
     this.#open.delete(buildId);
     const { fd } = entry;
     entry.fd = -1;
-    return { buildId, path: entry.path, fd };
+    return { buildId, path: entry.path, root: this.#rootOf(entry), fd };
   }
 
   /** Opens a binary again whose file was closed. */
@@ -135,7 +138,8 @@ export class BinaryTable {
     for (const entry of this.#entries.values()) {
       if (entry.image === undefined || entry.buildId !== buildId) continue;
       const opened = openBinary({ ...entry.event, buildId }, entry.event.pid, this.#procRoot);
-      if (opened.fd !== undefined) return { buildId, path: entry.path, fd: opened.fd };
+      if (opened.fd !== undefined)
+        return { buildId, path: entry.path, root: this.#rootOf(entry), fd: opened.fd };
     }
     return undefined;
   }
@@ -174,6 +178,10 @@ export class BinaryTable {
       if (this.#open.size <= MAX_OPEN_FILES) break;
       this.#close(oldest);
     }
+  }
+
+  #rootOf(entry: Entry): string {
+    return join(this.#procRoot, String(entry.event.pid), 'root');
   }
 
   #close(entry: Entry): void {

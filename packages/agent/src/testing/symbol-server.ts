@@ -1,28 +1,55 @@
 import type { ConnectRouter } from '@connectrpc/connect';
-import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
+import { SymbolService, type SymbolQuality } from '@fleetflame/proto/symbols/v1/symbols';
+
+export interface KeptUpload {
+  readonly fileName: string;
+  readonly quality: SymbolQuality;
+  readonly supplementary: boolean;
+  readonly bytes: Buffer;
+}
 
 /** A symbol service that wants everything once and keeps what it gets in memory. */
 export class SymbolServer {
   readonly asked: string[] = [];
-  readonly uploads = new Map<string, { readonly fileName: string; readonly bytes: Buffer }>();
+  readonly uploads = new Map<string, KeptUpload>();
+  /** Larger uploads are not taken. */
+  maxUploadBytes = 1n << 30n;
+  /** Build ids that another host is said to upload. */
+  readonly later = new Set<string>();
+  /** Answered to uploads instead of taking them, milliseconds. */
+  busyMs = 0;
+  /** Bytes received, the needless ones too. */
+  receivedBytes = 0;
   readonly #parts = new Map<string, Uint8Array[]>();
   /** Called for every part before it is kept; may throw. */
   before: (buildId: string, offset: number) => void = () => undefined;
 
   routes(router: ConnectRouter): void {
     router.service(SymbolService, {
-      wanted: ({ buildIds }) => {
+      wanted: ({ offers }) => {
+        const buildIds = offers.map((offer) => offer.buildId);
         this.asked.push(...buildIds);
-        return { buildIds: buildIds.filter((buildId) => !this.uploads.has(buildId)) };
+        return {
+          buildIds: offers
+            .filter(({ buildId, bytes }) => !this.uploads.has(buildId) && bytes <= this.maxUploadBytes)
+            .map(({ buildId }) => buildId)
+            .filter((buildId) => !this.later.has(buildId)),
+          later: buildIds.filter((buildId) => this.later.has(buildId)),
+          laterMs: 1000,
+          maxUploadBytes: this.maxUploadBytes,
+        };
       },
-      upload: ({ buildId, fileName, totalBytes, offset, part }) => {
+      upload: ({ buildId, fileName, totalBytes, offset, part, quality, supplementary }) => {
         this.before(buildId, Number(offset));
-        const parts = offset === 0n ? [] : (this.#parts.get(buildId) ?? []);
+        if (this.busyMs > 0) return { busyMs: this.busyMs };
+        this.receivedBytes += part.length;
+        const parts = this.#parts.get(buildId) ?? [];
         this.#parts.set(buildId, parts);
-        parts.push(part);
+        const received = parts.reduce((sum, one) => sum + one.length, 0);
+        if (Number(offset) === received && part.length > 0) parts.push(part);
         const bytes = Buffer.concat(parts);
-        if (BigInt(bytes.length) < totalBytes) return {};
-        this.uploads.set(buildId, { fileName, bytes });
+        if (BigInt(bytes.length) < totalBytes) return { nextOffset: BigInt(bytes.length) };
+        this.uploads.set(buildId, { fileName, quality, supplementary, bytes });
         return { complete: true };
       },
       status: () => ({}),

@@ -1,19 +1,31 @@
-import { closeSync, copyFileSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { FIRST_FILE_BINARY } from '@fleetflame/bpf';
-import { ElfFile, bufferSource } from '@fleetflame/elf';
-import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
+import { ElfFile, bufferSource, compactElf, readDebugAltLink } from '@fleetflame/elf';
+import { buildProgram, PROGRAMS, splitDebug } from '@fleetflame/elf/testing';
+import { SymbolQuality, SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
 import { pino } from 'pino';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BinaryTable, OPEN_FILE_MS, binaryAddress } from '../binaries/binary-table.ts';
 import { fileSource } from '../binaries/file-source.ts';
 import { readVdso } from '../binaries/vdso.ts';
 import { createTransport } from '../send/transport.ts';
 import { IngestServer } from '../testing/ingest-server.ts';
-import { SymbolServer } from '../testing/symbol-server.ts';
+import { SymbolServer, type KeptUpload } from '../testing/symbol-server.ts';
 import { ASK_AGAIN_MS, SymbolUploader } from './symbol-uploader.ts';
+import { PART_BYTES } from './send-upload.ts';
 
 const log = pino({ enabled: false });
 const LIBC = readFileSync('/proc/self/maps', 'latin1').match(/\/\S*libc\.so\.6/)?.[0] ?? '';
@@ -107,6 +119,106 @@ test('a refusal, a file that is gone and a file without symbols are not tried ag
   }
   expect(symbols.asked).toEqual([refused, gone]);
   expect(uploader.counters).toMatchObject({ refused: 1, gone: 1, uploaded: 0, errors: 0 });
+});
+
+describe('debug information', () => {
+  const whole = buildProgram(PROGRAMS.c);
+  const buildId = ElfFile.parse(bufferSource(readFileSync(whole))).identity ?? '';
+  let stripped: string;
+  let debug: string;
+
+  beforeEach(() => {
+    ({ stripped, debug } = splitDebug(whole, directory, 'shop'));
+  });
+
+  async function offered(path: string): Promise<KeptUpload | undefined> {
+    expect(sampled(path)).toBe(buildId);
+    uploader.offer([buildId], Date.now());
+    await uploader.settled();
+    return symbols.uploads.get(buildId);
+  }
+
+  test('of the binary itself is uploaded', async () => {
+    expect(await offered(whole)).toMatchObject({ quality: SymbolQuality.DWARF });
+    expect(uploader.counters).toMatchObject({ uploaded: 1, uploadedDebug: 1, debugFiles: 0 });
+  });
+
+  test('of a separate file is uploaded with the binary, found by its name', async () => {
+    const upload = await offered(stripped);
+    expect(upload).toMatchObject({ quality: SymbolQuality.DWARF, fileName: 'shop' });
+    const file = ElfFile.parse(bufferSource(upload?.bytes ?? Buffer.alloc(0)));
+    expect(file.section('.debug_line')?.type).toBe(1);
+    expect(file.section('.dynsym')?.type).toBe(11);
+    expect(file.section('.symtab')?.size).toBeGreaterThan(100);
+    expect(uploader.counters).toMatchObject({ uploaded: 1, uploadedDebug: 1, debugFiles: 1 });
+  });
+
+  test('of another build is not taken, nor a damaged link followed', async () => {
+    copyFileSync(buildProgram(PROGRAMS.cWithoutId), debug);
+    expect(await offered(stripped)).toMatchObject({ quality: SymbolQuality.DYNSYM });
+  });
+
+  test('larger than the server takes is left out, and that is counted', async () => {
+    symbols.maxUploadBytes = BigInt(compactElf(bufferSource(readFileSync(stripped))).length + 100);
+    expect(await offered(stripped)).toMatchObject({ quality: SymbolQuality.DYNSYM });
+    expect(symbols.asked).toEqual([buildId, buildId]);
+    expect(uploader.counters).toMatchObject({ uploaded: 1, uploadedDebug: 0, debugTooLarge: 1 });
+  });
+
+  test('of which nothing is small enough is not uploaded', async () => {
+    symbols.maxUploadBytes = 500n;
+    expect(await offered(stripped)).toBeUndefined();
+    expect(uploader.counters).toMatchObject({ uploaded: 0, debugTooLarge: 1, unfit: 1 });
+  });
+
+  test.skipIf(!existsSync('/usr/bin/dwz'))('that refers to a shared file brings that along', async () => {
+    for (const name of ['one', 'two']) copyFileSync(whole, join(directory, name));
+    const [shared, one, two] = ['shared.debug', 'one', 'two'].map((name) => join(directory, name));
+    execFileSync('dwz', ['-m', shared ?? '', '-M', 'shared.debug', one ?? '', two ?? '']);
+    expect(await offered(one ?? '')).toMatchObject({ quality: SymbolQuality.DWARF });
+    const link = readDebugAltLink(ElfFile.parse(bufferSource(readFileSync(one ?? ''))));
+    const supplement = symbols.uploads.get(link?.buildId ?? '');
+    expect(supplement).toMatchObject({ supplementary: true, fileName: 'shared.debug' });
+    expect(supplement?.bytes.equals(readFileSync(shared ?? ''))).toBe(true);
+    expect([...symbols.uploads.keys()]).toEqual([link?.buildId, buildId]);
+  });
+});
+
+test('an upload that another host does is asked for again later', async () => {
+  const buildId = sampled(LIBC);
+  symbols.later.add(buildId);
+  const now = Date.now();
+  uploader.offer([buildId], now);
+  await uploader.settled();
+  symbols.later.clear();
+  uploader.offer([buildId], now + 900);
+  await uploader.settled();
+  expect(symbols.asked).toEqual([buildId]);
+  symbols.busyMs = 1000;
+  uploader.offer([buildId], now + 10_000);
+  await uploader.settled();
+  symbols.busyMs = 0;
+  expect(symbols.uploads.size).toBe(0);
+  uploader.offer([buildId], now + 20_000);
+  await uploader.settled();
+  expect(symbols.uploads.has(buildId)).toBe(true);
+  expect(uploader.counters).toMatchObject({ postponed: 2, uploaded: 1, errors: 0 });
+});
+
+test('an upload that broke off goes on where it was', async () => {
+  const buildId = sampled(process.execPath);
+  let failures = 1;
+  symbols.before = (_id, offset) => {
+    if (offset >= 2 * PART_BYTES && failures-- > 0) throw new ConnectError('gone', Code.Unavailable);
+  };
+  for (let window = 0; window < 2; window++) {
+    uploader.offer([buildId], Date.now());
+    await uploader.settled();
+  }
+  const upload = symbols.uploads.get(buildId);
+  expect(upload?.bytes.length).toBeGreaterThan(3 * PART_BYTES);
+  expect(symbols.receivedBytes).toBe(upload?.bytes.length);
+  expect(uploader.counters).toMatchObject({ errors: 1, uploaded: 1 });
 });
 
 test('files are not kept open for long', () => {

@@ -1,34 +1,46 @@
+import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
-import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError, type Client } from '@connectrpc/connect';
-import { bufferSource, compactElf } from '@fleetflame/elf';
-import type { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
+import { bufferSource, CompactImage, ElfError } from '@fleetflame/elf';
+import { SymbolQuality, type SymbolService, type WantedResponse } from '@fleetflame/proto/symbols/v1/symbols';
 import type { Logger } from 'pino';
 import type { BinaryFile, BinaryTable } from '../binaries/binary-table.ts';
 import type { Vdso } from '../binaries/vdso.ts';
-import type { CompactResult } from './compact-worker.ts';
-import { Compactor } from './compactor.ts';
+import { QUALITY } from './prepare-upload.ts';
+import { sendUpload } from './send-upload.ts';
+import { UnfitBinary, UploadThread } from './upload-thread.ts';
+import type { OpenedBinary, UploadHead } from './upload-worker.ts';
 
-/** Symbols of more than this are not uploaded: it is held in memory while it is sent. Node has 30 MB, Chromium 300. */
-export const MAX_UPLOAD_BYTES = 128 * 1024 * 1024;
-const PART_BYTES = 1024 * 1024;
+/** So fast are symbols sent: a gigabyte takes a minute, and a link of 10 Gbit/s does not notice. */
+export const BYTES_PER_SECOND = 16 * 1024 * 1024;
+/** Build ids offered in one call; so many files are open meanwhile. */
+const BATCH = 32;
 /** Build ids remembered as asked for; oldest out first, and asked again when seen again. */
 export const MAX_ASKED = 65_536;
 /** Servers lose data, and an administrator may have asked for symbols again. */
 export const ASK_AGAIN_MS = 6 * 3600_000;
-/** The protocol's limit. */
-const MAX_BUILD_IDS_PER_CALL = 4096;
 const CALL_TIMEOUT_MS = 30_000;
 const MIN_BUILD_ID_DIGITS = 8;
+/** The host's own file systems; what is found there counts by its build id. */
+const HOST_ROOT = '/';
 
 export interface UploadCounters {
   asked: number;
   wanted: number;
   uploaded: number;
   uploadedBytes: number;
+  /** Of `uploaded`: with debug sections. */
+  uploadedDebug: number;
+  /** Of `uploadedDebug`: whose debug sections came from a separate file. */
+  debugFiles: number;
+  /** Debug sections larger than the server takes: the symbols alone were offered instead. */
+  debugTooLarge: number;
+  /** Another host uploads it: asked again later. */
+  postponed: number;
   /** Wanted, but the file was gone. */
   gone: number;
-  /** Wanted, but broken or larger than MAX_UPLOAD_BYTES. */
+  /** Broken, or larger than the server takes. */
   unfit: number;
   /** The server refused it. */
   refused: number;
@@ -36,9 +48,27 @@ export interface UploadCounters {
   errors: number;
 }
 
+/** A binary that is offered. */
+interface Candidate {
+  readonly buildId: string;
+  readonly file: BinaryFile;
+  opened: OpenedBinary;
+  level: 'debug' | 'symbols';
+}
+
+export interface SymbolUploaderOptions {
+  readonly client: Client<typeof SymbolService>;
+  readonly binaries: BinaryTable;
+  readonly vdso: Vdso;
+  readonly log: Logger;
+  /** Default: BYTES_PER_SECOND. */
+  readonly bytesPerSecond?: number;
+}
+
 /**
- * Uploads the symbols of sampled binaries that the server asks for: once per build id, one file at a time, one
- * part at a time. Whatever goes wrong here costs names, never samples.
+ * Uploads what names the code of sampled binaries, if the server asks for it: once per build id, one file at a time,
+ * one part at a time, with the debug sections of the binary or of its separate debug file. Whatever goes wrong here
+ * costs names, never samples.
  */
 export class SymbolUploader {
   readonly counters: UploadCounters = {
@@ -46,41 +76,34 @@ export class SymbolUploader {
     wanted: 0,
     uploaded: 0,
     uploadedBytes: 0,
+    uploadedDebug: 0,
+    debugFiles: 0,
+    debugTooLarge: 0,
+    postponed: 0,
     gone: 0,
     unfit: 0,
     refused: 0,
     errors: 0,
   };
-  readonly #client: Client<typeof SymbolService>;
-  readonly #binaries: BinaryTable;
-  readonly #vdso: Vdso;
-  readonly #log: Logger;
-  readonly #compactor = new Compactor();
-  /** Build id → when it was settled. In order of insertion. */
-  readonly #asked = new Map<string, number>();
-  #pending = new Set<string>();
+  readonly #options: SymbolUploaderOptions;
+  readonly #uploader = randomBytes(16).toString('hex');
+  readonly #thread = new UploadThread();
+  /** Build id → when it may be offered again. In order of insertion. */
+  readonly #askAgainAt = new Map<string, number>();
+  readonly #pending = new Set<string>();
   /** Being asked for or uploaded now. */
   #current: ReadonlySet<string> = new Set();
   #running: Promise<void> | undefined;
   readonly #abort = new AbortController();
 
-  constructor(options: {
-    readonly client: Client<typeof SymbolService>;
-    readonly binaries: BinaryTable;
-    readonly vdso: Vdso;
-    readonly log: Logger;
-  }) {
-    this.#client = options.client;
-    this.#binaries = options.binaries;
-    this.#vdso = options.vdso;
-    this.#log = options.log;
+  constructor(options: SymbolUploaderOptions) {
+    this.#options = options;
   }
 
   /** Build ids that were sampled in a window. Returns at once. */
   offer(buildIds: Iterable<string>, nowMs: number): void {
     for (const buildId of buildIds) {
-      const askedAt = this.#asked.get(buildId);
-      const isDue = askedAt === undefined || nowMs - askedAt > ASK_AGAIN_MS;
+      const isDue = (this.#askAgainAt.get(buildId) ?? 0) <= nowMs;
       if (isDue && !this.#current.has(buildId) && buildId.length >= MIN_BUILD_ID_DIGITS)
         this.#pending.add(buildId);
     }
@@ -95,123 +118,288 @@ export class SymbolUploader {
 
   async stop(): Promise<void> {
     this.#abort.abort();
-    // A compaction that is under way ends with its thread.
-    await this.#compactor.close();
+    // What is being read ends with its thread.
+    await this.#thread.close();
     await this.#running;
   }
 
   async #run(): Promise<void> {
     while (this.#pending.size > 0 && !this.#abort.signal.aborted) {
-      const buildIds = [...this.#pending].slice(0, MAX_BUILD_IDS_PER_CALL);
+      const buildIds = [...this.#pending].slice(0, BATCH);
       for (const buildId of buildIds) this.#pending.delete(buildId);
       this.#current = new Set(buildIds);
+      const candidates: Candidate[] = [];
       try {
-        await this.#ask(buildIds);
+        if (buildIds.includes(this.#options.vdso.buildId)) await this.#offerVdso();
+        const gone = await this.#open(buildIds, candidates);
+        await this.#offer(candidates);
+        await this.#askAboutGone(gone);
       } catch (error) {
-        // The next window offers them again: that is the retry.
+        // The next window offers them again: that is the retry, and the server knows where it goes on.
         this.counters.errors++;
         const { code, rawMessage } = ConnectError.from(error);
-        this.#log.debug({ code: Code[code], reason: rawMessage }, 'symbols cannot be offered now');
+        this.#options.log.debug({ code: Code[code], reason: rawMessage }, 'symbols cannot be offered now');
         return;
       } finally {
+        for (const { file } of candidates) closeSync(file.fd);
         this.#current = new Set();
       }
     }
   }
 
-  async #ask(buildIds: readonly string[]): Promise<void> {
-    const options = { timeoutMs: CALL_TIMEOUT_MS, signal: this.#abort.signal };
-    const answer = await this.#client.wanted({ buildIds: [...buildIds] }, options);
-    this.counters.asked += buildIds.length;
-    const wanted = new Set(answer.buildIds);
+  /** Gives the build ids whose files are gone. */
+  async #open(buildIds: readonly string[], candidates: Candidate[]): Promise<readonly string[]> {
+    const { binaries, vdso, log } = this.#options;
+    const gone: string[] = [];
     for (const buildId of buildIds) {
-      if (wanted.has(buildId)) continue;
-      this.#settle(buildId);
-      this.#binaries.release(buildId);
+      if (buildId === vdso.buildId || this.#abort.signal.aborted) continue;
+      const file = binaries.reopenFile(buildId);
+      if (file === undefined) {
+        gone.push(buildId);
+        continue;
+      }
+      try {
+        const opened = await this.#thread.open(toUpload(file), 'debug');
+        candidates.push({
+          buildId,
+          file,
+          opened,
+          level: opened.debugPath === undefined ? 'symbols' : 'debug',
+        });
+      } catch (error) {
+        closeSync(file.fd);
+        if (!(error instanceof UnfitBinary) || this.#abort.signal.aborted) throw error;
+        this.counters.unfit++;
+        this.#settle(buildId);
+        log.warn({ binary: file.path, buildId, reason: error.message }, 'symbols cannot be uploaded');
+      }
     }
-    for (const buildId of buildIds) {
-      if (!wanted.has(buildId) || this.#abort.signal.aborted) continue;
-      this.counters.wanted++;
-      await this.#uploadOne(buildId);
+    return gone;
+  }
+
+  async #offer(candidates: readonly Candidate[]): Promise<void> {
+    if (candidates.length === 0) return;
+    const answer = await this.#ask(candidates.flatMap(headsOf));
+    const tooLarge = candidates.filter(
+      ({ opened, level }) => level === 'debug' && opened.upload.sizeBytes > answer.maxUploadBytes,
+    );
+    const wanted = new Set(answer.buildIds);
+    for (const candidate of candidates) {
+      if (tooLarge.includes(candidate)) continue;
+      if (this.#abort.signal.aborted) return;
+      await this.#uploadWanted(candidate, wanted, answer);
+    }
+    if (tooLarge.length > 0) await this.#offerSymbolsOnly(tooLarge, answer.maxUploadBytes);
+  }
+
+  async #offerSymbolsOnly(candidates: readonly Candidate[], maxBytes: bigint): Promise<void> {
+    for (const candidate of candidates) {
+      const { buildId, file, opened } = candidate;
+      this.counters.debugTooLarge++;
+      this.#options.log.warn(
+        { binary: file.path, buildId, bytes: opened.upload.sizeBytes, maxBytes: Number(maxBytes) },
+        'debug sections are larger than the server takes: its symbols are offered alone, without lines and inlined calls',
+      );
+      candidate.level = 'symbols';
+    }
+    const answer = await this.#ask(candidates.flatMap(headsOf));
+    const wanted = new Set(answer.buildIds);
+    for (const candidate of candidates) {
+      if (this.#abort.signal.aborted) return;
+      if (candidate.opened.symbolsOnly.sizeBytes > answer.maxUploadBytes) {
+        this.counters.unfit++;
+        this.#settle(candidate.buildId);
+      } else await this.#uploadWanted(candidate, wanted, answer);
     }
   }
 
-  async #uploadOne(buildId: string): Promise<void> {
-    const isVdso = buildId === this.#vdso.buildId;
-    const file = isVdso ? undefined : this.#binaries.reopenFile(buildId);
-    if (file === undefined && !isVdso) {
-      this.counters.gone++;
+  /** Whether names are missing because files went before they could be read. */
+  async #askAboutGone(buildIds: readonly string[]): Promise<void> {
+    if (buildIds.length === 0) return;
+    const answer = await this.#ask(
+      buildIds.map((buildId) => ({
+        buildId,
+        quality: SymbolQuality.UNSPECIFIED,
+        sizeBytes: 0,
+        supplementary: false,
+      })),
+    );
+    this.counters.gone += answer.buildIds.length;
+    for (const buildId of buildIds) this.#settle(buildId);
+  }
+
+  async #ask(
+    heads: readonly Pick<UploadHead, 'buildId' | 'quality' | 'sizeBytes' | 'supplementary'>[],
+  ): Promise<WantedResponse> {
+    const options = { timeoutMs: CALL_TIMEOUT_MS, signal: this.#abort.signal };
+    const offers = heads.map(({ buildId, quality, sizeBytes, supplementary }) => ({
+      buildId,
+      quality,
+      supplementary,
+      bytes: BigInt(sizeBytes),
+    }));
+    const answer = await this.#options.client.wanted({ offers }, options);
+    this.counters.asked += heads.length;
+    return answer;
+  }
+
+  async #uploadWanted(
+    candidate: Candidate,
+    wanted: ReadonlySet<string>,
+    answer: WantedResponse,
+  ): Promise<void> {
+    const { buildId, level, opened } = candidate;
+    const supplement = level === 'debug' ? opened.supplement : undefined;
+    const isWanted = wanted.has(buildId);
+    // Another host sends what this one's debug sections refer to: they are of use when that is there.
+    const waits =
+      answer.later.includes(buildId) ||
+      (isWanted && supplement !== undefined && answer.later.includes(supplement.buildId));
+    if (waits) {
+      this.#postpone(buildId, answer.laterMs);
+      return;
+    }
+    if (!isWanted) {
       this.#settle(buildId);
       return;
     }
-    const name = file === undefined ? '[vdso]' : basename(file.path);
-    const result = file === undefined ? compactVdso(this.#vdso) : await this.#compact(file);
-    if (this.#abort.signal.aborted) return;
-    if ('problem' in result) {
+    this.counters.wanted++;
+    try {
+      candidate.opened = await this.#thread.open(toUpload(candidate.file), level);
+      if (supplement !== undefined && wanted.has(supplement.buildId)) {
+        if (!(await this.#send(candidate, supplement, 'supplement'))) return;
+      }
+      await this.#send(candidate, candidate.opened.upload, 'upload');
+    } catch (error) {
+      if (!(error instanceof UnfitBinary) || this.#abort.signal.aborted) throw error;
       this.counters.unfit++;
       this.#settle(buildId);
-      this.#log.warn({ binary: name, buildId, reason: result.problem }, 'symbols cannot be uploaded');
-      return;
+      this.#options.log.warn(
+        { binary: candidate.file.path, buildId, reason: error.message },
+        'symbols cannot be uploaded',
+      );
+    } finally {
+      await this.#thread.closeBinary();
     }
+  }
+
+  /** Whether to go on with this binary. */
+  async #send(candidate: Candidate, head: UploadHead, which: 'upload' | 'supplement'): Promise<boolean> {
+    const { buildId, file, opened } = candidate;
+    const { log, client } = this.#options;
+    const about = { binary: file.path, buildId: head.buildId, bytes: head.sizeBytes };
     try {
-      await this.#send(buildId, name, result.bytes);
-      this.#settle(buildId);
+      const result = await sendUpload(
+        client,
+        { ...head, read: (offset, length) => this.#thread.read(which, offset, length) },
+        { uploader: this.#uploader, signal: this.#abort.signal, onProgress: this.#pace() },
+      );
+      this.counters.uploadedBytes += result.sentBytes;
+      if (result.state === 'busy') {
+        this.#postpone(buildId, result.retryMs);
+        return false;
+      }
       this.counters.uploaded++;
-      this.counters.uploadedBytes += result.bytes.length;
-      this.#log.info({ binary: name, buildId, bytes: result.bytes.length }, 'symbols uploaded');
+      if (which === 'supplement') {
+        log.info(about, 'a file that debug sections refer to was uploaded');
+        return true;
+      }
+      this.#settle(buildId);
+      if (candidate.level === 'debug') this.counters.uploadedDebug++;
+      if (candidate.level === 'debug' && opened.debugPath !== '') this.counters.debugFiles++;
+      log.info({ ...about, debugFile: opened.debugPath, source: result.binary?.source }, 'symbols uploaded');
+      return true;
     } catch (error) {
+      if (error instanceof UnfitBinary) throw error;
       const { code, rawMessage } = ConnectError.from(error);
       if (!isRefusal(code)) throw error;
       this.counters.refused++;
+      log.warn({ ...about, code: Code[code], reason: rawMessage }, 'symbols refused');
+      // Without the supplementary file there are fewer names, but some.
+      if (which === 'supplement') return true;
       this.#settle(buildId);
-      this.#log.warn({ binary: name, buildId, code: Code[code], reason: rawMessage }, 'symbols refused');
+      return false;
     }
   }
 
-  async #compact(file: BinaryFile): Promise<CompactResult> {
+  async #offerVdso(): Promise<void> {
+    const { vdso, client, log } = this.#options;
+    let image: CompactImage;
     try {
-      return await this.#compactor.compact({
-        fd: file.fd,
-        identity: file.buildId,
-        maxBytes: MAX_UPLOAD_BYTES,
-      });
-    } finally {
-      closeSync(file.fd);
+      image = new CompactImage(bufferSource(vdso.bytes), { identity: vdso.buildId });
+    } catch (error) {
+      if (!(error instanceof ElfError)) throw error;
+      this.counters.unfit++;
+      this.#settle(vdso.buildId);
+      return;
     }
+    const head: UploadHead = {
+      buildId: vdso.buildId,
+      fileName: '[vdso]',
+      content: vdso.buildId.slice(0, 32).padEnd(16, '0'),
+      quality: QUALITY[image.quality],
+      supplementary: false,
+      sizeBytes: image.size,
+    };
+    const answer = await this.#ask([head]);
+    if (answer.buildIds.includes(head.buildId)) {
+      this.counters.wanted++;
+      const read = async (offset: number, length: number) =>
+        await Promise.resolve(new Uint8Array(image.read(offset, length)));
+      const result = await sendUpload(
+        client,
+        { ...head, read },
+        { uploader: this.#uploader, signal: this.#abort.signal },
+      );
+      this.counters.uploadedBytes += result.sentBytes;
+      if (result.state === 'stored') this.counters.uploaded++;
+      log.info({ binary: head.fileName, buildId: head.buildId, bytes: head.sizeBytes }, 'symbols uploaded');
+    }
+    if (answer.later.includes(head.buildId)) this.#postpone(head.buildId, answer.laterMs);
+    else this.#settle(head.buildId);
   }
 
-  async #send(buildId: string, fileName: string, bytes: Uint8Array): Promise<void> {
-    const options = { timeoutMs: CALL_TIMEOUT_MS, signal: this.#abort.signal };
-    for (let offset = 0; offset < bytes.length; offset += PART_BYTES) {
-      await this.#client.upload(
-        {
-          buildId,
-          fileName,
-          totalBytes: BigInt(bytes.length),
-          offset: BigInt(offset),
-          part: bytes.subarray(offset, offset + PART_BYTES),
-        },
-        options,
-      );
-    }
+  /** Waits after each part until the whole is not faster than the rate. */
+  #pace(): (done: number) => Promise<void> {
+    const startMs = performance.now();
+    const perMs = (this.#options.bytesPerSecond ?? BYTES_PER_SECOND) / 1000;
+    let first: number | undefined;
+    return async (done) => {
+      first ??= done;
+      const waitMs = (done - first) / perMs - (performance.now() - startMs);
+      // Ends early when the agent stops.
+      if (waitMs > 1) await sleep(waitMs, undefined, { signal: this.#abort.signal }).catch(() => undefined);
+    };
+  }
+
+  #postpone(buildId: string, ms: number): void {
+    this.counters.postponed++;
+    // Hosts that asked together need not ask together again.
+    this.#askAt(buildId, Date.now() + ms * (1 + Math.random() / 2));
   }
 
   #settle(buildId: string): void {
-    this.#asked.delete(buildId);
-    this.#asked.set(buildId, Date.now());
-    for (const oldest of this.#asked.keys()) {
-      if (this.#asked.size <= MAX_ASKED) break;
-      this.#asked.delete(oldest);
+    this.#options.binaries.release(buildId);
+    this.#askAt(buildId, Date.now() + ASK_AGAIN_MS);
+  }
+
+  #askAt(buildId: string, atMs: number): void {
+    this.#askAgainAt.delete(buildId);
+    this.#askAgainAt.set(buildId, atMs);
+    for (const oldest of this.#askAgainAt.keys()) {
+      if (this.#askAgainAt.size <= MAX_ASKED) break;
+      this.#askAgainAt.delete(oldest);
     }
   }
 }
 
-function compactVdso(vdso: Vdso): CompactResult {
-  try {
-    return { bytes: compactElf(bufferSource(vdso.bytes), { identity: vdso.buildId }) };
-  } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) };
-  }
+function headsOf({ opened, level }: Candidate): UploadHead[] {
+  if (level === 'symbols') return [opened.symbolsOnly];
+  return opened.supplement === undefined ? [opened.upload] : [opened.supplement, opened.upload];
+}
+
+function toUpload({ fd, buildId, path, root }: BinaryFile) {
+  return { fd, buildId, path, roots: [root, HOST_ROOT] };
 }
 
 /** Codes that speak of this binary; all others speak of the server or the way to it. */

@@ -1,5 +1,5 @@
 /** A SymbolStorage in a directory, with the rule of the product's: what is written stays as it is. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { FleetflameError } from '@fleetflame/profile';
 import type { SymbolStorage } from '../symbol-storage.ts';
@@ -21,6 +21,9 @@ export function directoryStorage(root: string): SymbolStorage {
       } catch (error) {
         throw new FleetflameError('not_found', `${key} is not there`, { cause: error });
       }
+    },
+    async delete(key) {
+      await rm(join(root, key), { force: true });
     },
     async list(prefix) {
       const entries = await readdir(root, { recursive: true, withFileTypes: true });

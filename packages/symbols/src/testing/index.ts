@@ -1,2 +1,11 @@
 export { directoryStorage } from './directory-storage.ts';
-export { startSymbolServer, uploadFile, type SymbolServer } from './symbol-server.ts';
+export {
+  counterOf,
+  partOf,
+  programUpload,
+  startSymbolServer,
+  uploadFile,
+  wantedOf,
+  type SymbolServer,
+  type TestUpload,
+} from './symbol-server.ts';

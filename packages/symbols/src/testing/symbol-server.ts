@@ -1,12 +1,22 @@
 /** SymbolService on a real socket, over a real directory. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Code, ConnectError, createClient, type Client, type Interceptor } from '@connectrpc/connect';
 import { connectNodeAdapter, createConnectTransport } from '@connectrpc/connect-node';
+import { bufferSource, compactElf, ElfFile } from '@fleetflame/elf';
+import { buildProgram, PROGRAMS } from '@fleetflame/elf/testing';
 import { ERROR_CODES, FleetflameError } from '@fleetflame/profile';
-import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
+import {
+  SymbolQuality,
+  SymbolService,
+  type UploadRequestSchema,
+  type UploadResponse,
+} from '@fleetflame/proto/symbols/v1/symbols';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createSymbols, type Symbols, type SymbolsOptions } from '../create-symbols.ts';
@@ -78,22 +88,74 @@ export async function startSymbolServer(
   };
 }
 
+export interface TestUpload {
+  readonly buildId: string;
+  readonly fileName: string;
+  readonly bytes: Uint8Array;
+  readonly quality?: SymbolQuality;
+  readonly supplementary?: boolean;
+  readonly replace?: boolean;
+}
+
+/** The message that sends `length` bytes from `offset`. */
+export function partOf(
+  file: TestUpload,
+  offset: number,
+  length: number,
+  uploader = 'a'.repeat(16),
+): MessageInitShape<typeof UploadRequestSchema> {
+  const { bytes, ...head } = file;
+  return {
+    ...head,
+    uploader,
+    content: createHash('sha256').update(bytes).digest('hex').slice(0, 32),
+    totalBytes: BigInt(bytes.length),
+    offset: BigInt(offset),
+    part: bytes.subarray(offset, offset + length),
+  };
+}
+
 /** Sends a file in parts of `partBytes`; gives the last answer. */
 export async function uploadFile(
   client: Client<typeof SymbolService>,
-  file: { readonly buildId: string; readonly fileName: string; readonly bytes: Uint8Array },
+  file: TestUpload,
   partBytes = 256 * 1024,
-): Promise<{ readonly symbols: number; readonly complete: boolean }> {
-  let answer = { symbols: 0, complete: false };
-  for (let offset = 0; offset < file.bytes.length && !answer.complete; offset += partBytes) {
-    const { symbols, complete } = await client.upload({
-      buildId: file.buildId,
-      fileName: file.fileName,
-      totalBytes: BigInt(file.bytes.length),
-      offset: BigInt(offset),
-      part: file.bytes.subarray(offset, offset + partBytes),
-    });
-    answer = { symbols: Number(symbols), complete };
+  uploader?: string,
+): Promise<UploadResponse> {
+  let offset = 0;
+  for (;;) {
+    const answer = await client.upload(partOf(file, offset, partBytes, uploader));
+    if (answer.complete || answer.busyMs > 0) return answer;
+    offset = Number(answer.nextOffset);
   }
-  return answer;
+}
+
+/** What `Wanted` asks for of these build ids, all offered with one quality. */
+export async function wantedOf(
+  client: Client<typeof SymbolService>,
+  buildIds: readonly string[],
+  quality: SymbolQuality = SymbolQuality.SYMTAB,
+): Promise<readonly string[]> {
+  const offers = buildIds.map((buildId) => ({ buildId, quality, bytes: 1000n }));
+  return (await client.wanted({ offers })).buildIds;
+}
+
+/** A test program as an agent uploads it. */
+export function programUpload(program: keyof typeof PROGRAMS): TestUpload {
+  const bytes = compactElf(bufferSource(readFileSync(buildProgram(PROGRAMS[program]))));
+  const buildId = ElfFile.parse(bufferSource(bytes)).identity ?? '';
+  return { buildId, fileName: 'shop', bytes, quality: SymbolQuality.SYMTAB };
+}
+
+/** The value of a counter or gauge with these labels; 0 when there is none. */
+export async function counterOf(
+  server: SymbolServer,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<number> {
+  const metric = await server.registry.getSingleMetric(name)?.get();
+  const found = metric?.values.find((one) =>
+    Object.entries(labels).every(([key, value]) => one.labels[key] === value),
+  );
+  return found?.value ?? 0;
 }

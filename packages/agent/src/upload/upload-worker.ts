@@ -1,0 +1,105 @@
+/**
+ * Looks into binaries, finds their debug files and reads what is sent of them, in a thread of the lowest priority:
+ * sampling must not wait for a disk.
+ */
+import { setPriority } from 'node:os';
+import { parentPort } from 'node:worker_threads';
+import { ElfError } from '@fleetflame/elf';
+import type { SymbolQuality } from '@fleetflame/proto/symbols/v1/symbols';
+import {
+  prepareUpload,
+  type BinaryToUpload,
+  type PreparedBinary,
+  type PreparedUpload,
+  type UploadLevel,
+} from './prepare-upload.ts';
+
+/** About a file that can be sent. */
+export interface UploadHead {
+  readonly buildId: string;
+  readonly fileName: string;
+  readonly content: string;
+  readonly quality: SymbolQuality;
+  readonly supplementary: boolean;
+  readonly sizeBytes: number;
+}
+
+export interface OpenedBinary {
+  readonly upload: UploadHead;
+  readonly debugPath: string | undefined;
+  /** As it would be without debug sections. */
+  readonly symbolsOnly: UploadHead;
+  readonly supplement: UploadHead | undefined;
+}
+
+export type UploadWork =
+  /** Takes the place of what was open. */
+  | { readonly op: 'open'; readonly binary: BinaryToUpload; readonly level: UploadLevel }
+  | {
+      readonly op: 'read';
+      readonly which: 'upload' | 'supplement';
+      readonly offset: number;
+      readonly length: number;
+    }
+  | { readonly op: 'close' };
+
+export type UploadResult =
+  | { readonly ok: true; readonly opened?: OpenedBinary; readonly bytes?: Uint8Array<ArrayBuffer> }
+  | { readonly ok: false; readonly problem: string };
+
+const LOWEST_PRIORITY = 19;
+
+if (parentPort === null) throw new Error('upload-worker.ts runs as a worker thread only');
+const port = parentPort;
+try {
+  // On Linux a priority belongs to a thread; 0 is the calling one.
+  setPriority(0, LOWEST_PRIORITY);
+} catch {
+  // Not allowed: then at normal priority.
+}
+
+let current: PreparedBinary | undefined;
+
+port.on('message', (work: UploadWork) => {
+  let result: UploadResult;
+  try {
+    result = answer(work);
+  } catch (error) {
+    // Files may end while they are read, disks fail: all of that is this binary's problem, not the agent's.
+    result = { ok: false, problem: error instanceof Error ? error.message : String(error) };
+  }
+  port.postMessage(result, result.ok && result.bytes !== undefined ? [result.bytes.buffer] : []);
+});
+
+function answer(work: UploadWork): UploadResult {
+  if (work.op === 'read') return { ok: true, bytes: read(work.which, work.offset, work.length) };
+  current?.close();
+  current = undefined;
+  return work.op === 'close' ? { ok: true } : { ok: true, opened: open(work.binary, work.level) };
+}
+
+function open(binary: BinaryToUpload, level: UploadLevel): OpenedBinary {
+  current = prepareUpload(binary, level);
+  const { upload, debugPath, supplement } = current;
+  const symbolsOnly = debugPath === undefined ? upload : prepareUpload(binary, 'symbols').upload;
+  return {
+    upload: headOf(upload),
+    debugPath,
+    symbolsOnly: headOf(symbolsOnly),
+    supplement: supplement?.upload && headOf(supplement.upload),
+  };
+}
+
+function read(which: 'upload' | 'supplement', offset: number, length: number): Uint8Array<ArrayBuffer> {
+  const upload = which === 'upload' ? current?.upload : current?.supplement?.upload;
+  if (upload === undefined) throw new Error('nothing is open');
+  // A copy: the source may reuse its buffer, and this one is given away.
+  const bytes = new Uint8Array(upload.bytes.read(offset, length));
+  if (bytes.length !== length) throw new ElfError('the file became shorter while it was read');
+  return bytes;
+}
+
+function headOf(upload: PreparedUpload): UploadHead {
+  const { bytes, ...head } = upload;
+  return { ...head, sizeBytes: bytes.size };
+}
