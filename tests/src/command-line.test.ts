@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Product, ROOT, run, runCli, until } from './support/product.ts';
+import { Product, run, runCli, until } from './support/product.ts';
+import { ROOT } from './support/server-process.ts';
 import { Workload, Workshop } from './support/workloads.ts';
 
 describe('the command line against a running product', () => {

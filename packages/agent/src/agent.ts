@@ -38,8 +38,10 @@ const MIN_WINDOW_MS = 1000;
 const MAX_WINDOW_MS = 300_000;
 
 export interface AgentOptions {
-  /** Base URL of ingest and symbols, such as http://127.0.0.1:7171. */
+  /** Base URL of ingest, such as http://127.0.0.1:7171. */
   readonly serverUrl: string;
+  /** Base URL of symbols. Default: serverUrl. */
+  readonly symbolsUrl?: string | undefined;
   /** Samples per second and CPU, 1 to 1000. */
   readonly frequencyHz: number;
   /** Length of a batch, 1 s to 5 min. */
@@ -156,7 +158,10 @@ class RunningAgent implements Agent {
       onSpooled: () => this.#sender.notify(),
     });
     this.#uploader = new SymbolUploader({
-      client: createClient(SymbolService, transport),
+      client: createClient(
+        SymbolService,
+        options.symbolsUrl === undefined ? transport : createTransport(options.symbolsUrl),
+      ),
       binaries: this.#binaries,
       vdso,
       log,
@@ -341,10 +346,11 @@ function startSampler({ frequencyHz, tableCacheDir }: AgentOptions, filter: Filt
   }
 }
 
-function checkOptions({ serverUrl, frequencyHz, windowMs }: AgentOptions): void {
-  if (!URL.canParse(serverUrl)) {
-    throw new FleetflameError('invalid_input', `"${serverUrl}" is no URL, such as http://127.0.0.1:7171.`, {
-      field: 'serverUrl',
+function checkOptions({ serverUrl, symbolsUrl, frequencyHz, windowMs }: AgentOptions): void {
+  for (const [field, url] of Object.entries({ serverUrl, symbolsUrl })) {
+    if (url === undefined || URL.canParse(url)) continue;
+    throw new FleetflameError('invalid_input', `"${url}" is no URL, such as http://127.0.0.1:7171.`, {
+      field,
     });
   }
   if (!Number.isInteger(frequencyHz) || frequencyHz < 1 || frequencyHz > 1000) {

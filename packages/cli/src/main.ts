@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { explain } from './client/connection.ts';
 import { addBlocks } from './commands/blocks.ts';
+import { CLUSTER_ROLES, isClusterRole } from './commands/cluster-roles.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addFlame } from './commands/flame.ts';
 import { addPush } from './commands/push.ts';
@@ -21,6 +22,10 @@ async function main(argv: readonly string[]): Promise<void> {
   const all = verb === undefined || verb.startsWith('-') || verb === 'help';
   if (all || verb === 'up') (await import('./commands/up.ts')).addUp(program);
   if (all || verb === 'agent') (await import('./commands/agent.ts')).addAgent(program);
+  const roles = Object.keys(CLUSTER_ROLES).filter(isClusterRole);
+  for (const role of roles.filter((one) => all || one === verb)) {
+    (await import('./commands/role.ts')).addRole(program, role);
+  }
   addDoctor(program);
   addTop(program);
   addFlame(program);
@@ -34,7 +39,8 @@ async function main(argv: readonly string[]): Promise<void> {
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   // A server goes on when nobody reads what it prints.
-  if (process.argv[2] !== 'up' && process.argv[2] !== 'agent') process.exit(0);
+  const verb = process.argv[2];
+  if (verb !== 'up' && verb !== 'agent' && !isClusterRole(verb)) process.exit(0);
 });
 
 try {

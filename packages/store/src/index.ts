@@ -5,7 +5,9 @@ export type { BatchId, BlockEntry, QuarantinedEntry } from './catalog/block-entr
 export type { Catalog, CatalogTotals, CatalogView, CommitResult, LevelTotals } from './catalog/catalog.ts';
 export { MAX_SEQ } from './catalog/sql-catalog.ts';
 export type { CatalogConfig } from './catalog/open-catalog.ts';
+export { POSTGRES_LIMITS, type PostgresLimits } from './catalog/postgres.ts';
 export { SCHEMA_VERSION } from './catalog/migrations.ts';
 export type { ObjectStat, ObjectStore, ObjectStoreConfig } from './objects/object-store.ts';
+export { S3_LIMITS, type S3Limits } from './objects/s3/s3-limits.ts';
 export type { S3Credentials, S3ObjectStoreConfig } from './objects/s3/s3-config.ts';
 export type { TaskStatus } from './maintenance/maintenance-loop.ts';

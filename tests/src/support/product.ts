@@ -2,17 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
 import { QueryService } from '@fleetflame/proto/query/v1/query';
-
-export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const MAIN = join(ROOT, 'packages/cli/src/main.ts');
-
-/** Starting builds nothing and takes a second or two; a busy machine may need longer. */
-const START_TIMEOUT_MS = 60_000;
+import { endProcess, MAIN, startServer } from './server-process.ts';
 
 export interface Output {
   readonly code: number | null;
@@ -64,30 +58,8 @@ export class Product {
     // Root without any capability may still read its own files: a host without BPF, as far as the agent sees.
     if (options.withoutCapabilities === true)
       command.unshift('setpriv', '--bounding-set=-all', '--inh-caps=-all', '--');
-    const [program = '', ...args] = command;
-    const child = spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, OTEL_SERVICE_NAME: 'fleetflame' },
-    });
-    let stdout = '';
-    let stderr = '';
-    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-    const url = await new Promise<string>((resolve, reject) => {
-      const timeout = setTimeout(
-        () => reject(new Error(`up did not start: ${stdout}${stderr}`)),
-        START_TIMEOUT_MS,
-      );
-      child.stdout.on('data', (chunk: Buffer) => {
-        stdout += chunk.toString();
-        const match = /is up: (http:\S+)/.exec(stdout);
-        if (match?.[1] !== undefined) {
-          clearTimeout(timeout);
-          resolve(match[1]);
-        }
-      });
-      child.once('exit', (code) => reject(new Error(`up ended with ${code}: ${stdout}${stderr}`)));
-    });
-    return new Product(url, dataDir, child, () => stdout + stderr);
+    const { child, url, log } = await startServer('up', command, { OTEL_SERVICE_NAME: 'fleetflame' });
+    return new Product(url, dataDir, child, log);
   }
 
   get pid(): number {
@@ -101,12 +73,12 @@ export class Product {
 
   /** Ctrl-C; resolves with the exit code. */
   async stop(): Promise<number | null> {
-    return await this.#end('SIGINT');
+    return await endProcess(this.#child, 'SIGINT');
   }
 
   /** kill -9 of the parent; the agent notices by itself. */
   async kill(): Promise<void> {
-    await this.#end('SIGKILL');
+    await endProcess(this.#child, 'SIGKILL');
   }
 
   async remove(): Promise<void> {
@@ -122,13 +94,6 @@ export class Product {
   async get(path: string): Promise<{ readonly status: number; readonly text: string }> {
     const response = await fetch(`${this.url}${path}`);
     return { status: response.status, text: await response.text() };
-  }
-
-  async #end(signal: NodeJS.Signals): Promise<number | null> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return this.#child.exitCode;
-    const ended = new Promise<number | null>((resolve) => this.#child.once('exit', (code) => resolve(code)));
-    this.#child.kill(signal);
-    return await ended;
   }
 }
 

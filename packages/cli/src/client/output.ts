@@ -10,6 +10,10 @@ export function printLine(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+export function printText(text: string): void {
+  process.stdout.write(text);
+}
+
 /** What people should know but scripts should not have to parse. */
 export function printWarnings(lines: readonly string[]): void {
   for (const line of lines) process.stderr.write(`note: ${line}\n`);

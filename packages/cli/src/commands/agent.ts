@@ -2,76 +2,38 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Agent, startAgent } from '@fleetflame/agent';
 import { FleetflameError } from '@fleetflame/profile';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { parseDurationMs } from '../client/duration.ts';
-import { serverOption } from '../client/scope.ts';
+import { printText } from '../client/output.ts';
+import { Config } from '../config/config.ts';
+import { formatConfig } from '../config/print-config.ts';
 import type { AgentMessage, AgentRequest } from '../server/agent-process.ts';
 import { createLogger } from '../server/logger.ts';
-import { collect, LOG_LEVELS, parseCount } from './options.ts';
 
-export interface SamplingOptions {
-  readonly frequency: number;
-  readonly window: string;
-  readonly only: readonly string[];
-  readonly skip: readonly string[];
-  readonly filterFile?: string;
-}
-
-interface AgentOptions extends SamplingOptions {
-  readonly server: string;
-  readonly spool: string;
-  readonly logLevel: string;
-}
-
-/** 19 Hz: prime, so that it does not beat with timers, and within the overhead budget. */
-const DEFAULT_FREQUENCY_HZ = 19;
-
-export function addAgentOptions(command: Command): Command {
-  return (
-    command
-      .option(
-        '--frequency <hz>',
-        'samples per second and CPU, 1 to 1000',
-        parseCount('--frequency', 1, 1000),
-        DEFAULT_FREQUENCY_HZ,
-      )
-      .option('--window <duration>', 'how often a batch is sent', '10s')
-      .option(
-        '--only <rule>',
-        'profile only processes that such a rule matches: exe:/usr/bin/*, comm:node, cgroup:/system.slice, pid:42; repeatable',
-        collect,
-        [],
-      )
-      .option('--skip <rule>', 'do not profile processes that such a rule matches; repeatable', collect, [])
-      .option(
-        '--filter-file <file>',
-        'more such rules, one per line as "only RULE" or "skip RULE"; read again on SIGHUP and when it changes',
-      )
-      // The launcher reads it: it is about the flags that Node starts with.
-      .option('--own-names', 'name the JavaScript functions of fleetflame itself; its perf map in /tmp grows')
+/** The launcher reads it: it is about the flags that Node starts with. */
+export function addOwnNames(command: Command): Command {
+  return command.option(
+    '--own-names',
+    'name the JavaScript functions of fleetflame itself; its perf map in /tmp grows',
   );
 }
 
 /** The agent alone, sending to a server elsewhere. */
 export function addAgent(program: Command): void {
-  addAgentOptions(
-    program
-      .command('agent')
-      .description(`profile every process of this host (${hostname()}) and send it to a server`)
-      .addOption(serverOption())
-      .option(
-        '--spool <directory>',
-        'where batches wait until the server has them',
-        '/var/lib/fleetflame/spool',
-      ),
-  )
-    .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS).default('info'))
-    .action(runAgent);
+  const command = program
+    .command('agent')
+    .description(`profile every process of this host (${hostname()}) and send it to a server`);
+  addOwnNames(Config.addFlags(command, 'agent')).action(runAgent);
 }
 
-async function runAgent(options: AgentOptions): Promise<void> {
-  const log = createLogger('agent', options.logLevel);
+async function runAgent(flags: Readonly<Record<string, unknown>>): Promise<void> {
+  const config = await Config.load('agent', flags, process.env, undefined);
+  if (flags['printConfig'] === true) {
+    printText(formatConfig(config));
+    return;
+  }
+  const spoolDir = config.requiredText('agent.spool');
+  const log = createLogger('agent', config.requiredText('logLevel'));
   const registry = new Registry();
   // Event loop lag is measured by a timer: at its default of 10 ms it alone costs 0.45 % of a CPU.
   collectDefaultMetrics({
@@ -85,16 +47,18 @@ async function runAgent(options: AgentOptions): Promise<void> {
     if (request.type === 'reload') agent?.reloadFilter();
     else void registry.metrics().then((text) => report({ type: 'metrics', id: request.id, text }));
   });
+  const filterFile = config.text('agent.filterFile');
   // Without a file to read again the signal keeps its meaning: the terminal is gone.
-  if (options.filterFile !== undefined) process.on('SIGHUP', () => agent?.reloadFilter());
+  if (filterFile !== undefined) process.on('SIGHUP', () => agent?.reloadFilter());
   try {
     agent = await startAgent({
-      serverUrl: options.server,
-      frequencyHz: options.frequency,
-      windowMs: parseDurationMs(options.window, '--window'),
-      spoolDir: options.spool,
-      tableCacheDir: join(dirname(options.spool), 'unwind-tables'),
-      filter: { only: options.only, skip: options.skip, file: options.filterFile },
+      serverUrl: config.requiredText('server'),
+      symbolsUrl: config.text('agent.symbolsServer'),
+      frequencyHz: config.number('agent.frequency'),
+      windowMs: config.number('agent.window'),
+      spoolDir,
+      tableCacheDir: join(dirname(spoolDir), 'unwind-tables'),
+      filter: { only: config.list('agent.only'), skip: config.list('agent.skip'), file: filterFile },
       onFilter: (filter) => report({ type: 'filter', filter }),
       log,
       registry,

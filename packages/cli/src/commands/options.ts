@@ -12,7 +12,7 @@ export function parseCount(option: string, min: number, max: number): (text: str
 }
 
 /** A commander collector for options that may be given several times. */
-export function collect(text: string, before: readonly string[]): readonly string[] {
+export function collect(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];
 }
 

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { FilterStatus } from '@fleetflame/agent';
 import type { Logger } from 'pino';
-import type { AgentView } from './server.ts';
+import type { AgentView } from './pages.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 

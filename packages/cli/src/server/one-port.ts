@@ -27,16 +27,30 @@ export class OnePort {
   readonly #h1: http.Server;
   readonly #h2: http2.Http2Server;
   readonly #sockets = new Set<net.Socket>();
+  readonly #sessions = new Set<http2.ServerHttp2Session>();
+  /** Running requests of HTTP/1 connections, and of those that have not said yet what they are. */
+  readonly #busy = new Map<net.Socket, number>();
+  #closing = false;
 
   constructor(handler: Handler) {
-    this.#h1 = http.createServer(handler);
+    this.#h1 = http.createServer((request, response) => {
+      this.#count(request.socket, 1);
+      response.once('close', () => this.#count(request.socket, -1));
+      // A connection that is busy at a stop ends with its answer, and the client knows.
+      if (this.#closing) response.setHeader('connection', 'close');
+      handler(request, response);
+    });
     this.#h2 = http2.createServer(
       { settings: { initialWindowSize: H2_STREAM_WINDOW } },
       (request, response) =>
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the compatibility API: same methods, other classes
         handler(request as unknown as Request, response as unknown as Response),
     );
-    this.#h2.on('session', (session) => session.setLocalWindowSize(H2_SESSION_WINDOW));
+    this.#h2.on('session', (session) => {
+      session.setLocalWindowSize(H2_SESSION_WINDOW);
+      this.#sessions.add(session);
+      session.on('close', () => this.#sessions.delete(session));
+    });
     this.#h2.on('sessionError', () => {});
     this.#listener = net.createServer((socket) => this.#accept(socket));
     this.#listener.maxConnections = MAX_CONNECTIONS;
@@ -52,10 +66,15 @@ export class OnePort {
     return typeof address === 'object' && address !== null ? address.port : port;
   }
 
-  /** Stops accepting, gives running requests `graceMs`, then cuts what is left. */
+  /**
+   * Stops accepting, ends connections that wait for a next request, tells the others not to send one,
+   * and gives what is running `graceMs` before it is cut.
+   */
   async close(graceMs: number): Promise<void> {
+    this.#closing = true;
     const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
-    this.#h1.closeIdleConnections();
+    for (const session of this.#sessions) session.close();
+    for (const [socket, requests] of this.#busy) if (requests === 0) socket.end();
     const cut = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, graceMs);
@@ -63,14 +82,20 @@ export class OnePort {
     clearTimeout(cut);
   }
 
-  /** Closes connections that wait for a next request, so that close() need not wait for them. */
-  closeIdle(): void {
-    this.#h1.closeIdleConnections();
+  #count(socket: net.Socket, change: 1 | -1): void {
+    const requests = (this.#busy.get(socket) ?? 0) + change;
+    // Its last answer is on its way; a client that keeps the connection open would keep us waiting.
+    if (requests === 0 && this.#closing) socket.end();
+    if (this.#busy.has(socket)) this.#busy.set(socket, requests);
   }
 
   #accept(socket: net.Socket): void {
     this.#sockets.add(socket);
-    socket.on('close', () => this.#sockets.delete(socket));
+    this.#busy.set(socket, 0);
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      this.#busy.delete(socket);
+    });
     socket.on('error', () => socket.destroy());
     socket.setTimeout(FIRST_BYTES_TIMEOUT_MS, () => socket.destroy());
     socket.once('readable', () => {
@@ -83,8 +108,9 @@ export class OnePort {
       socket.setTimeout(0);
       socket.removeAllListeners('timeout');
       socket.unshift(first);
-      const server = first.subarray(0, 3).toString('latin1') === 'PRI' ? this.#h2 : this.#h1;
-      server.emit('connection', socket);
+      const isHttp2 = first.subarray(0, 3).toString('latin1') === 'PRI';
+      if (isHttp2) this.#busy.delete(socket);
+      (isHttp2 ? this.#h2 : this.#h1).emit('connection', socket);
     });
   }
 }
@@ -101,15 +127,15 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   return new FleetflameError('unsupported', `cannot listen on ${where}: ${error.message}`, { cause: error });
 }
 
-/** host:port, :port or port. Throws FleetflameError invalid_input. */
-export function parseListen(text: string): { readonly host: string; readonly port: number } {
+/** host:port, :port or port. Throws FleetflameError invalid_input that begins with `name`. */
+export function parseListen(text: string, name: string): { readonly host: string; readonly port: number } {
   const match = /^(?:(\[[0-9a-fA-F:.]+\]|[^:]*):)?(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (match === null || port > 65_535) {
     throw new FleetflameError(
       'invalid_input',
-      `--listen: "${text}" is not HOST:PORT, such as 127.0.0.1:7171`,
-      { field: '--listen' },
+      `${name}: "${text}" is not HOST:PORT, such as 127.0.0.1:7171`,
+      { field: name },
     );
   }
   const host = (match[1] ?? '').replace(/^\[(.*)\]$/, '$1');

@@ -1,70 +1,58 @@
-import { connectNodeAdapter } from '@connectrpc/connect-node';
-import { createIngest } from '@fleetflame/ingest';
-import { createQuery } from '@fleetflame/query';
-import { createBlocks, Store } from '@fleetflame/store';
-import { createSymbols } from '@fleetflame/symbols';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { type CatalogConfig, type ObjectStoreConfig, Store } from '@fleetflame/store';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { gzipFast } from './compression.ts';
 import { OnePort, type Request, type Response } from './one-port.ts';
+import { type AgentView, type Readiness, sendText, servePages } from './pages.ts';
 import { rpcErrors } from './rpc-errors.ts';
+import { createServices, type ServerRole, type ServiceOptions } from './services.ts';
 import { StaticFiles } from './static-files.ts';
 
 /** The largest request: a batch of a very large host, or a pprof file; the rest comes in parts. */
 const MAX_MESSAGE_BYTES = 64 << 20;
-/** Requests that are running at a stop get this long. */
-const CLOSE_GRACE_MS = 5000;
+/** Requests that are running at a stop get this long: below the 30 s after which Kubernetes kills. */
+const CLOSE_GRACE_MS = 20_000;
 
 const UI_DIRECTORY = fileURLToPath(new URL('../../../ui/dist/app', import.meta.url));
 
-export interface ServerOptions {
-  readonly dataDir: string;
+export interface ServerOptions extends Pick<ServiceOptions, 'ingestLimits' | 'queryLimits'> {
+  readonly role: ServerRole;
+  /** As Store.open takes them. */
+  readonly dataDir?: string;
+  readonly objects?: ObjectStoreConfig;
+  readonly catalog?: CatalogConfig;
   readonly host: string;
   readonly port: number;
   readonly retentionMs: number;
+  /** At a stop, how long requests are still taken while /readyz says no. */
+  readonly drainMs: number;
   readonly log: Logger;
   /** What runs beside the server, for /status and /metrics. */
-  readonly agent: AgentView;
-}
-
-/** What the server can tell about the agent of the same process tree. */
-export interface AgentView {
-  status(): { readonly state: string; readonly reason?: string; readonly filter?: unknown };
-  /** Prometheus text of the agent's own registry; "" when there is none. */
-  metrics(): Promise<string>;
+  readonly agent?: AgentView;
 }
 
 export interface Server {
   readonly port: number;
+  /** Not ready; then no new connections, open segments written, running requests answered; then the store. */
   close(): Promise<void>;
 }
 
-/** Store, symbols, ingest, query and UI on one port. */
+/** The services of one role on one port: of all of them for `up`. The UI comes with queries. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { log } = options;
+  const { role, log, agent } = options;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const store = await Store.open({
-    dataDir: options.dataDir,
-    retentionMs: options.retentionMs,
-    log: log.child({ part: 'store' }),
-    registry,
-  });
-  const symbols = createSymbols({ storage: store.objects, log: log.child({ part: 'symbols' }), registry });
-  const ingest = createIngest({ store, log: log.child({ part: 'ingest' }), registry });
-  const query = createQuery({ store, symbols: symbols.store, log: log.child({ part: 'query' }), registry });
-  const blocks = createBlocks({ store, registry });
-  const ui = await StaticFiles.load(UI_DIRECTORY);
-  let ready = false;
+  const store = await Store.open({ ...options, log: log.child({ part: 'store' }), registry });
+  const services = createServices({ ...options, store, registry });
+  const hasUi = role === 'up' || role === 'query';
+  const ui = hasUi ? await StaticFiles.load(UI_DIRECTORY) : undefined;
+  let readiness: Readiness = 'starting';
 
   const rpc = connectNodeAdapter({
-    routes: (router) => {
-      ingest.routes(router);
-      symbols.routes(router);
-      query.routes(router);
-      blocks.routes(router);
-    },
+    routes: (router) => services.routes(router),
     interceptors: [rpcErrors(log.child({ part: 'rpc' }))],
     acceptCompression: [gzipFast],
     compressMinBytes: 2048,
@@ -78,55 +66,20 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
       const response = nodeResponse as Response;
       if (ui?.serve(request, response) === true) return;
-      const missing = ui === undefined && (request.url === '/' || request.url === '/index.html');
-      send(
+      const missing = hasUi && ui === undefined && (request.url === '/' || request.url === '/index.html');
+      sendText(
         response,
         404,
-        'text/plain; charset=utf-8',
         missing ? 'the UI has not been built: ./fleetflame up builds it\n' : 'not found\n',
       );
     },
   });
-
-  const pages: Readonly<Record<string, (response: Response) => Promise<void> | void>> = {
-    '/healthz': (response) => send(response, 200, 'text/plain; charset=utf-8', 'ok\n'),
-    '/readyz': (response) =>
-      ready
-        ? send(response, 200, 'text/plain; charset=utf-8', 'ready\n')
-        : send(response, 503, 'text/plain; charset=utf-8', 'stopping or starting\n'),
-    '/metrics': async (response) =>
-      send(
-        response,
-        200,
-        registry.contentType,
-        `${await registry.metrics()}${await options.agent.metrics()}`,
-      ),
-    '/status': async (response) =>
-      send(
-        response,
-        200,
-        'application/json',
-        `${JSON.stringify({ ready, agent: options.agent.status(), store: await store.status() })}\n`,
-      ),
-  };
-
-  const port = new OnePort((request, response) => {
-    const page = pages[(request.url ?? '').split('?')[0] ?? ''];
-    if (page === undefined) {
-      rpc(request, response);
-      return;
-    }
-    Promise.resolve(page(response)).catch((error: unknown) => {
-      log.error({ err: error, url: request.url }, 'a page failed');
-      if (!response.headersSent)
-        send(response, 500, 'text/plain; charset=utf-8', 'failed; the log says why\n');
-    });
-  });
+  const port = new OnePort(
+    servePages({ role, store, registry, log, agent, readiness: () => readiness }, rpc),
+  );
 
   const closeParts = async (): Promise<void> => {
-    await ingest.close();
-    await query.close();
-    await symbols.close();
+    await services.close();
     await store.close();
   };
   let bound: number;
@@ -136,19 +89,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await closeParts();
     throw error;
   }
-  store.startMaintenance();
-  ready = true;
+  services.start();
+  readiness = 'ready';
   return {
     port: bound,
     async close() {
-      ready = false;
-      await port.close(CLOSE_GRACE_MS);
+      readiness = 'draining';
+      await sleep(options.drainMs);
+      await Promise.all([port.close(CLOSE_GRACE_MS), services.hurry()]);
       await closeParts();
     },
   };
-}
-
-function send(response: Response, status: number, type: string, body: string): void {
-  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
-  response.end(body);
 }

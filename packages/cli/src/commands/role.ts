@@ -1,0 +1,22 @@
+import type { Command } from 'commander';
+import { printLine } from '../client/output.ts';
+import { Config } from '../config/config.ts';
+import { runServer, stopSignal } from '../server/run-server.ts';
+import { CLUSTER_ROLES, type ClusterRole } from './cluster-roles.ts';
+
+/** The service alone, on a store that other processes share. */
+export function addRole(program: Command, role: ClusterRole): void {
+  Config.addFlags(
+    program.command(role).description(`one role of a cluster: ${CLUSTER_ROLES[role]}`),
+    role,
+  ).action(async (flags: Readonly<Record<string, unknown>>) => {
+    const running = await runServer(role, flags);
+    if (running === undefined) return;
+    const { server, url, log } = running;
+    printLine(`Fleetflame ${role} is up: ${url}`);
+    await stopSignal(log);
+    printLine('Stopping: answering what is underway ...');
+    await server.close();
+    printLine('Stopped.');
+  });
+}

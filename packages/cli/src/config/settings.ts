@@ -1,0 +1,159 @@
+/**
+ * Every setting of every role. A flag wins over the environment (FLEETFLAME_ and the key in capitals:
+ * objects.pathStyle is FLEETFLAME_OBJECTS_PATH_STYLE), that over the file, that over the default.
+ */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { LOG_LEVELS } from '../commands/options.ts';
+import type { Role, Setting } from './setting.ts';
+
+const SERVERS: readonly Role[] = ['up', 'ingest', 'query', 'compactor', 'symbolizer'];
+const SAMPLERS: readonly Role[] = ['up', 'agent'];
+
+/** Root's data belongs to the machine, anybody else's to their home. */
+function defaultDataDir(): string {
+  return process.getuid?.() === 0 ? '/var/lib/fleetflame' : join(homedir(), '.local', 'share', 'fleetflame');
+}
+
+const text = { type: 'text' } as const;
+
+export const SETTINGS: Readonly<Record<string, Setting>> = {
+  listen: {
+    kind: text,
+    roles: SERVERS,
+    flag: '--listen <host:port>',
+    help: 'where to answer',
+    default: '127.0.0.1:7171',
+  },
+  data: {
+    kind: text,
+    roles: ['up'],
+    flag: '--data <directory>',
+    help: 'where profiles, symbols and the catalog are kept, unless they are elsewhere',
+    default: defaultDataDir(),
+  },
+  'objects.url': {
+    kind: text,
+    roles: SERVERS,
+    flag: '--objects <url>',
+    help: 'keep profiles and symbols in object storage: s3://BUCKET or s3://BUCKET/PREFIX',
+  },
+  'objects.endpoint': {
+    kind: text,
+    roles: SERVERS,
+    flag: '--objects-endpoint <url>',
+    help: 'the S3 server, such as http://127.0.0.1:7480 (default: AWS)',
+  },
+  'objects.region': {
+    kind: text,
+    roles: SERVERS,
+    flag: '--objects-region <region>',
+    help: "the bucket's region (default: AWS_REGION, or us-east-1)",
+  },
+  'objects.pathStyle': {
+    kind: { type: 'switch' },
+    roles: SERVERS,
+    flag: '--objects-path-style',
+    help: 'the bucket is part of the path, not of the host (default: with an endpoint)',
+  },
+  'objects.accessKeyId': {
+    kind: text,
+    roles: SERVERS,
+    help: "default: AWS' chain of environment, shared files, and the role of pod, task or instance",
+  },
+  'objects.secretAccessKey': { kind: text, roles: SERVERS, help: 'with accessKeyId', secret: 'all' },
+  'objects.sessionToken': {
+    kind: text,
+    roles: SERVERS,
+    help: 'of temporary credentials',
+    secret: 'all',
+  },
+  'catalog.url': {
+    kind: text,
+    roles: SERVERS,
+    flag: '--catalog <url>',
+    help: 'keep the catalog in PostgreSQL: postgres://USER:PASSWORD@HOST:PORT/DATABASE',
+    secret: 'url',
+  },
+  retention: {
+    kind: { type: 'duration' },
+    roles: SERVERS,
+    flag: '--retention <duration>',
+    help: 'how long profiles are kept',
+    default: '7d',
+  },
+  drain: {
+    kind: { type: 'wait' },
+    roles: SERVERS,
+    flag: '--drain <duration>',
+    help: 'at a stop, keep answering for so long while /readyz says no, so that balancers notice',
+    default: '0s',
+  },
+  logLevel: {
+    kind: { type: 'choice', of: LOG_LEVELS },
+    roles: [...SERVERS, 'agent'],
+    flag: '--log-level <level>',
+    help: `how much to log: ${LOG_LEVELS.join(', ')}`,
+    default: 'info',
+  },
+  'agent.enabled': {
+    kind: { type: 'switch' },
+    roles: ['up'],
+    flag: '--no-agent',
+    help: 'do not profile this host',
+    default: 'true',
+  },
+  'agent.symbolsServer': {
+    kind: text,
+    roles: ['agent'],
+    flag: '--symbols-server <url>',
+    help: 'where symbols go, when that is elsewhere (default: --server)',
+  },
+  'agent.spool': {
+    kind: text,
+    roles: ['agent'],
+    flag: '--spool <directory>',
+    help: 'where batches wait until the server has them',
+    default: '/var/lib/fleetflame/spool',
+  },
+  'agent.frequency': {
+    kind: { type: 'count', min: 1, max: 1000 },
+    roles: SAMPLERS,
+    flag: '--frequency <hz>',
+    help: 'samples per second and CPU, 1 to 1000',
+    // Prime, so that it does not beat with timers, and within the overhead budget.
+    default: '19',
+  },
+  'agent.window': {
+    kind: { type: 'duration' },
+    roles: SAMPLERS,
+    flag: '--window <duration>',
+    help: 'how often a batch is sent',
+    default: '10s',
+  },
+  'agent.only': {
+    kind: { type: 'list' },
+    roles: SAMPLERS,
+    flag: '--only <rule>',
+    help: 'profile only processes that such a rule matches: exe:/usr/bin/*, comm:node, cgroup:/system.slice, pid:42; repeatable',
+  },
+  'agent.skip': {
+    kind: { type: 'list' },
+    roles: SAMPLERS,
+    flag: '--skip <rule>',
+    help: 'do not profile processes that such a rule matches; repeatable',
+  },
+  'agent.filterFile': {
+    kind: text,
+    roles: SAMPLERS,
+    flag: '--filter-file <file>',
+    help: 'more such rules, one per line as "only RULE" or "skip RULE"; read again on SIGHUP and when it changes',
+  },
+  server: {
+    kind: text,
+    roles: ['agent'],
+    flag: '--server <url>',
+    help: 'where a fleetflame server, or the balancer before several, answers',
+    default: 'http://127.0.0.1:7171',
+  },
+};

@@ -1,0 +1,69 @@
+import type { Store } from '@fleetflame/store';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { Handler, Request, Response } from './one-port.ts';
+import type { ServerRole } from './services.ts';
+
+/** What the server can tell about the agent of the same process tree. */
+export interface AgentView {
+  status(): { readonly state: string; readonly reason?: string; readonly filter?: unknown };
+  /** Prometheus text of the agent's own registry; "" when there is none. */
+  metrics(): Promise<string>;
+}
+
+export type Readiness = 'starting' | 'ready' | 'draining';
+
+export interface PageOptions {
+  readonly role: ServerRole;
+  readonly store: Store;
+  readonly registry: Registry;
+  readonly log: Logger;
+  readonly agent: AgentView | undefined;
+  readonly readiness: () => Readiness;
+}
+
+/**
+ * The pages of operators: /healthz (the process lives), /readyz (send it requests), /status (JSON), and
+ * /metrics (Prometheus). Everything else goes to `next`.
+ */
+export function servePages(options: PageOptions, next: Handler): Handler {
+  const { role, store, registry, log, agent, readiness } = options;
+  const pages: Readonly<Record<string, (response: Response) => Promise<void> | void>> = {
+    '/healthz': (response) => sendText(response, 200, 'ok\n'),
+    '/readyz': (response) => sendText(response, readiness() === 'ready' ? 200 : 503, `${readiness()}\n`),
+    '/metrics': async (response) => {
+      const text = `${await registry.metrics()}${(await agent?.metrics()) ?? ''}`;
+      send(response, 200, registry.contentType, text);
+    },
+    '/status': async (response) => {
+      const ready = readiness() === 'ready';
+      const status = {
+        role,
+        ready,
+        ...(agent === undefined ? {} : { agent: agent.status() }),
+        store: await store.status(),
+      };
+      send(response, 200, 'application/json', `${JSON.stringify(status)}\n`);
+    },
+  };
+  return (request: Request, response: Response) => {
+    const page = pages[(request.url ?? '').split('?')[0] ?? ''];
+    if (page === undefined) {
+      next(request, response);
+      return;
+    }
+    Promise.resolve(page(response)).catch((error: unknown) => {
+      log.error({ err: error, url: request.url }, 'a page failed');
+      if (!response.headersSent) sendText(response, 500, 'failed; the log says why\n');
+    });
+  };
+}
+
+export function sendText(response: Response, status: number, body: string): void {
+  send(response, status, 'text/plain; charset=utf-8', body);
+}
+
+function send(response: Response, status: number, type: string, body: string): void {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+  response.end(body);
+}

@@ -1,0 +1,82 @@
+import { INGEST_LIMITS } from '@fleetflame/ingest';
+import { QUERY_LIMITS } from '@fleetflame/query';
+import { POSTGRES_LIMITS, S3_LIMITS } from '@fleetflame/store';
+import type { Logger } from 'pino';
+import { printText } from '../client/output.ts';
+import { Config, type LimitTables } from '../config/config.ts';
+import { formatConfig } from '../config/print-config.ts';
+import { storePlace } from '../config/store-place.ts';
+import { createLogger } from './logger.ts';
+import { parseListen } from './one-port.ts';
+import type { AgentView } from './pages.ts';
+import { startServer, type Server } from './server.ts';
+import type { ServerRole } from './services.ts';
+
+const SERVERS = ['up', 'ingest', 'query', 'compactor', 'symbolizer'] as const;
+const LIMITS: LimitTables = {
+  ingest: { roles: ['up', 'ingest'], limits: { ...INGEST_LIMITS } },
+  query: { roles: ['up', 'query'], limits: { ...QUERY_LIMITS } },
+  objects: { roles: SERVERS, limits: { ...S3_LIMITS } },
+  catalog: { roles: SERVERS, limits: { ...POSTGRES_LIMITS } },
+};
+
+export interface RunningServer {
+  readonly config: Config;
+  readonly server: Server;
+  readonly url: string;
+  readonly dataDir: string | undefined;
+  readonly log: Logger;
+}
+
+/** The server of a role by its settings; undefined where these were only to be shown. */
+export async function runServer(
+  role: ServerRole,
+  flags: Readonly<Record<string, unknown>>,
+  agent?: (config: Config, log: Logger) => AgentView,
+): Promise<RunningServer | undefined> {
+  const config = await Config.load(role, flags, process.env, LIMITS);
+  if (flags['printConfig'] === true) {
+    printText(formatConfig(config));
+    return undefined;
+  }
+  const { host, port } = parseListen(config.requiredText('listen'), config.nameOf('listen'));
+  const place = storePlace(config);
+  const log = createLogger(role, config.requiredText('logLevel'));
+  const server = await startServer({
+    ...place,
+    role,
+    host,
+    port,
+    log,
+    retentionMs: config.number('retention'),
+    drainMs: config.number('drain'),
+    ingestLimits: config.limits('ingest'),
+    queryLimits: config.limits('query'),
+    ...(agent === undefined ? {} : { agent: agent(config, log) }),
+  });
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${server.port}`;
+  if (host !== '127.0.0.1' && host !== '::1' && host !== 'localhost') {
+    log.warn(
+      { host },
+      'listening beyond this host: anybody who reaches the port can read and write profiles',
+    );
+  }
+  return { config, server, url, dataDir: place.dataDir, log };
+}
+
+/** Resolves at the first SIGINT or SIGTERM; the second ends the process at once. */
+export async function stopSignal(log: Logger): Promise<void> {
+  await new Promise<void>((resolve) => {
+    let stopping = false;
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        if (stopping) {
+          log.warn('a second signal: ending without waiting');
+          process.exit(130);
+        }
+        stopping = true;
+        resolve();
+      });
+    }
+  });
+}

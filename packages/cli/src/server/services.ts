@@ -1,0 +1,64 @@
+/** Which services a role brings, and what they need of each other. */
+import type { ConnectRouter } from '@connectrpc/connect';
+import { createIngest, type IngestLimits } from '@fleetflame/ingest';
+import { createQuery, type QueryLimits } from '@fleetflame/query';
+import { createBlocks, type Store } from '@fleetflame/store';
+import { createSymbols, SymbolStore } from '@fleetflame/symbols';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+
+export type ServerRole = 'up' | 'ingest' | 'query' | 'compactor' | 'symbolizer';
+
+export interface ServiceOptions {
+  readonly role: ServerRole;
+  readonly store: Store;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly ingestLimits: Partial<IngestLimits>;
+  readonly queryLimits: Partial<QueryLimits>;
+}
+
+export interface Services {
+  routes(router: ConnectRouter): void;
+  /** Once requests are let in. */
+  start(): void;
+  /** What waits for more to come must not: open segments are written now, and new batches refused. */
+  hurry(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createServices(options: ServiceOptions): Services {
+  const { role, store, registry, ingestLimits, queryLimits } = options;
+  const has = (service: ServerRole): boolean => role === 'up' || role === service;
+  const log = (part: string): Logger => options.log.child({ part });
+  const storage = store.objects;
+
+  const symbols = has('symbolizer') ? createSymbols({ storage, log: log('symbols'), registry }) : undefined;
+  const ingest = has('ingest')
+    ? createIngest({ store, log: log('ingest'), registry, limits: ingestLimits })
+    : undefined;
+  // A query process looks names up; it takes no binaries.
+  const names = (): SymbolStore =>
+    symbols?.store ?? new SymbolStore({ storage, log: log('symbols'), registry });
+  const query = has('query')
+    ? createQuery({ store, symbols: names(), log: log('query'), registry, limits: queryLimits })
+    : undefined;
+  const blocks = has('query') ? createBlocks({ store, registry }) : undefined;
+
+  return {
+    routes(router) {
+      for (const service of [ingest, symbols, query, blocks]) service?.routes(router);
+    },
+    start() {
+      if (has('compactor')) store.startMaintenance();
+    },
+    async hurry() {
+      await ingest?.close();
+    },
+    async close() {
+      await ingest?.close();
+      await query?.close();
+      await symbols?.close();
+    },
+  };
+}

@@ -1,0 +1,171 @@
+/**
+ * The cluster of docs/deployment.md as processes of this checkout, on a real S3 server and a real
+ * PostgreSQL. Its file and its commands are taken from the document; only ports, endpoint, bucket,
+ * database and the time to drain are put in.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Client, createClient } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
+import { QueryService } from '@fleetflame/proto/query/v1/query';
+import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
+import { PostgresServer, Rgw } from '@fleetflame/store/testing';
+import { endProcess, MAIN, ROOT, startServer } from './server-process.ts';
+
+const DOCUMENT = join(ROOT, 'docs/deployment.md');
+
+/** One process of a role; it keeps its port when it is started again. */
+export class ClusterProcess {
+  readonly role: string;
+  readonly url: string;
+  readonly ingest: Client<typeof IngestService>;
+  readonly query: Client<typeof QueryService>;
+  readonly symbols: Client<typeof SymbolService>;
+  readonly #arguments: readonly string[];
+  readonly #environment: Readonly<Record<string, string>>;
+  #child: ChildProcess;
+  #log: () => string;
+
+  private constructor(
+    role: string,
+    started: { readonly child: ChildProcess; readonly url: string; readonly log: () => string },
+    args: readonly string[],
+    environment: Readonly<Record<string, string>>,
+  ) {
+    this.role = role;
+    this.url = started.url;
+    this.#child = started.child;
+    this.#log = started.log;
+    this.#arguments = args;
+    this.#environment = environment;
+    const transport = createConnectTransport({
+      baseUrl: this.url,
+      httpVersion: '1.1',
+      defaultTimeoutMs: 60_000,
+    });
+    this.ingest = createClient(IngestService, transport);
+    this.query = createClient(QueryService, transport);
+    this.symbols = createClient(SymbolService, transport);
+  }
+
+  static async start(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>>,
+  ): Promise<ClusterProcess> {
+    const [role = ''] = args;
+    const command = [process.execPath, MAIN, ...args, '--listen', '127.0.0.1:0'];
+    return new ClusterProcess(role, await startServer(role, command, environment), args, environment);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** The program's arguments, for another run of it. */
+  get command(): readonly string[] {
+    return [MAIN, ...this.#arguments];
+  }
+
+  get log(): string {
+    return this.#log();
+  }
+
+  /** SIGTERM; the exit code when it has drained. */
+  async stop(): Promise<number | null> {
+    return await endProcess(this.#child, 'SIGTERM');
+  }
+
+  async kill(): Promise<void> {
+    await endProcess(this.#child, 'SIGKILL');
+  }
+
+  /** After a stop or a kill. */
+  async startAgain(): Promise<void> {
+    const { host } = new URL(this.url);
+    const command = [process.execPath, MAIN, ...this.#arguments, '--listen', host];
+    const { child, log } = await startServer(this.role, command, this.#environment);
+    this.#child = child;
+    this.#log = log;
+  }
+
+  async get(path: string): Promise<{ readonly status: number; readonly text: string }> {
+    const response = await fetch(`${this.url}${path}`);
+    return { status: response.status, text: await response.text() };
+  }
+}
+
+export class Cluster implements AsyncDisposable {
+  readonly rgw: Rgw;
+  readonly postgres: PostgresServer;
+  readonly processes: ClusterProcess[] = [];
+  readonly #directory: string;
+
+  private constructor(rgw: Rgw, postgres: PostgresServer, directory: string) {
+    this.rgw = rgw;
+    this.postgres = postgres;
+    this.#directory = directory;
+  }
+
+  static async start(): Promise<Cluster> {
+    const directory = await mkdtemp(join(tmpdir(), 'fleetflame-cluster-'));
+    const [rgw, postgres] = await Promise.all([Rgw.start(), PostgresServer.start()]);
+    const cluster = new Cluster(rgw, postgres, directory);
+    try {
+      await cluster.#start();
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
+    return cluster;
+  }
+
+  role(role: string): ClusterProcess[] {
+    return this.processes.filter((process) => process.role === role);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.processes.map(async (process) => await process.kill()));
+    await Promise.all([this.rgw[Symbol.asyncDispose](), this.postgres[Symbol.asyncDispose]()]);
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  async #start(): Promise<void> {
+    const document = await readFile(DOCUMENT, 'utf8');
+    const { bucket } = await this.rgw.createBucket();
+    const path = join(this.#directory, 'cluster.yaml');
+    const replacements: readonly (readonly [string, string])[] = [
+      ['s3://fleetflame/', `s3://${bucket}/`],
+      ['http://127.0.0.1:7480', this.rgw.endpoint],
+      ['postgres://fleetflame:secret@127.0.0.1:5432/fleetflame', await this.postgres.createDatabase()],
+      ['drain: 5s', 'drain: 100ms'],
+    ];
+    let yaml = fence(document, 'yaml');
+    for (const [from, to] of replacements) {
+      if (!yaml.includes(from)) throw new Error(`the example no longer has ${from}`);
+      yaml = yaml.replace(from, to);
+    }
+    await writeFile(path, yaml);
+    const environment = {
+      AWS_ACCESS_KEY_ID: this.rgw.credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: this.rgw.credentials.secretAccessKey,
+    };
+    const commands = fence(document, 'sh').trim().split('\n');
+    const started = commands.map(async (command) => {
+      const match = /^\.\/fleetflame (\w+) --config cluster\.yaml --listen [\d.:]+$/.exec(command);
+      if (match?.[1] === undefined) throw new Error(`not a role of the example: ${command}`);
+      return await ClusterProcess.start([match[1], '--config', path], environment);
+    });
+    for (const process of await Promise.all(started)) this.processes.push(process);
+  }
+}
+
+/** The first block of a language behind the heading of the example. */
+function fence(document: string, language: string): string {
+  const example = document.slice(document.indexOf('\n## A cluster\n'));
+  const match = new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``).exec(example);
+  if (match?.[1] === undefined) throw new Error(`docs/deployment.md has no ${language} in its example`);
+  return match[1];
+}
