@@ -59,6 +59,7 @@ export {
 export type { Symbolize, SymbolLine, UnnamedReason } from './projection/symbolize.ts';
 export { baseName, LocationFrames, type UnnamedSelf } from './projection/block-frames.ts';
 export { FlameBuilder, missingLabelName, type FlameBuilderOptions } from './projection/flame-builder.ts';
+export { binarySums, type BinarySums } from './projection/binary-sums.ts';
 export { FunctionLines } from './projection/function-lines.ts';
 export type { FunctionBuild, FunctionLine, FunctionName } from './projection/function-lines.ts';
 export type { StoppedStacks } from './projection/stopped-stacks.ts';
@@ -81,6 +82,7 @@ export {
   STOPPED_MAPPING_FILE,
   STOPPED_REASONS,
   stoppedFrameName,
+  stoppedHelp,
   stoppedReasonOf,
   type StoppedReason,
 } from './block/stopped-stacks.ts';

@@ -9,6 +9,7 @@ import { FlameCache } from './flame-cache.ts';
 import { QUERY_LIMITS, type QueryLimits } from './limits.ts';
 import { QueryMetrics } from './query-metrics.ts';
 import type { QueryContext, QueryStore } from './query-run.ts';
+import { binaries } from './rpc/binaries.ts';
 import { exportProfile } from './rpc/export.ts';
 import { flameGraph } from './rpc/flame-graph.ts';
 import { functionDetails } from './rpc/function-details.ts';
@@ -73,6 +74,7 @@ export function createQuery(options: QueryOptions): Query {
         labelNames: (request, call) => run(call, () => labelNames(context, request, call.signal)),
         labelValues: (request, call) => run(call, () => labelValues(context, request, call.signal)),
         profileTypes: (request, call) => run(call, () => profileTypes(context, request, call.signal)),
+        binaries: (request, call) => run(call, () => binaries(context, flames, request, call.signal)),
         functionDetails: (request, call) => run(call, () => functionDetails(context, request, call.signal)),
         export: (request, call) => run(call, () => exportProfile(context, request, call.signal)),
       });

@@ -85,6 +85,11 @@ export function stoppedReasonOf(name: string): StoppedReason | undefined {
   return isReason(code) ? code : undefined;
 }
 
+/** What a reason code means and what helps; undefined: one that this version does not know. */
+export function stoppedHelp(code: string): { readonly what: string; readonly remedy: string } | undefined {
+  return isReason(code) ? STOPPED_REASONS[code] : undefined;
+}
+
 function isReason(code: string): code is StoppedReason {
   return Object.hasOwn(STOPPED_REASONS, code);
 }

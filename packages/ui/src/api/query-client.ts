@@ -9,6 +9,6 @@ export function createQueryClient(transport: Transport = sameOrigin()): QueryCli
   return createClient(QueryService, transport);
 }
 
-function sameOrigin(): Transport {
+export function sameOrigin(): Transport {
   return createConnectTransport({ baseUrl: window.location.origin, useBinaryFormat: true });
 }

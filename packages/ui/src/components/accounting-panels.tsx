@@ -1,33 +1,8 @@
 import { lossKind, STOPPED_REASONS } from '@fleetflame/profile';
 import type { Coverage, LostSamples } from '@fleetflame/proto/query/v1/query';
 import { formatAmount, integer, percent, type Quantity } from '../quantity/format.ts';
-
-/** Why a binary's frames have no names, and what to do about it. */
-const REASONS: Readonly<Record<string, { readonly why: string; readonly remedy: string }>> = {
-  no_build_id: {
-    why: 'the binary has no build id',
-    remedy: 'Link it with --build-id, so that its symbols can be found.',
-  },
-  not_uploaded: {
-    why: 'its symbols are not uploaded yet',
-    remedy: 'The agent uploads them once; look again in a minute.',
-  },
-  no_symbols: {
-    why: 'it is stripped: there are no symbols in it',
-    remedy: 'Install its debug package, or keep the symbol table when building.',
-  },
-  not_covered: {
-    why: 'its symbols do not reach these addresses',
-    remedy: 'A stripped binary names only what it exports; its debug package names the rest.',
-  },
-  no_mapping: {
-    why: 'the code is in no known file',
-    remedy: 'Code made at run time: start the runtime with perf map support (node --perf-basic-prof).',
-  },
-};
-
-/** Code made at run time has no file, so what helps is another thing. */
-const JIT_REMEDY = 'Start the runtime with a perf map, such as node --perf-basic-prof.';
+import { usePage } from './page-context.ts';
+import { unnamedHelp } from './unnamed-reasons.ts';
 
 /** Lines of the list; what is beyond them is summed. */
 const MOST_ROWS = 30;
@@ -36,8 +11,10 @@ export function UnnamedPanel(props: {
   readonly coverage: Coverage | undefined;
   readonly total: number;
   readonly quantity: Quantity;
+  readonly close: () => void;
 }) {
   const { coverage, total, quantity } = props;
+  const { session } = usePage();
   const unnamed = coverage?.unnamed ?? [];
   if (unnamed.length === 0) {
     return <p className="panel-note">Every sample’s innermost frame has a function name.</p>;
@@ -47,7 +24,18 @@ export function UnnamedPanel(props: {
     <div className="accounting" data-testid="unnamed-panel">
       <p className="panel-note">
         {formatAmount(Number(coverage?.unnamedSelf ?? 0n), quantity)} ran in frames whose function is not
-        known. They are shown as binary+address.
+        known. They are shown as binary+address.{' '}
+        <button
+          type="button"
+          className="link-button"
+          data-testid="show-symbols"
+          onClick={() => {
+            session.setView({ layout: 'symbols' }, 'push');
+            props.close();
+          }}
+        >
+          What the server knows of each binary
+        </button>
       </p>
       <table>
         <thead>
@@ -70,10 +58,8 @@ export function UnnamedPanel(props: {
                 <small>{percent(Number(self), total)}</small>
               </td>
               <td>
-                {binary === '[jit]'
-                  ? 'made at run time, and no perf map names it'
-                  : (REASONS[reason]?.why ?? reason)}
-                <small>{binary === '[jit]' ? JIT_REMEDY : REASONS[reason]?.remedy}</small>
+                {unnamedHelp(binary, reason).why}
+                <small>{unnamedHelp(binary, reason).remedy}</small>
               </td>
             </tr>
           ))}

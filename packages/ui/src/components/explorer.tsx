@@ -2,6 +2,7 @@ import { useCallback, useDeferredValue, useMemo, useState } from 'react';
 import { FRAME_KINDS, type FrameKind } from '@fleetflame/profile';
 import { colourFrames, kindColour, type FlameTheme } from '../flame/colour.ts';
 import { frameIds, framesOf } from '../flame/frame-ids.ts';
+import { KIND_NAMES } from '../flame/frame-kinds.ts';
 import { matchFlame, parseQuery, type Matches } from '../flame/search.ts';
 import { counted, formatAmount, integer, percent, type Quantity } from '../quantity/format.ts';
 import type { FlameAnswer, TopAnswer, TopRow } from '../session/answers.ts';
@@ -9,23 +10,33 @@ import { LAYOUTS, type Layout } from '../url/view-state.ts';
 import { Breadcrumbs } from './breadcrumbs.tsx';
 import { NoSamples } from './empty-states.tsx';
 import { FlameView } from './flame-view.tsx';
+import { FunctionDetails } from './function-details.tsx';
 import { FunctionTable } from './function-table.tsx';
-import { FlameLayoutIcon, FlipIcon, SplitIcon, TableIcon } from './icons.tsx';
+import { BinaryIcon, FlameLayoutIcon, FlipIcon, SplitIcon, TableIcon } from './icons.tsx';
 import { usePage, useView } from './page-context.ts';
 import { RegionBoundary, RegionError } from './region-error.tsx';
 import { SearchBox } from './search-box.tsx';
 import { FlameSkeleton, TableSkeleton } from './skeletons.tsx';
+import { SymbolsView } from './symbols-view.tsx';
 import { filterRows } from './table-rows.ts';
 import { useFlameData, useQuantity } from './use-answers.ts';
 import { usePageCommands } from './use-page-commands.ts';
 import { useSignal } from './use-signal.ts';
 
+const INLINED_KIND = FRAME_KINDS.indexOf('inlined');
+
 const LAYOUT_NAMES: Readonly<Record<Layout, string>> = {
   split: 'Split',
   flame: 'Flame graph',
   table: 'Table',
+  symbols: 'Binaries',
 };
-const LAYOUT_ICONS = { split: SplitIcon, flame: FlameLayoutIcon, table: TableIcon } as const;
+const LAYOUT_ICONS = {
+  split: SplitIcon,
+  flame: FlameLayoutIcon,
+  table: TableIcon,
+  symbols: BinaryIcon,
+} as const;
 
 /** Flame graph and function table, with the search that they share. */
 export function Explorer() {
@@ -68,6 +79,11 @@ export function Explorer() {
   const colourOf = useRowColours(flame.value, theme);
   const shownRows = useMemo(() => filterRows(top.value?.functions ?? [], query), [top.value, query]);
 
+  const selectedRow = useMemo(
+    () => top.value?.functions.find(({ id }) => id === view.selected),
+    [top.value, view.selected],
+  );
+
   const total = flame.value?.total ?? 0;
   if (flame.value !== undefined && flame.failure === undefined && total === 0 && !flame.isLoading) {
     return <NoSamples answer={flame.value} />;
@@ -103,10 +119,17 @@ export function Explorer() {
           onCycle={cycle}
         />
         <span className="toolbar-space" />
-        {flame.value !== undefined && <KindLegend answer={flame.value} theme={theme} />}
+        {flame.value !== undefined && view.layout !== 'symbols' && (
+          <KindLegend answer={flame.value} theme={theme} />
+        )}
       </div>
       <div className="panels">
-        {view.layout !== 'table' && (
+        {view.layout === 'symbols' && (
+          <RegionBoundary name="binaries">
+            <SymbolsView quantity={quantity} query={query} />
+          </RegionBoundary>
+        )}
+        {(view.layout === 'split' || view.layout === 'flame') && (
           <div className="panel flame-panel">
             <header className="region-header">
               <Breadcrumbs rootWords={`all · ${formatAmount(total, quantity)}`} />
@@ -158,7 +181,7 @@ export function Explorer() {
             </RegionBoundary>
           </div>
         )}
-        {view.layout !== 'flame' && (
+        {(view.layout === 'split' || view.layout === 'table') && (
           <div className="panel table-panel">
             <header className="region-header">
               <h2>Functions</h2>
@@ -189,6 +212,9 @@ export function Explorer() {
                   colourOf={colourOf}
                 />
               )}
+            </RegionBoundary>
+            <RegionBoundary name="function details">
+              <FunctionDetails row={selectedRow} total={total} quantity={quantity} />
             </RegionBoundary>
           </div>
         )}
@@ -223,14 +249,26 @@ function useRowColours(answer: FlameAnswer | undefined, theme: FlameTheme): (row
     if (answer !== undefined) {
       const { frames } = answer.table;
       const colours = colourFrames(frames, theme);
-      frameIds(frames).forEach((id, frame) => byId.set(id, colours.fill[colours.ofFrame[frame]!] ?? ''));
+      frameIds(frames).forEach((id, frame) => {
+        // A function that is inlined, too, has the colour of where it is called.
+        if (byId.has(id) && frames.kind[frame] === INLINED_KIND) return;
+        byId.set(id, colours.fill[colours.ofFrame[frame]!] ?? '');
+      });
     }
     return (row) =>
       byId.get(row.id) ?? kindColour(FRAME_KINDS.find((kind) => kind === row.kind) ?? 'unknown', theme);
   }, [answer, theme]);
 }
 
-const LEGEND_KINDS: readonly FrameKind[] = ['kernel', 'native', 'jit', 'interpreted', 'unknown'];
+const LEGEND_KINDS: readonly FrameKind[] = [
+  'kernel',
+  'native',
+  'inlined',
+  'jit',
+  'interpreted',
+  'unknown',
+  'stopped',
+];
 
 function KindLegend(props: { readonly answer: FlameAnswer; readonly theme: FlameTheme }) {
   const { answer, theme } = props;
@@ -244,10 +282,10 @@ function KindLegend(props: { readonly answer: FlameAnswer; readonly theme: Flame
         <li key={kind}>
           <span
             className={`kind-swatch kind-${kind}`}
-            style={{ background: kindColour(kind, theme) }}
+            style={kind === 'stopped' ? undefined : { background: kindColour(kind, theme) }}
             aria-hidden="true"
           />
-          {kind}
+          {KIND_NAMES[kind]}
         </li>
       ))}
     </ul>

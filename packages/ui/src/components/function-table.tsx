@@ -1,6 +1,7 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { fitName } from '../flame/shorten.ts';
+import { shortBuildId } from '../quantity/build-id.ts';
 import { formatAmount, integer, percent, type Quantity } from '../quantity/format.ts';
 import type { TopAnswer, TopRow } from '../session/answers.ts';
 import type { Sort, SortColumn } from '../url/view-state.ts';
@@ -179,9 +180,10 @@ function Cell(props: {
 }
 
 function titleOf(row: TopRow): string {
-  return [row.name, [row.kind, row.binary, row.filename].filter((part) => part !== '').join(' · ')].join(
-    '\n',
-  );
+  const kind = row.partlyInlined ? `${row.kind}, in part inlined` : row.kind;
+  const source = row.startLine > 0 ? `${row.filename}:${row.startLine}` : row.filename;
+  const facts = [kind, row.binary, shortBuildId(row.buildId), source].filter((part) => part !== '');
+  return [row.name, facts.join(' · ')].join('\n');
 }
 
 function ariaSort(sort: Sort, column: SortColumn): 'ascending' | 'descending' | 'none' {

@@ -14,6 +14,7 @@ import { WarnIcon } from './icons.tsx';
 import { LostPanel, UnnamedPanel } from './accounting-panels.tsx';
 import { usePage, useView } from './page-context.ts';
 import { Popover } from './popover.tsx';
+import { StoppedPanel } from './stopped-panel.tsx';
 import { useQuantity } from './use-answers.ts';
 import { useSignal } from './use-signal.ts';
 
@@ -43,6 +44,7 @@ export function Headline() {
   const lost = (flame.coverage?.lost ?? [])
     .filter(({ cause }) => lossKind(cause) === 'lost')
     .reduce((sum, { samples }) => sum + samples, 0n);
+  const stopped = (flame.coverage?.stopped ?? []).reduce((sum, { value }) => sum + Number(value), 0);
   const taken = flame.period > 0 ? flame.total / flame.period : undefined;
   const span = formatDuration(Math.round(quantity.spanMs / 1000) * 1000);
   return (
@@ -98,8 +100,28 @@ export function Headline() {
           buttonClass={`chip ${Number(unnamed) > flame.total * 0.05 ? 'is-warn' : ''}`}
           button={<>{percent(Number(unnamed), flame.total)} without a name</>}
         >
-          {() => <UnnamedPanel coverage={flame.coverage} total={flame.total} quantity={quantity} />}
+          {(close) => (
+            <UnnamedPanel coverage={flame.coverage} total={flame.total} quantity={quantity} close={close} />
+          )}
         </Popover>
+        {stopped > 0 && (
+          <Popover
+            label="CPU with incomplete stacks"
+            testId="stopped"
+            align="end"
+            buttonClass={`chip ${stopped > flame.total * 0.01 ? 'is-warn' : ''}`}
+            button={<>{percent(stopped, flame.total)} incomplete stacks</>}
+          >
+            {(close) => (
+              <StoppedPanel
+                stopped={flame.coverage?.stopped ?? []}
+                total={flame.total}
+                quantity={quantity}
+                close={close}
+              />
+            )}
+          </Popover>
+        )}
         <Popover
           label="Samples lost"
           testId="lost"

@@ -33,6 +33,8 @@ export const FlameLayoutIcon = icon(<path d="M2 3.5h12M2 6.5h12M2 9.5h8M2 12.5h4
 export const TableIcon = icon(<path d="M2 3h12v10H2V3Zm0 3.3h12M2 9.6h12M6.5 3v10" />);
 export const WarnIcon = icon(<path d="M8 2 1.5 13.5h13L8 2Zm0 4.5v3.5M8 11.8v.2" />);
 export const ZoomOutIcon = icon(<path d="M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9Zm3.3 7.8L14 14M5 7h4" />);
+export const CopyIcon = icon(<path d="M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8v-8Z" />);
+export const BinaryIcon = icon(<path d="M3 2h7l3 3v9H3V2Zm7 0v3h3M5.5 8h5M5.5 11h5" />);
 export const UpIcon = icon(<path d="m4.5 9.5 3.5-3.5 3.5 3.5" />);
 export const DownIcon = ChevronIcon;
 

@@ -208,7 +208,7 @@ function pageCommands(page: Page): Command[] {
     },
     {
       id: 'layout',
-      title: 'Next layout: split, flame graph, table',
+      title: 'Next layout: split, flame graph, table, binaries',
       group: 'View',
       keys: ['t'],
       scope: 'page',

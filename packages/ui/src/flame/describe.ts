@@ -1,15 +1,16 @@
-import type { NodeIndex } from '@fleetflame/profile';
+import { FRAME_KINDS, stoppedHelp, stoppedReasonOf, type NodeIndex } from '@fleetflame/profile';
+import { shortBuildId } from '../quantity/build-id.ts';
 import { formatAmount, integer, percent, sampling } from '../quantity/format.ts';
 import { BOX_MERGED, BOX_PRUNED, type BoxHit } from './box-batch.ts';
 import type { FlameData } from './flame-data.ts';
+import { KIND_SENTENCES } from './frame-kinds.ts';
 import { frameName } from './navigate.ts';
-import { kindName } from './scene.ts';
 
 /** What is known of a box, in words and numbers, for the tooltip and for screen readers. */
 export interface BoxDescription {
   readonly title: string;
-  /** Binary, file and kind; what is unknown is left out. */
-  readonly facts: readonly string[];
+  /** Kind, binary with its build, source; what is unknown is left out. */
+  readonly facts: readonly { readonly label: string; readonly text: string }[];
   readonly rows: readonly {
     readonly label: string;
     readonly amount: string;
@@ -33,7 +34,7 @@ export function describeBox(data: FlameData, hit: BoxHit): BoxDescription {
   if (hit.form === BOX_PRUNED) {
     return {
       title: `${integer(hit.count)} boxes left out`,
-      facts: [`below ${frameName(table, hit.node)}; too narrow to be sent`],
+      facts: [{ label: 'below', text: `${frameName(table, hit.node)}; too narrow to be sent` }],
       rows: [row(data, 'total', hit.value, whole)],
       hint: 'Click to focus there and fetch them.',
     };
@@ -45,7 +46,7 @@ export function describeBox(data: FlameData, hit: BoxHit): BoxDescription {
       row(data, 'total', table.total[hit.node]!, whole),
       row(data, 'self', table.self[hit.node]!, whole),
     ],
-    hint: '',
+    hint: hintOf(data, hit.node),
   };
 }
 
@@ -56,17 +57,32 @@ export function spokenBox(data: FlameData, node: NodeIndex): string {
   return `${frameName(table, node)}, ${formatAmount(total, quantity)}, ${percent(total, table.total[0] ?? 0)}`;
 }
 
-function factsOf(data: FlameData, node: NodeIndex): readonly string[] {
+function factsOf(data: FlameData, node: NodeIndex): BoxDescription['facts'] {
   const { frames } = data.table;
   const frame = data.table.frame[node]!;
-  const kind = kindName(frames.kind[frame]!);
-  const facts = [
-    kind === 'root' ? '' : kind === 'unknown' ? 'kind unknown' : kind,
-    frames.strings[frames.binary[frame]!] ?? '',
-    frames.strings[frames.filename[frame]!] ?? '',
-    frames.named[frame] === 0 && kind !== 'root' && kind !== 'label' ? 'no name known' : '',
-  ];
-  return facts.filter((fact) => fact !== '');
+  const kind = FRAME_KINDS[frames.kind[frame]!] ?? 'unknown';
+  if (kind === 'stopped' || kind === 'label' || kind === 'root') return [];
+  const text = (column: Uint32Array): string => frames.strings[column[frame]!] ?? '';
+  const startLine = frames.startLine[frame]!;
+  const filename = text(frames.filename);
+  return [
+    {
+      label: 'kind',
+      text: `${KIND_SENTENCES[kind]}${frames.named[frame] === 0 ? '; its name is not known' : ''}`,
+    },
+    { label: 'binary', text: text(frames.binary) },
+    { label: 'build', text: shortBuildId(text(frames.buildId)) },
+    { label: 'source', text: startLine > 0 ? `${filename}:${startLine}` : filename },
+  ].filter((fact) => fact.text !== '');
+}
+
+/** For the marker of a stack that ended early: why, and what helps. */
+function hintOf(data: FlameData, node: NodeIndex): string {
+  const { frames } = data.table;
+  if (FRAME_KINDS[frames.kind[data.table.frame[node]!]!] !== 'stopped') return '';
+  const help = stoppedHelp(stoppedReasonOf(frameName(data.table, node)) ?? '');
+  if (help === undefined) return 'The callers of these stacks could not be found.';
+  return `The callers of these stacks are missing. ${help.what} ${help.remedy}`;
 }
 
 function row(data: FlameData, label: string, value: number, whole: number): BoxDescription['rows'][number] {

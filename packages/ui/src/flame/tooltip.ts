@@ -59,7 +59,11 @@ export class Tooltip {
     };
     const parts: HTMLElement[] = [make('div', 'tooltip-title', description.title)];
     if (description.facts.length > 0) {
-      parts.push(make('div', 'tooltip-facts', description.facts.join(' · ')));
+      const facts = make('div', 'tooltip-facts', '');
+      for (const { label, text } of description.facts) {
+        facts.append(make('span', 'tooltip-label', label), make('span', 'tooltip-fact', text));
+      }
+      parts.push(facts);
     }
     const grid = make('div', 'tooltip-grid', '');
     for (const row of description.rows) {

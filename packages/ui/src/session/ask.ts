@@ -3,7 +3,15 @@ import type { ScopeSchema } from '@fleetflame/proto/query/v1/query';
 import type { QueryClient } from '../api/query-client.ts';
 import { stepFor, type TimeWindow } from '../time/range.ts';
 import { functionId } from '../url/function-id.ts';
-import type { CountsAnswer, PresenceAnswer, SeriesAnswer, TopAnswer, TypesAnswer } from './answers.ts';
+import type {
+  CountsAnswer,
+  FunctionAnswer,
+  PresenceAnswer,
+  SeriesAnswer,
+  TopAnswer,
+  TypesAnswer,
+} from './answers.ts';
+import type { SelectedFunction } from './selected-function.ts';
 
 /** The questions of the page, one function each. */
 export interface Question {
@@ -16,6 +24,8 @@ export interface Question {
 
 /** Functions in the table. More are named in its last line. */
 const MAX_FUNCTIONS = 5000;
+/** Lines and builds of the selected function. */
+const MAX_LINES = 200;
 const CHART_GROUPS = 8;
 /** A shorter span would make a rate out of a handful of samples. */
 const SHORTEST_SPAN_MS = 10_000;
@@ -75,17 +85,50 @@ export async function askTop(question: Question): Promise<TopAnswer> {
   return {
     window,
     total: Number(answer.total),
-    functions: answer.functions.map(({ name, filename, binary, kind, self, total }) => ({
-      id: functionId(name, filename, binary),
-      name,
-      filename,
-      binary,
-      kind,
-      self: Number(self),
-      total: Number(total),
+    functions: answer.functions.map((f) => ({
+      id: functionId(f.name, f.filename, f.binary),
+      name: f.name,
+      filename: f.filename,
+      binary: f.binary,
+      kind: f.kind,
+      partlyInlined: f.partlyInlined,
+      buildId: f.buildId,
+      startLine: f.startLine,
+      self: Number(f.self),
+      total: Number(f.total),
     })),
     omittedFunctions: Number(answer.omittedFunctions),
     omittedSelf: Number(answer.omittedSelf),
+  };
+}
+
+export async function askFunction(
+  question: Question,
+  id: string,
+  fn: SelectedFunction,
+): Promise<FunctionAnswer> {
+  const { client, signal, window } = question;
+  const answer = await client.functionDetails(
+    { scope: scopeOf(question), ...fn, limit: MAX_LINES },
+    { signal },
+  );
+  return {
+    window,
+    id,
+    ...fn,
+    self: Number(answer.self),
+    total: Number(answer.total),
+    inlinedSelf: Number(answer.inlinedSelf),
+    lines: answer.lines.map(({ line, self, total }) => ({ line, self: Number(self), total: Number(total) })),
+    omittedLines: Number(answer.omittedLines),
+    omittedLinesSelf: Number(answer.omittedLinesSelf),
+    builds: answer.builds.map(({ file, buildId, self, total }) => ({
+      file,
+      buildId,
+      self: Number(self),
+      total: Number(total),
+    })),
+    omittedBuilds: Number(answer.omittedBuilds),
   };
 }
 

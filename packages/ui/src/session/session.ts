@@ -1,19 +1,34 @@
 import type { QueryClient } from '../api/query-client.ts';
+import type { SymbolsClient } from '../api/symbols-client.ts';
 import { resolveRange, type TimeRange, type TimeWindow } from '../time/range.ts';
 import type { UrlStore } from '../url/url-store.ts';
 import type { ViewState } from '../url/view-state.ts';
 import type {
+  BinariesAnswer,
   CountsAnswer,
   FlameAnswer,
+  FunctionAnswer,
   PresenceAnswer,
   SeriesAnswer,
+  StatusAnswer,
   TopAnswer,
   TypesAnswer,
 } from './answers.ts';
-import { askCounts, askLabelNames, askPresence, askSeries, askTop, askTypes, type Question } from './ask.ts';
+import { askBinaries, askStatus, buildIdsOf } from './ask-symbols.ts';
+import {
+  askCounts,
+  askFunction,
+  askLabelNames,
+  askPresence,
+  askSeries,
+  askTop,
+  askTypes,
+  type Question,
+} from './ask.ts';
 import { chooseProfileType } from './choose-profile-type.ts';
 import { FlameSource } from './flame-source.ts';
 import { Loader } from './loader.ts';
+import { selectedFunction, type SelectedFunction } from './selected-function.ts';
 import { Signal } from './signal.ts';
 
 /**
@@ -29,6 +44,11 @@ export class Session {
   readonly series = new Loader<SeriesAnswer>();
   readonly counts = new Loader<CountsAnswer>();
   readonly labelNames = new Loader<readonly string[]>();
+  /** Of the selected function. */
+  readonly details = new Loader<FunctionAnswer>();
+  /** Asked for while they are shown, and then what the server has of their symbols. */
+  readonly binaries = new Loader<BinariesAnswer>();
+  readonly symbolStatus = new Loader<StatusAnswer>();
   readonly isPaused = new Signal(false);
   /** The window that is being looked at. */
   readonly window: Signal<TimeWindow>;
@@ -36,6 +56,7 @@ export class Session {
   readonly refreshedMs = new Signal(0);
 
   readonly client: QueryClient;
+  readonly symbolsClient: SymbolsClient;
   readonly url: UrlStore;
   readonly #now: () => number;
   readonly #flames = new FlameSource();
@@ -47,10 +68,12 @@ export class Session {
 
   constructor(options: {
     readonly client: QueryClient;
+    readonly symbolsClient: SymbolsClient;
     readonly url: UrlStore;
     readonly now?: () => number;
   }) {
     this.client = options.client;
+    this.symbolsClient = options.symbolsClient;
     this.url = options.url;
     this.#now = options.now ?? Date.now;
     this.window = new Signal(resolveRange(options.url.view.get().range, this.#now()));
@@ -83,9 +106,7 @@ export class Session {
   async refresh(): Promise<void> {
     this.#loadedRange = undefined;
     this.#flames.forget();
-    for (const loader of [this.types, this.presence, this.flame, this.top, this.series, this.counts]) {
-      loader.expire();
-    }
+    for (const loader of [...this.#answers(), this.types, this.symbolStatus]) loader.expire();
     await this.#load();
   }
 
@@ -150,12 +171,56 @@ export class Session {
       this.top.load(scope, (signal) => after(askTop(question(signal)))),
       this.counts.load(scope, (signal) => askCounts(question(signal))),
     ]);
+    // What follows is about functions that these name, or reuses what the server has summed for them.
+    const flame = this.flame.state.get().value;
+    const top = this.top.state.get().value;
+    await Promise.all([
+      this.#askDetails(view, selectedFunction(view.selected, top, flame), scope, question),
+      this.#askSymbols(view, scope, question),
+    ]);
+  }
+
+  async #askDetails(
+    view: ViewState,
+    fn: SelectedFunction | undefined,
+    scope: string,
+    question: (signal: AbortSignal) => Question,
+  ): Promise<void> {
+    const isShown = view.layout === 'split' || view.layout === 'table';
+    if (fn === undefined || !isShown) this.details.clear();
+    else {
+      const key = keyOf(scope, view.selected);
+      await this.details.load(key, (signal) => askFunction(question(signal), view.selected, fn));
+    }
+  }
+
+  async #askSymbols(
+    view: ViewState,
+    scope: string,
+    question: (signal: AbortSignal) => Question,
+  ): Promise<void> {
+    if (view.layout !== 'symbols') return;
+    await this.binaries.load(scope, (signal) => askBinaries(question(signal)));
+    const buildIds = buildIdsOf(this.binaries.state.get().value);
+    await this.symbolStatus.load(keyOf('', ...buildIds), (signal) =>
+      askStatus(this.symbolsClient, buildIds, signal),
+    );
+  }
+
+  #answers() {
+    return [
+      this.presence,
+      this.flame,
+      this.top,
+      this.series,
+      this.counts,
+      this.details,
+      this.binaries,
+    ] as const;
   }
 
   #clearAnswers(): void {
-    for (const loader of [this.presence, this.flame, this.top, this.series, this.counts, this.labelNames]) {
-      loader.clear();
-    }
+    for (const loader of [...this.#answers(), this.labelNames]) loader.clear();
   }
 
   #schedule(range: TimeRange): void {

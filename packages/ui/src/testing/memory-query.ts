@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ConnectRouter } from '@connectrpc/connect';
 import {
+  binarySums,
   encodeFlameTable,
   FlameBuilder,
   FunctionLines,
@@ -91,6 +92,21 @@ export function memoryQuery(
           functions: top.functions.map((f) => ({ ...f, self: BigInt(f.self), total: BigInt(f.total) })),
           omittedFunctions: BigInt(top.omittedFunctions),
           omittedSelf: BigInt(top.omittedSelf),
+          coverage,
+        };
+      },
+      binaries(request) {
+        const { builder, coverage } = scan(request.scope, []);
+        const all = binarySums(builder);
+        return {
+          total: BigInt(all.reduce((sum, { self }) => sum + self, 0)),
+          binaries: all.map((entry) => ({
+            binary: entry.binary,
+            buildIds: [...entry.buildIds],
+            self: BigInt(entry.self),
+            unnamedSelf: BigInt(entry.unnamedSelf),
+            stopped: BigInt(entry.stopped),
+          })),
           coverage,
         };
       },

@@ -2,6 +2,7 @@ import { createRouterTransport } from '@connectrpc/connect';
 import type { Block } from '@fleetflame/profile';
 import { createRoot, type Root } from 'react-dom/client';
 import { createQueryClient } from '../api/query-client.ts';
+import { createSymbolsClient } from '../api/symbols-client.ts';
 import { App } from '../components/app.tsx';
 import { createPage } from '../components/page-context.ts';
 import { Session } from '../session/session.ts';
@@ -10,9 +11,11 @@ import '../styles/base.css';
 import '../styles/chrome.css';
 import '../styles/regions.css';
 import '../styles/table.css';
+import '../styles/details.css';
 import { ThemeStore } from '../theme/theme-store.ts';
 import { UrlStore } from '../url/url-store.ts';
 import { memoryQuery } from './memory-query.ts';
+import { memorySymbols } from './memory-symbols.ts';
 
 /** The whole page in this browser, over blocks in memory. */
 export interface OpenPage {
@@ -26,6 +29,7 @@ export function openPage(
   address: string,
   blocks: () => readonly Block[],
   missing: Parameters<typeof memoryQuery>[1] = [],
+  binaries: Parameters<typeof memorySymbols>[0] = [],
 ): OpenPage {
   window.history.replaceState(null, '', address);
   const errors: string[] = [];
@@ -41,8 +45,13 @@ export function openPage(
   document.documentElement.style.height = '100%';
   const theme = new ThemeStore(document.documentElement);
   const url = new UrlStore(window);
+  const transport = createRouterTransport((router) => {
+    memoryQuery(blocks, missing)(router);
+    memorySymbols(binaries)(router);
+  });
   const session = new Session({
-    client: createQueryClient(createRouterTransport(memoryQuery(blocks, missing))),
+    client: createQueryClient(transport),
+    symbolsClient: createSymbolsClient(transport),
     url,
   });
   const root: Root = createRoot(host);

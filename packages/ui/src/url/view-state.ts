@@ -1,7 +1,8 @@
 import type { FlameDirection } from '../flame/viewport.ts';
 import { DEFAULT_LAST_MS, type TimeRange } from '../time/range.ts';
 
-export const LAYOUTS = ['split', 'flame', 'table'] as const;
+/** symbols: the binaries of the answer and how well their code is named. */
+export const LAYOUTS = ['split', 'flame', 'table', 'symbols'] as const;
 export type Layout = (typeof LAYOUTS)[number];
 
 export const SORT_COLUMNS = ['name', 'self', 'total'] as const;

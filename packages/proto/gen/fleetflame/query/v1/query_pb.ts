@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file fleetflame/query/v1/query.proto.
  */
 export const file_fleetflame_query_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("Ch9mbGVldGZsYW1lL3F1ZXJ5L3YxL3F1ZXJ5LnByb3RvEhNmbGVldGZsYW1lLnF1ZXJ5LnYxIk8KBVNjb3BlEg8KB2Zyb21fbXMYASABKAMSDQoFdG9fbXMYAiABKAMSEAoIc2VsZWN0b3IYAyABKAkSFAoMcHJvZmlsZV90eXBlGAQgASgJIpYDCghDb3ZlcmFnZRIXCg9ibG9ja3NfZXhwZWN0ZWQYASABKA0SFwoPYmxvY2tzX2Fuc3dlcmVkGAIgASgNEjEKB21pc3NpbmcYAyADKAsyIC5mbGVldGZsYW1lLnF1ZXJ5LnYxLk1pc3NpbmdQYXJ0EhIKCmJ5dGVzX3JlYWQYBCABKAQSGAoQbmV3ZXN0X3NhbXBsZV9tcxgFIAEoAxIUCgx1bm5hbWVkX3NlbGYYBiABKBISMwoHdW5uYW1lZBgHIAMoCzIiLmZsZWV0ZmxhbWUucXVlcnkudjEuVW5uYW1lZEJpbmFyeRIuCgRsb3N0GAggAygLMiAuZmxlZXRmbGFtZS5xdWVyeS52MS5Mb3N0U2FtcGxlcxIUCgxwcm9maWxlX3R5cGUYCSABKAkSDAoEdW5pdBgKIAEoCRITCgtzYW1wbGVfcm93cxgLIAEoBBIOCgZzZXJpZXMYDCABKA0SMwoHc3RvcHBlZBgNIAMoCzIiLmZsZWV0ZmxhbWUucXVlcnkudjEuU3RvcHBlZFN0YWNrcyJPCgtNaXNzaW5nUGFydBIQCghibG9ja19pZBgBIAEoCRIPCgdmcm9tX21zGAIgASgDEg0KBXRvX21zGAMgASgDEg4KBnJlYXNvbhgEIAEoCSJPCg1Vbm5hbWVkQmluYXJ5Eg4KBmJpbmFyeRgBIAEoCRIQCghidWlsZF9pZBgCIAEoCRIMCgRzZWxmGAMgASgSEg4KBnJlYXNvbhgEIAEoCSI+Cg1TdG9wcGVkU3RhY2tzEg4KBnJlYXNvbhgBIAEoCRIOCgZiaW5hcnkYAiABKAkSDQoFdmFsdWUYAyABKBIiLQoLTG9zdFNhbXBsZXMSDQoFY2F1c2UYASABKAkSDwoHc2FtcGxlcxgCIAEoBCJyChFGbGFtZUdyYXBoUmVxdWVzdBIpCgVzY29wZRgBIAEoCzIaLmZsZWV0ZmxhbWUucXVlcnkudjEuU2NvcGUSEAoIZ3JvdXBfYnkYAiADKAkSEQoJbWF4X25vZGVzGAMgASgNEg0KBWZvY3VzGAQgAygJIp8BChJGbGFtZUdyYXBoUmVzcG9uc2USDQoFdGFibGUYASABKAwSDQoFdG90YWwYAiABKBISFAoMcHJ1bmVkX25vZGVzGAMgASgEEhQKDHBydW5lZF92YWx1ZRgEIAEoEhIvCghjb3ZlcmFnZRgFIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2USDgoGcGVyaW9kGAYgASgSIkYKClRvcFJlcXVlc3QSKQoFc2NvcGUYASABKAsyGi5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNjb3BlEg0KBWxpbWl0GAIgASgNIrMBCgtUb3BSZXNwb25zZRINCgV0b3RhbBgBIAEoEhIzCglmdW5jdGlvbnMYAiADKAsyIC5mbGVldGZsYW1lLnF1ZXJ5LnYxLlRvcEZ1bmN0aW9uEhkKEW9taXR0ZWRfZnVuY3Rpb25zGAMgASgEEhQKDG9taXR0ZWRfc2VsZhgEIAEoEhIvCghjb3ZlcmFnZRgFIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2UipgEKC1RvcEZ1bmN0aW9uEgwKBG5hbWUYASABKAkSEAoIZmlsZW5hbWUYAiABKAkSDgoGYmluYXJ5GAMgASgJEgwKBHNlbGYYBCABKBISDQoFdG90YWwYBSABKBISDAoEa2luZBgGIAEoCRISCgpzdGFydF9saW5lGAcgASgNEhAKCGJ1aWxkX2lkGAggASgJEhYKDnBhcnRseV9pbmxpbmVkGAkgASgIIoIBChZGdW5jdGlvbkRldGFpbHNSZXF1ZXN0EikKBXNjb3BlGAEgASgLMhouZmxlZXRmbGFtZS5xdWVyeS52MS5TY29wZRIMCgRuYW1lGAIgASgJEhAKCGZpbGVuYW1lGAMgASgJEg4KBmJpbmFyeRgEIAEoCRINCgVsaW1pdBgFIAEoDSKuAgoXRnVuY3Rpb25EZXRhaWxzUmVzcG9uc2USDAoEc2VsZhgBIAEoEhINCgV0b3RhbBgCIAEoEhIUCgxpbmxpbmVkX3NlbGYYAyABKBISMAoFbGluZXMYBCADKAsyIS5mbGVldGZsYW1lLnF1ZXJ5LnYxLkZ1bmN0aW9uTGluZRIVCg1vbWl0dGVkX2xpbmVzGAUgASgEEhoKEm9taXR0ZWRfbGluZXNfc2VsZhgGIAEoEhIyCgZidWlsZHMYByADKAsyIi5mbGVldGZsYW1lLnF1ZXJ5LnYxLkZ1bmN0aW9uQnVpbGQSFgoOb21pdHRlZF9idWlsZHMYCCABKAQSLwoIY292ZXJhZ2UYCSABKAsyHS5mbGVldGZsYW1lLnF1ZXJ5LnYxLkNvdmVyYWdlIjkKDEZ1bmN0aW9uTGluZRIMCgRsaW5lGAEgASgNEgwKBHNlbGYYAiABKBISDQoFdG90YWwYAyABKBIiTAoNRnVuY3Rpb25CdWlsZBIMCgRmaWxlGAEgASgJEhAKCGJ1aWxkX2lkGAIgASgJEgwKBHNlbGYYAyABKBISDQoFdG90YWwYBCABKBIibAoNU2VyaWVzUmVxdWVzdBIpCgVzY29wZRgBIAEoCzIaLmZsZWV0ZmxhbWUucXVlcnkudjEuU2NvcGUSDwoHc3RlcF9tcxgCIAEoAxIQCghncm91cF9ieRgDIAMoCRINCgVsaW1pdBgEIAEoDSKFAQoOU2VyaWVzUmVzcG9uc2USEAoIdGltZXNfbXMYASADKAMSMAoGZ3JvdXBzGAIgAygLMiAuZmxlZXRmbGFtZS5xdWVyeS52MS5TZXJpZXNHcm91cBIvCghjb3ZlcmFnZRgDIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2UipwEKC1Nlcmllc0dyb3VwEjwKBmxhYmVscxgBIAMoCzIsLmZsZWV0ZmxhbWUucXVlcnkudjEuU2VyaWVzR3JvdXAuTGFiZWxzRW50cnkSDgoGdmFsdWVzGAIgAygSEg0KBXRvdGFsGAMgASgSEgwKBHJlc3QYBCABKAgaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI+ChFMYWJlbE5hbWVzUmVxdWVzdBIpCgVzY29wZRgBIAEoCzIaLmZsZWV0ZmxhbWUucXVlcnkudjEuU2NvcGUiVAoSTGFiZWxOYW1lc1Jlc3BvbnNlEg0KBW5hbWVzGAEgAygJEi8KCGNvdmVyYWdlGAIgASgLMh0uZmxlZXRmbGFtZS5xdWVyeS52MS5Db3ZlcmFnZSJcChJMYWJlbFZhbHVlc1JlcXVlc3QSKQoFc2NvcGUYASABKAsyGi5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNjb3BlEgwKBG5hbWUYAiABKAkSDQoFbGltaXQYAyABKA0iiAEKE0xhYmVsVmFsdWVzUmVzcG9uc2USLwoGdmFsdWVzGAEgAygLMh8uZmxlZXRmbGFtZS5xdWVyeS52MS5MYWJlbFZhbHVlEg8KB29taXR0ZWQYAiABKAQSLwoIY292ZXJhZ2UYAyABKAsyHS5mbGVldGZsYW1lLnF1ZXJ5LnYxLkNvdmVyYWdlIioKCkxhYmVsVmFsdWUSDQoFdmFsdWUYASABKAkSDQoFdG90YWwYAiABKBIiNQoTUHJvZmlsZVR5cGVzUmVxdWVzdBIPCgdmcm9tX21zGAEgASgDEg0KBXRvX21zGAIgASgDIngKFFByb2ZpbGVUeXBlc1Jlc3BvbnNlEi8KBXR5cGVzGAEgAygLMiAuZmxlZXRmbGFtZS5xdWVyeS52MS5Qcm9maWxlVHlwZRIvCghjb3ZlcmFnZRgCIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2UiSwoLUHJvZmlsZVR5cGUSCgoCaWQYASABKAkSEwoLc2FtcGxlX3R5cGUYAiABKAkSDAoEdW5pdBgDIAEoCRINCgV0b3RhbBgEIAEoEiKRAQoNRXhwb3J0UmVxdWVzdBIpCgVzY29wZRgBIAEoCzIaLmZsZWV0ZmxhbWUucXVlcnkudjEuU2NvcGUSMQoGZm9ybWF0GAIgASgOMiEuZmxlZXRmbGFtZS5xdWVyeS52MS5FeHBvcnRGb3JtYXQSEAoIZ3JvdXBfYnkYAyADKAkSEAoIYW5ub3RhdGUYBCABKAgiXgoORXhwb3J0UmVzcG9uc2USDAoEZmlsZRgBIAEoDBINCgV0b3RhbBgCIAEoEhIvCghjb3ZlcmFnZRgDIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2UqYAoMRXhwb3J0Rm9ybWF0Eh0KGUVYUE9SVF9GT1JNQVRfVU5TUEVDSUZJRUQQABIXChNFWFBPUlRfRk9STUFUX1BQUk9GEAESGAoURVhQT1JUX0ZPUk1BVF9GT0xERUQQAjLxBQoMUXVlcnlTZXJ2aWNlEl0KCkZsYW1lR3JhcGgSJi5mbGVldGZsYW1lLnF1ZXJ5LnYxLkZsYW1lR3JhcGhSZXF1ZXN0GicuZmxlZXRmbGFtZS5xdWVyeS52MS5GbGFtZUdyYXBoUmVzcG9uc2USSAoDVG9wEh8uZmxlZXRmbGFtZS5xdWVyeS52MS5Ub3BSZXF1ZXN0GiAuZmxlZXRmbGFtZS5xdWVyeS52MS5Ub3BSZXNwb25zZRJRCgZTZXJpZXMSIi5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNlcmllc1JlcXVlc3QaIy5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNlcmllc1Jlc3BvbnNlEl0KCkxhYmVsTmFtZXMSJi5mbGVldGZsYW1lLnF1ZXJ5LnYxLkxhYmVsTmFtZXNSZXF1ZXN0GicuZmxlZXRmbGFtZS5xdWVyeS52MS5MYWJlbE5hbWVzUmVzcG9uc2USYAoLTGFiZWxWYWx1ZXMSJy5mbGVldGZsYW1lLnF1ZXJ5LnYxLkxhYmVsVmFsdWVzUmVxdWVzdBooLmZsZWV0ZmxhbWUucXVlcnkudjEuTGFiZWxWYWx1ZXNSZXNwb25zZRJjCgxQcm9maWxlVHlwZXMSKC5mbGVldGZsYW1lLnF1ZXJ5LnYxLlByb2ZpbGVUeXBlc1JlcXVlc3QaKS5mbGVldGZsYW1lLnF1ZXJ5LnYxLlByb2ZpbGVUeXBlc1Jlc3BvbnNlEmwKD0Z1bmN0aW9uRGV0YWlscxIrLmZsZWV0ZmxhbWUucXVlcnkudjEuRnVuY3Rpb25EZXRhaWxzUmVxdWVzdBosLmZsZWV0ZmxhbWUucXVlcnkudjEuRnVuY3Rpb25EZXRhaWxzUmVzcG9uc2USUQoGRXhwb3J0EiIuZmxlZXRmbGFtZS5xdWVyeS52MS5FeHBvcnRSZXF1ZXN0GiMuZmxlZXRmbGFtZS5xdWVyeS52MS5FeHBvcnRSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("Ch9mbGVldGZsYW1lL3F1ZXJ5L3YxL3F1ZXJ5LnByb3RvEhNmbGVldGZsYW1lLnF1ZXJ5LnYxIk8KBVNjb3BlEg8KB2Zyb21fbXMYASABKAMSDQoFdG9fbXMYAiABKAMSEAoIc2VsZWN0b3IYAyABKAkSFAoMcHJvZmlsZV90eXBlGAQgASgJIpYDCghDb3ZlcmFnZRIXCg9ibG9ja3NfZXhwZWN0ZWQYASABKA0SFwoPYmxvY2tzX2Fuc3dlcmVkGAIgASgNEjEKB21pc3NpbmcYAyADKAsyIC5mbGVldGZsYW1lLnF1ZXJ5LnYxLk1pc3NpbmdQYXJ0EhIKCmJ5dGVzX3JlYWQYBCABKAQSGAoQbmV3ZXN0X3NhbXBsZV9tcxgFIAEoAxIUCgx1bm5hbWVkX3NlbGYYBiABKBISMwoHdW5uYW1lZBgHIAMoCzIiLmZsZWV0ZmxhbWUucXVlcnkudjEuVW5uYW1lZEJpbmFyeRIuCgRsb3N0GAggAygLMiAuZmxlZXRmbGFtZS5xdWVyeS52MS5Mb3N0U2FtcGxlcxIUCgxwcm9maWxlX3R5cGUYCSABKAkSDAoEdW5pdBgKIAEoCRITCgtzYW1wbGVfcm93cxgLIAEoBBIOCgZzZXJpZXMYDCABKA0SMwoHc3RvcHBlZBgNIAMoCzIiLmZsZWV0ZmxhbWUucXVlcnkudjEuU3RvcHBlZFN0YWNrcyJPCgtNaXNzaW5nUGFydBIQCghibG9ja19pZBgBIAEoCRIPCgdmcm9tX21zGAIgASgDEg0KBXRvX21zGAMgASgDEg4KBnJlYXNvbhgEIAEoCSJPCg1Vbm5hbWVkQmluYXJ5Eg4KBmJpbmFyeRgBIAEoCRIQCghidWlsZF9pZBgCIAEoCRIMCgRzZWxmGAMgASgSEg4KBnJlYXNvbhgEIAEoCSI+Cg1TdG9wcGVkU3RhY2tzEg4KBnJlYXNvbhgBIAEoCRIOCgZiaW5hcnkYAiABKAkSDQoFdmFsdWUYAyABKBIiLQoLTG9zdFNhbXBsZXMSDQoFY2F1c2UYASABKAkSDwoHc2FtcGxlcxgCIAEoBCJyChFGbGFtZUdyYXBoUmVxdWVzdBIpCgVzY29wZRgBIAEoCzIaLmZsZWV0ZmxhbWUucXVlcnkudjEuU2NvcGUSEAoIZ3JvdXBfYnkYAiADKAkSEQoJbWF4X25vZGVzGAMgASgNEg0KBWZvY3VzGAQgAygJIp8BChJGbGFtZUdyYXBoUmVzcG9uc2USDQoFdGFibGUYASABKAwSDQoFdG90YWwYAiABKBISFAoMcHJ1bmVkX25vZGVzGAMgASgEEhQKDHBydW5lZF92YWx1ZRgEIAEoEhIvCghjb3ZlcmFnZRgFIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2USDgoGcGVyaW9kGAYgASgSIkYKClRvcFJlcXVlc3QSKQoFc2NvcGUYASABKAsyGi5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNjb3BlEg0KBWxpbWl0GAIgASgNIrMBCgtUb3BSZXNwb25zZRINCgV0b3RhbBgBIAEoEhIzCglmdW5jdGlvbnMYAiADKAsyIC5mbGVldGZsYW1lLnF1ZXJ5LnYxLlRvcEZ1bmN0aW9uEhkKEW9taXR0ZWRfZnVuY3Rpb25zGAMgASgEEhQKDG9taXR0ZWRfc2VsZhgEIAEoEhIvCghjb3ZlcmFnZRgFIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2UipgEKC1RvcEZ1bmN0aW9uEgwKBG5hbWUYASABKAkSEAoIZmlsZW5hbWUYAiABKAkSDgoGYmluYXJ5GAMgASgJEgwKBHNlbGYYBCABKBISDQoFdG90YWwYBSABKBISDAoEa2luZBgGIAEoCRISCgpzdGFydF9saW5lGAcgASgNEhAKCGJ1aWxkX2lkGAggASgJEhYKDnBhcnRseV9pbmxpbmVkGAkgASgIIoIBChZGdW5jdGlvbkRldGFpbHNSZXF1ZXN0EikKBXNjb3BlGAEgASgLMhouZmxlZXRmbGFtZS5xdWVyeS52MS5TY29wZRIMCgRuYW1lGAIgASgJEhAKCGZpbGVuYW1lGAMgASgJEg4KBmJpbmFyeRgEIAEoCRINCgVsaW1pdBgFIAEoDSKuAgoXRnVuY3Rpb25EZXRhaWxzUmVzcG9uc2USDAoEc2VsZhgBIAEoEhINCgV0b3RhbBgCIAEoEhIUCgxpbmxpbmVkX3NlbGYYAyABKBISMAoFbGluZXMYBCADKAsyIS5mbGVldGZsYW1lLnF1ZXJ5LnYxLkZ1bmN0aW9uTGluZRIVCg1vbWl0dGVkX2xpbmVzGAUgASgEEhoKEm9taXR0ZWRfbGluZXNfc2VsZhgGIAEoEhIyCgZidWlsZHMYByADKAsyIi5mbGVldGZsYW1lLnF1ZXJ5LnYxLkZ1bmN0aW9uQnVpbGQSFgoOb21pdHRlZF9idWlsZHMYCCABKAQSLwoIY292ZXJhZ2UYCSABKAsyHS5mbGVldGZsYW1lLnF1ZXJ5LnYxLkNvdmVyYWdlIjkKDEZ1bmN0aW9uTGluZRIMCgRsaW5lGAEgASgNEgwKBHNlbGYYAiABKBISDQoFdG90YWwYAyABKBIiTAoNRnVuY3Rpb25CdWlsZBIMCgRmaWxlGAEgASgJEhAKCGJ1aWxkX2lkGAIgASgJEgwKBHNlbGYYAyABKBISDQoFdG90YWwYBCABKBIiSwoPQmluYXJpZXNSZXF1ZXN0EikKBXNjb3BlGAEgASgLMhouZmxlZXRmbGFtZS5xdWVyeS52MS5TY29wZRINCgVsaW1pdBgCIAEoDSKeAQoQQmluYXJpZXNSZXNwb25zZRINCgV0b3RhbBgBIAEoEhIwCghiaW5hcmllcxgCIAMoCzIeLmZsZWV0ZmxhbWUucXVlcnkudjEuQmluYXJ5VXNlEhgKEG9taXR0ZWRfYmluYXJpZXMYAyABKAQSLwoIY292ZXJhZ2UYBCABKAsyHS5mbGVldGZsYW1lLnF1ZXJ5LnYxLkNvdmVyYWdlIn4KCUJpbmFyeVVzZRIOCgZiaW5hcnkYASABKAkSEQoJYnVpbGRfaWRzGAIgAygJEhkKEW9taXR0ZWRfYnVpbGRfaWRzGAMgASgEEgwKBHNlbGYYBCABKBISFAoMdW5uYW1lZF9zZWxmGAUgASgSEg8KB3N0b3BwZWQYBiABKBIibAoNU2VyaWVzUmVxdWVzdBIpCgVzY29wZRgBIAEoCzIaLmZsZWV0ZmxhbWUucXVlcnkudjEuU2NvcGUSDwoHc3RlcF9tcxgCIAEoAxIQCghncm91cF9ieRgDIAMoCRINCgVsaW1pdBgEIAEoDSKFAQoOU2VyaWVzUmVzcG9uc2USEAoIdGltZXNfbXMYASADKAMSMAoGZ3JvdXBzGAIgAygLMiAuZmxlZXRmbGFtZS5xdWVyeS52MS5TZXJpZXNHcm91cBIvCghjb3ZlcmFnZRgDIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2UipwEKC1Nlcmllc0dyb3VwEjwKBmxhYmVscxgBIAMoCzIsLmZsZWV0ZmxhbWUucXVlcnkudjEuU2VyaWVzR3JvdXAuTGFiZWxzRW50cnkSDgoGdmFsdWVzGAIgAygSEg0KBXRvdGFsGAMgASgSEgwKBHJlc3QYBCABKAgaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI+ChFMYWJlbE5hbWVzUmVxdWVzdBIpCgVzY29wZRgBIAEoCzIaLmZsZWV0ZmxhbWUucXVlcnkudjEuU2NvcGUiVAoSTGFiZWxOYW1lc1Jlc3BvbnNlEg0KBW5hbWVzGAEgAygJEi8KCGNvdmVyYWdlGAIgASgLMh0uZmxlZXRmbGFtZS5xdWVyeS52MS5Db3ZlcmFnZSJcChJMYWJlbFZhbHVlc1JlcXVlc3QSKQoFc2NvcGUYASABKAsyGi5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNjb3BlEgwKBG5hbWUYAiABKAkSDQoFbGltaXQYAyABKA0iiAEKE0xhYmVsVmFsdWVzUmVzcG9uc2USLwoGdmFsdWVzGAEgAygLMh8uZmxlZXRmbGFtZS5xdWVyeS52MS5MYWJlbFZhbHVlEg8KB29taXR0ZWQYAiABKAQSLwoIY292ZXJhZ2UYAyABKAsyHS5mbGVldGZsYW1lLnF1ZXJ5LnYxLkNvdmVyYWdlIioKCkxhYmVsVmFsdWUSDQoFdmFsdWUYASABKAkSDQoFdG90YWwYAiABKBIiNQoTUHJvZmlsZVR5cGVzUmVxdWVzdBIPCgdmcm9tX21zGAEgASgDEg0KBXRvX21zGAIgASgDIngKFFByb2ZpbGVUeXBlc1Jlc3BvbnNlEi8KBXR5cGVzGAEgAygLMiAuZmxlZXRmbGFtZS5xdWVyeS52MS5Qcm9maWxlVHlwZRIvCghjb3ZlcmFnZRgCIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2UiSwoLUHJvZmlsZVR5cGUSCgoCaWQYASABKAkSEwoLc2FtcGxlX3R5cGUYAiABKAkSDAoEdW5pdBgDIAEoCRINCgV0b3RhbBgEIAEoEiKRAQoNRXhwb3J0UmVxdWVzdBIpCgVzY29wZRgBIAEoCzIaLmZsZWV0ZmxhbWUucXVlcnkudjEuU2NvcGUSMQoGZm9ybWF0GAIgASgOMiEuZmxlZXRmbGFtZS5xdWVyeS52MS5FeHBvcnRGb3JtYXQSEAoIZ3JvdXBfYnkYAyADKAkSEAoIYW5ub3RhdGUYBCABKAgiXgoORXhwb3J0UmVzcG9uc2USDAoEZmlsZRgBIAEoDBINCgV0b3RhbBgCIAEoEhIvCghjb3ZlcmFnZRgDIAEoCzIdLmZsZWV0ZmxhbWUucXVlcnkudjEuQ292ZXJhZ2UqYAoMRXhwb3J0Rm9ybWF0Eh0KGUVYUE9SVF9GT1JNQVRfVU5TUEVDSUZJRUQQABIXChNFWFBPUlRfRk9STUFUX1BQUk9GEAESGAoURVhQT1JUX0ZPUk1BVF9GT0xERUQQAjLKBgoMUXVlcnlTZXJ2aWNlEl0KCkZsYW1lR3JhcGgSJi5mbGVldGZsYW1lLnF1ZXJ5LnYxLkZsYW1lR3JhcGhSZXF1ZXN0GicuZmxlZXRmbGFtZS5xdWVyeS52MS5GbGFtZUdyYXBoUmVzcG9uc2USSAoDVG9wEh8uZmxlZXRmbGFtZS5xdWVyeS52MS5Ub3BSZXF1ZXN0GiAuZmxlZXRmbGFtZS5xdWVyeS52MS5Ub3BSZXNwb25zZRJRCgZTZXJpZXMSIi5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNlcmllc1JlcXVlc3QaIy5mbGVldGZsYW1lLnF1ZXJ5LnYxLlNlcmllc1Jlc3BvbnNlEl0KCkxhYmVsTmFtZXMSJi5mbGVldGZsYW1lLnF1ZXJ5LnYxLkxhYmVsTmFtZXNSZXF1ZXN0GicuZmxlZXRmbGFtZS5xdWVyeS52MS5MYWJlbE5hbWVzUmVzcG9uc2USYAoLTGFiZWxWYWx1ZXMSJy5mbGVldGZsYW1lLnF1ZXJ5LnYxLkxhYmVsVmFsdWVzUmVxdWVzdBooLmZsZWV0ZmxhbWUucXVlcnkudjEuTGFiZWxWYWx1ZXNSZXNwb25zZRJjCgxQcm9maWxlVHlwZXMSKC5mbGVldGZsYW1lLnF1ZXJ5LnYxLlByb2ZpbGVUeXBlc1JlcXVlc3QaKS5mbGVldGZsYW1lLnF1ZXJ5LnYxLlByb2ZpbGVUeXBlc1Jlc3BvbnNlEmwKD0Z1bmN0aW9uRGV0YWlscxIrLmZsZWV0ZmxhbWUucXVlcnkudjEuRnVuY3Rpb25EZXRhaWxzUmVxdWVzdBosLmZsZWV0ZmxhbWUucXVlcnkudjEuRnVuY3Rpb25EZXRhaWxzUmVzcG9uc2USVwoIQmluYXJpZXMSJC5mbGVldGZsYW1lLnF1ZXJ5LnYxLkJpbmFyaWVzUmVxdWVzdBolLmZsZWV0ZmxhbWUucXVlcnkudjEuQmluYXJpZXNSZXNwb25zZRJRCgZFeHBvcnQSIi5mbGVldGZsYW1lLnF1ZXJ5LnYxLkV4cG9ydFJlcXVlc3QaIy5mbGVldGZsYW1lLnF1ZXJ5LnYxLkV4cG9ydFJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * What to look at.
@@ -659,6 +659,120 @@ export const FunctionBuildSchema: GenMessage<FunctionBuild> = /*@__PURE__*/
   messageDesc(file_fleetflame_query_v1_query, 14);
 
 /**
+ * @generated from message fleetflame.query.v1.BinariesRequest
+ */
+export type BinariesRequest = Message<"fleetflame.query.v1.BinariesRequest"> & {
+  /**
+   * @generated from field: fleetflame.query.v1.Scope scope = 1;
+   */
+  scope?: Scope | undefined;
+
+  /**
+   * At most so many binaries, those with the most unnamed value; 0: 1000.
+   *
+   * @generated from field: uint32 limit = 2;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message fleetflame.query.v1.BinariesRequest.
+ * Use `create(BinariesRequestSchema)` to create a new message.
+ */
+export const BinariesRequestSchema: GenMessage<BinariesRequest> = /*@__PURE__*/
+  messageDesc(file_fleetflame_query_v1_query, 15);
+
+/**
+ * @generated from message fleetflame.query.v1.BinariesResponse
+ */
+export type BinariesResponse = Message<"fleetflame.query.v1.BinariesResponse"> & {
+  /**
+   * @generated from field: sint64 total = 1;
+   */
+  total: bigint;
+
+  /**
+   * Most unnamed value first, then most stopped, then largest self.
+   *
+   * @generated from field: repeated fleetflame.query.v1.BinaryUse binaries = 2;
+   */
+  binaries: BinaryUse[];
+
+  /**
+   * @generated from field: uint64 omitted_binaries = 3;
+   */
+  omittedBinaries: bigint;
+
+  /**
+   * `unnamed` and `stopped` have the reasons.
+   *
+   * @generated from field: fleetflame.query.v1.Coverage coverage = 4;
+   */
+  coverage?: Coverage | undefined;
+};
+
+/**
+ * Describes the message fleetflame.query.v1.BinariesResponse.
+ * Use `create(BinariesResponseSchema)` to create a new message.
+ */
+export const BinariesResponseSchema: GenMessage<BinariesResponse> = /*@__PURE__*/
+  messageDesc(file_fleetflame_query_v1_query, 16);
+
+/**
+ * One binary, all its builds together.
+ *
+ * @generated from message fleetflame.query.v1.BinaryUse
+ */
+export type BinaryUse = Message<"fleetflame.query.v1.BinaryUse"> & {
+  /**
+   * Base name; [kernel], [jit]; "" for code in no known file.
+   *
+   * @generated from field: string binary = 1;
+   */
+  binary: string;
+
+  /**
+   * Of the code that stacks pass through; "" for none. At most 1000.
+   *
+   * @generated from field: repeated string build_ids = 2;
+   */
+  buildIds: string[];
+
+  /**
+   * @generated from field: uint64 omitted_build_ids = 3;
+   */
+  omittedBuildIds: bigint;
+
+  /**
+   * Value of samples whose leaf is in it.
+   *
+   * @generated from field: sint64 self = 4;
+   */
+  self: bigint;
+
+  /**
+   * Of self, where the leaf has no name.
+   *
+   * @generated from field: sint64 unnamed_self = 5;
+   */
+  unnamedSelf: bigint;
+
+  /**
+   * Value of stacks whose callers are missing from this binary on.
+   *
+   * @generated from field: sint64 stopped = 6;
+   */
+  stopped: bigint;
+};
+
+/**
+ * Describes the message fleetflame.query.v1.BinaryUse.
+ * Use `create(BinaryUseSchema)` to create a new message.
+ */
+export const BinaryUseSchema: GenMessage<BinaryUse> = /*@__PURE__*/
+  messageDesc(file_fleetflame_query_v1_query, 17);
+
+/**
  * @generated from message fleetflame.query.v1.SeriesRequest
  */
 export type SeriesRequest = Message<"fleetflame.query.v1.SeriesRequest"> & {
@@ -692,7 +806,7 @@ export type SeriesRequest = Message<"fleetflame.query.v1.SeriesRequest"> & {
  * Use `create(SeriesRequestSchema)` to create a new message.
  */
 export const SeriesRequestSchema: GenMessage<SeriesRequest> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 15);
+  messageDesc(file_fleetflame_query_v1_query, 18);
 
 /**
  * @generated from message fleetflame.query.v1.SeriesResponse
@@ -721,7 +835,7 @@ export type SeriesResponse = Message<"fleetflame.query.v1.SeriesResponse"> & {
  * Use `create(SeriesResponseSchema)` to create a new message.
  */
 export const SeriesResponseSchema: GenMessage<SeriesResponse> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 16);
+  messageDesc(file_fleetflame_query_v1_query, 19);
 
 /**
  * @generated from message fleetflame.query.v1.SeriesGroup
@@ -757,7 +871,7 @@ export type SeriesGroup = Message<"fleetflame.query.v1.SeriesGroup"> & {
  * Use `create(SeriesGroupSchema)` to create a new message.
  */
 export const SeriesGroupSchema: GenMessage<SeriesGroup> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 17);
+  messageDesc(file_fleetflame_query_v1_query, 20);
 
 /**
  * @generated from message fleetflame.query.v1.LabelNamesRequest
@@ -774,7 +888,7 @@ export type LabelNamesRequest = Message<"fleetflame.query.v1.LabelNamesRequest">
  * Use `create(LabelNamesRequestSchema)` to create a new message.
  */
 export const LabelNamesRequestSchema: GenMessage<LabelNamesRequest> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 18);
+  messageDesc(file_fleetflame_query_v1_query, 21);
 
 /**
  * @generated from message fleetflame.query.v1.LabelNamesResponse
@@ -796,7 +910,7 @@ export type LabelNamesResponse = Message<"fleetflame.query.v1.LabelNamesResponse
  * Use `create(LabelNamesResponseSchema)` to create a new message.
  */
 export const LabelNamesResponseSchema: GenMessage<LabelNamesResponse> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 19);
+  messageDesc(file_fleetflame_query_v1_query, 22);
 
 /**
  * @generated from message fleetflame.query.v1.LabelValuesRequest
@@ -825,7 +939,7 @@ export type LabelValuesRequest = Message<"fleetflame.query.v1.LabelValuesRequest
  * Use `create(LabelValuesRequestSchema)` to create a new message.
  */
 export const LabelValuesRequestSchema: GenMessage<LabelValuesRequest> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 20);
+  messageDesc(file_fleetflame_query_v1_query, 23);
 
 /**
  * @generated from message fleetflame.query.v1.LabelValuesResponse
@@ -854,7 +968,7 @@ export type LabelValuesResponse = Message<"fleetflame.query.v1.LabelValuesRespon
  * Use `create(LabelValuesResponseSchema)` to create a new message.
  */
 export const LabelValuesResponseSchema: GenMessage<LabelValuesResponse> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 21);
+  messageDesc(file_fleetflame_query_v1_query, 24);
 
 /**
  * @generated from message fleetflame.query.v1.LabelValue
@@ -876,7 +990,7 @@ export type LabelValue = Message<"fleetflame.query.v1.LabelValue"> & {
  * Use `create(LabelValueSchema)` to create a new message.
  */
 export const LabelValueSchema: GenMessage<LabelValue> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 22);
+  messageDesc(file_fleetflame_query_v1_query, 25);
 
 /**
  * @generated from message fleetflame.query.v1.ProfileTypesRequest
@@ -900,7 +1014,7 @@ export type ProfileTypesRequest = Message<"fleetflame.query.v1.ProfileTypesReque
  * Use `create(ProfileTypesRequestSchema)` to create a new message.
  */
 export const ProfileTypesRequestSchema: GenMessage<ProfileTypesRequest> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 23);
+  messageDesc(file_fleetflame_query_v1_query, 26);
 
 /**
  * @generated from message fleetflame.query.v1.ProfileTypesResponse
@@ -922,7 +1036,7 @@ export type ProfileTypesResponse = Message<"fleetflame.query.v1.ProfileTypesResp
  * Use `create(ProfileTypesResponseSchema)` to create a new message.
  */
 export const ProfileTypesResponseSchema: GenMessage<ProfileTypesResponse> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 24);
+  messageDesc(file_fleetflame_query_v1_query, 27);
 
 /**
  * @generated from message fleetflame.query.v1.ProfileType
@@ -956,7 +1070,7 @@ export type ProfileType = Message<"fleetflame.query.v1.ProfileType"> & {
  * Use `create(ProfileTypeSchema)` to create a new message.
  */
 export const ProfileTypeSchema: GenMessage<ProfileType> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 25);
+  messageDesc(file_fleetflame_query_v1_query, 28);
 
 /**
  * @generated from message fleetflame.query.v1.ExportRequest
@@ -993,7 +1107,7 @@ export type ExportRequest = Message<"fleetflame.query.v1.ExportRequest"> & {
  * Use `create(ExportRequestSchema)` to create a new message.
  */
 export const ExportRequestSchema: GenMessage<ExportRequest> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 26);
+  messageDesc(file_fleetflame_query_v1_query, 29);
 
 /**
  * @generated from message fleetflame.query.v1.ExportResponse
@@ -1022,7 +1136,7 @@ export type ExportResponse = Message<"fleetflame.query.v1.ExportResponse"> & {
  * Use `create(ExportResponseSchema)` to create a new message.
  */
 export const ExportResponseSchema: GenMessage<ExportResponse> = /*@__PURE__*/
-  messageDesc(file_fleetflame_query_v1_query, 27);
+  messageDesc(file_fleetflame_query_v1_query, 30);
 
 /**
  * @generated from enum fleetflame.query.v1.ExportFormat
@@ -1118,6 +1232,16 @@ export const QueryService: GenService<{
     methodKind: "unary";
     input: typeof FunctionDetailsRequestSchema;
     output: typeof FunctionDetailsResponseSchema;
+  },
+  /**
+   * The binaries that stacks of the scope pass through, and how well their code is named and unwound.
+   *
+   * @generated from rpc fleetflame.query.v1.QueryService.Binaries
+   */
+  binaries: {
+    methodKind: "unary";
+    input: typeof BinariesRequestSchema;
+    output: typeof BinariesResponseSchema;
   },
   /**
    * A whole profile as a file: nothing is pruned.
