@@ -56,7 +56,7 @@ try {
 const text = [
   `# The whole agent\n\n${describeMachine()}. ${seconds} s each after ${values.warmup} s of warm-up, window 10 s.`,
   'CPU is that of the process (JavaScript, drain thread, garbage collection) and of the BPF program, as a share of all CPUs; the interrupt itself is not in it.\n',
-  '| Hz | host | process CPU % | BPF % | sum % | resident MB | maps and rings MB | samples | lost |',
+  '| Hz | host | process CPU % | BPF % | sum % | resident MB | kernel maps and rings MB | samples | lost |',
   '|---|---|---|---|---|---|---|---|---|',
   ...rows,
   '',
@@ -100,7 +100,7 @@ async function measure(frequency: string, isBusy: boolean): Promise<string> {
       bpfShare.toFixed(3),
       (processShare + bpfShare).toFixed(3),
       (after.residentBytes / 1e6).toFixed(0),
-      ((after.metrics.get('fleetflame_agent_sampler_memory_bytes') ?? 0) / 1e6).toFixed(1),
+      ((after.metrics.get('fleetflame_agent_kernel_memory_bytes') ?? 0) / 1e6).toFixed(1),
       grown('fleetflame_agent_samples_total'),
       lost,
     ].join(' | ')} |`;

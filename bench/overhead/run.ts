@@ -98,7 +98,7 @@ async function measureCost(mode: Mode, work: string, frequencyHz: number, second
     await delay(COLLECT_MS);
     collect();
   }
-  const memoryBytes = sampler.stats().memoryBytes;
+  const memoryBytes = Object.values(sampler.memory()).reduce((sum, bytes) => sum + bytes, 0);
   const hostNs = (performance.now() - startedMs) * 1e6 * cpus().length;
   sampler.close();
   collect();

@@ -13,6 +13,7 @@
         "src/addon/file.cc",
         "src/addon/fold-table.cc",
         "src/addon/glob.cc",
+        "src/addon/map-memory.cc",
         "src/addon/mapped-memory.cc",
         "src/addon/mapping-list.cc",
         "src/addon/perf-record.cc",

@@ -1,5 +1,17 @@
 import type { FilterStatus } from './filter/filter-source.ts';
 import type { UploadCounters } from './upload/symbol-uploader.ts';
+
+/** A binary whose unwind table is not in the kernel. */
+export interface RefusedBinary {
+  readonly path: string;
+  readonly buildId: string;
+  /** What the table would take; 0 when that is not known. */
+  readonly rows: number;
+  readonly bytes: number;
+  /** As RefusedTable.reason. */
+  readonly reason: string;
+}
+
 /** What the agent says of itself: for /status, and the source of its metrics. Counters since the start. */
 export interface AgentStats {
   readonly agentId: string;
@@ -67,9 +79,36 @@ export interface AgentStats {
   /** Different frames of windows without a name that only the agent could have given. */
   readonly unnamedFrames: Readonly<Record<string, number>>;
   readonly symbols: Readonly<UploadCounters>;
+  readonly unwindTables: {
+    /** In the kernel now: how many, their kernel memory, rows, and the limit of that memory. */
+    readonly tables: number;
+    readonly bytes: number;
+    readonly rows: number;
+    readonly budgetBytes: number;
+    readonly waiting: number;
+    readonly built: number;
+    /** Of `built`, those that were on disk. */
+    readonly fromCache: number;
+    readonly freed: number;
+    /** Binaries that describe no frames, and those that could not be read. */
+    readonly withoutFrames: number;
+    readonly unreadable: number;
+    /** Turned away, by limit: binaries for the budget, binaries beyond 4,096, requests beyond the queue. */
+    readonly refused: { readonly budget: number; readonly tables: number; readonly queue: number };
+    /** Binaries in use that are unwound by frame pointers for lack of room now, and the 32 largest of them. */
+    readonly missing: number;
+    readonly refusedNow: readonly RefusedBinary[];
+    /** On disk. */
+    readonly cacheBytes: number;
+  };
   readonly memory: {
-    /** Kernel maps, ring buffers and fold table of the sampler. */
-    readonly samplerBytes: number;
+    /** Of this process. Kernel memory is not in it. */
+    readonly residentBytes: number;
+    /** Of the sampler by what it is for, kernel maps by name; see Sampler.memory(). */
+    readonly sampler: Readonly<Record<string, number>>;
+    /** Of `sampler`, what is kernel memory. */
+    readonly kernelBytes: number;
+    /** Part of residentBytes. */
     readonly kernelSymbolBytes: number;
   };
   /** Of the sampler: what it could not keep track of. */

@@ -22,6 +22,7 @@ import { newAgentId } from './send/agent-id.ts';
 import { Sender } from './send/sender.ts';
 import { createTransport } from './send/transport.ts';
 import { Spool } from './spool/spool.ts';
+import { UnwindTables } from './unwind-tables.ts';
 import { SymbolUploader } from './upload/symbol-uploader.ts';
 import type { FrameSources, UnnamedCounters } from './window/frame-resolver.ts';
 import { Windows } from './window/windows.ts';
@@ -34,6 +35,8 @@ const LATE_MS = 1000;
 const STOP_SEND_MS = 5000;
 /** Unwind tables on disk: every binary of a desktop has 56 MB of them; updates leave old ones behind. */
 const MAX_TABLE_CACHE_BYTES = 256 << 20;
+/** Parts of Sampler.memory() that are in this process, not in the kernel. */
+const OWN_BUFFERS: ReadonlySet<string> = new Set(['queue', 'rows']);
 const MIN_WINDOW_MS = 1000;
 const MAX_WINDOW_MS = 300_000;
 
@@ -51,6 +54,8 @@ export interface AgentOptions {
   readonly spoolMaxBytes?: number | undefined;
   /** Where unwind tables are kept between runs; created when missing. Default: nowhere, they are built anew. */
   readonly tableCacheDir?: string | undefined;
+  /** Kernel memory for unwind tables, 0 to 1 GiB. Default: DEFAULT_TABLE_BYTES, 32 MiB. */
+  readonly tableBudgetBytes?: number | undefined;
   readonly log: Logger;
   readonly registry: Registry;
   /** Added to every series, such as cloud_region; host_name here replaces this host's name. */
@@ -101,6 +106,7 @@ class RunningAgent implements Agent {
   readonly #writer: BatchWriter;
   readonly #sender: Sender;
   readonly #uploader: SymbolUploader;
+  readonly #tables: UnwindTables;
   readonly #closeMetrics: () => void;
   #samples = 0;
   #collections = 0;
@@ -141,6 +147,12 @@ class RunningAgent implements Agent {
       sources,
       unnamed: this.#unnamed,
     });
+    this.#tables = new UnwindTables(
+      { budgetBytes: options.tableBudgetBytes, cacheDir: options.tableCacheDir },
+      sampler,
+      this.#binaries,
+      log,
+    );
     const transport = createTransport(options.serverUrl);
     const metrics = registerMetrics(registry, () => this.stats());
     this.#closeMetrics = metrics.close;
@@ -228,7 +240,9 @@ class RunningAgent implements Agent {
 
   #close(windows: ReturnType<Windows['close']>, nowMs: number): void {
     for (const window of windows) {
-      this.#losses.setSampler(this.#sampler.stats());
+      const sampler = this.#sampler.stats();
+      this.#losses.setSampler(sampler);
+      this.#tables.watch(sampler);
       this.#losses.set('spool_full', this.#spool.counters.droppedSamples);
       this.#losses.set('refused', this.#spool.counters.refusedSamples);
       this.#samples += window.samples;
@@ -263,6 +277,7 @@ class RunningAgent implements Agent {
 
   stats(): AgentStats {
     const sampler = this.#sampler.stats();
+    const memory = this.#sampler.memory();
     const send = this.#sender.counters;
     return {
       agentId: this.#agentId,
@@ -299,7 +314,16 @@ class RunningAgent implements Agent {
       },
       unnamedFrames: { ...this.#unnamed },
       symbols: { ...this.#uploader.counters },
-      memory: { samplerBytes: sampler.memoryBytes, kernelSymbolBytes: this.#kernel.sizeBytes },
+      unwindTables: this.#tables.stats(sampler),
+      memory: {
+        residentBytes: process.memoryUsage.rss(),
+        sampler: memory,
+        kernelBytes: Object.entries(memory).reduce(
+          (sum, [part, bytes]) => (OWN_BUFFERS.has(part) ? sum : sum + bytes),
+          0,
+        ),
+        kernelSymbolBytes: this.#kernel.sizeBytes,
+      },
       sampler: {
         interrupts: sampler.interrupts,
         idle: sampler.idle,
@@ -327,11 +351,15 @@ class RunningAgent implements Agent {
   }
 }
 
-function startSampler({ frequencyHz, tableCacheDir }: AgentOptions, filter: FilterSource): Sampler {
+function startSampler(
+  { frequencyHz, tableCacheDir, tableBudgetBytes }: AgentOptions,
+  filter: FilterSource,
+): Sampler {
   try {
     return new Sampler({
       frequencyHz,
       filter: filter.rules,
+      ...(tableBudgetBytes === undefined ? {} : { tableBytes: tableBudgetBytes }),
       ...(tableCacheDir === undefined ? {} : { tableCache: tableCacheDir }),
     });
   } catch (error) {

@@ -12,6 +12,7 @@ export interface AgentMetrics {
 
 type Read = (stats: AgentStats) => number;
 type ReadByLabel = (stats: AgentStats) => Readonly<Record<string, number>>;
+type LabelledMetric = readonly [name: string, label: string, help: string, read: ReadByLabel];
 
 const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] = [
   ['samples_total', 'Samples put into batches', (s) => s.samples],
@@ -59,6 +60,13 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
     'Processes beyond the limit of those left out in the kernel',
     (s) => s.filter.refused,
   ],
+  ['unwind_tables_built_total', 'Unwind tables put into the kernel', (s) => s.unwindTables.built],
+  [
+    'unwind_tables_cached_total',
+    'Of those built, the ones that were on disk',
+    (s) => s.unwindTables.fromCache,
+  ],
+  ['unwind_tables_freed_total', 'Unwind tables taken out of the kernel', (s) => s.unwindTables.freed],
   ['loop_cpu_seconds_total', 'CPU time of collecting and building', (s) => s.cpuSeconds.loop],
   ['drain_cpu_seconds_total', 'CPU time of the thread that drains the ring', (s) => s.cpuSeconds.drain],
   ['bpf_run_seconds_total', 'CPU time of the BPF program, if the kernel counts it', (s) => s.cpuSeconds.bpf],
@@ -78,12 +86,35 @@ const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
   ['kernel_symbols', 'Kernel symbols known', (s) => s.kernel.symbols],
   ['jit_processes', 'Processes whose perf map is kept', (s) => s.jit.processes],
   ['jit_entries', 'Entries of perf maps kept', (s) => s.jit.entries],
-  ['sampler_memory_bytes', 'Kernel maps, rings and fold table', (s) => s.memory.samplerBytes],
+  [
+    'kernel_memory_bytes',
+    'Kernel maps and rings, which the resident memory does not show',
+    (s) => s.memory.kernelBytes,
+  ],
+  ['unwind_tables', 'Unwind tables in the kernel', (s) => s.unwindTables.tables],
+  ['unwind_table_bytes', 'Kernel memory of unwind tables', (s) => s.unwindTables.bytes],
+  ['unwind_table_rows', 'Rows of unwind tables in the kernel', (s) => s.unwindTables.rows],
+  [
+    'unwind_table_budget_bytes',
+    'Limit of the kernel memory of unwind tables',
+    (s) => s.unwindTables.budgetBytes,
+  ],
+  ['unwind_tables_waiting', 'Binaries that wait for their unwind table', (s) => s.unwindTables.waiting],
+  [
+    'unwind_tables_missing',
+    'Binaries in use without room for their unwind table',
+    (s) => s.unwindTables.missing,
+  ],
+  ['unwind_table_cache_bytes', 'Unwind tables kept on disk', (s) => s.unwindTables.cacheBytes],
   ['kernel_symbol_memory_bytes', 'Memory of kernel symbols', (s) => s.memory.kernelSymbolBytes],
   ['last_ack_timestamp_seconds', 'Time of the last acknowledged batch', (s) => s.send.lastAckMs / 1000],
 ];
 
-const LABELLED: readonly (readonly [name: string, label: string, help: string, read: ReadByLabel])[] = [
+const LABELLED_GAUGES: readonly LabelledMetric[] = [
+  ['sampler_memory_bytes', 'part', 'Kernel maps by name, rings and buffers', (s) => s.memory.sampler],
+];
+
+const LABELLED: readonly LabelledMetric[] = [
   ['samples_lost_total', 'cause', 'Samples lost or shortened', (s) => s.losses],
   [
     'process_tracking_lost_total',
@@ -95,6 +126,16 @@ const LABELLED: readonly (readonly [name: string, label: string, help: string, r
       process: sampler.refusedProcesses,
       mapping: sampler.refusedMappings,
       binary: sampler.refusedBinaries,
+    }),
+  ],
+  [
+    'unwind_tables_refused_total',
+    'reason',
+    'Binaries without an unwind table, by limit; with none or unreadable frames',
+    ({ unwindTables: { refused, withoutFrames, unreadable } }) => ({
+      ...refused,
+      without_frames: withoutFrames,
+      unreadable,
     }),
   ],
   ['send_errors_total', 'code', 'Failed deliveries', (s) => s.send.errors],
@@ -161,6 +202,20 @@ export function registerMetrics(registry: Registry, readStats: () => AgentStats)
         registers: [],
         collect() {
           this.set(read(stats()));
+        },
+      }),
+    );
+  }
+  for (const [name, label, help, read] of LABELLED_GAUGES) {
+    add(
+      new Gauge({
+        name: named(name),
+        help,
+        labelNames: [label],
+        registers: [],
+        collect() {
+          this.reset();
+          for (const [value, now] of Object.entries(read(stats()))) this.set({ [label]: value }, now);
         },
       }),
     );

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Collection } from './collection.ts';
 import { SamplerError } from './errors.ts';
 import type { FilterRule } from './filter-rule.ts';
+import type { RefusedTable } from './refused-table.ts';
 import type { SamplerStats } from './sampler-stats.ts';
 
 /** What only system calls can tell about this machine. Errors are texts, "" means none. */
@@ -34,6 +35,8 @@ export interface NativeSampler {
   collect(): Collection;
   stats(): SamplerStats;
   setFilter(rules: readonly FilterRule[]): void;
+  memory(): Readonly<Record<string, number>>;
+  refusedTables(): readonly RefusedTable[];
   close(): void;
 }
 

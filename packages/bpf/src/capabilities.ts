@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, readlinkSync } from 'node:fs';
 import { arch, release } from 'node:os';
 
 import { loadAddon } from './addon.ts';
@@ -25,6 +25,7 @@ const CAPABILITY_BITS = {
   CAP_SYSLOG: 34,
   CAP_PERFMON: 38,
   CAP_BPF: 39,
+  CAP_CHECKPOINT_RESTORE: 40,
 } as const;
 
 type CapabilityName = keyof typeof CAPABILITY_BITS;
@@ -34,7 +35,7 @@ const FULL_KERNEL = [5, 15] as const;
 
 /** Looks at this machine; takes some milliseconds and changes nothing. */
 export function probeCapabilities(): Capability[] {
-  return [...probeKernel(), ...probePrivileges(), ...probeNative()];
+  return [...probeKernel(), probePidNamespace(), ...probePrivileges(), ...probeNative()];
 }
 
 function report(name: string, good: boolean, otherwise: Severity, detail: string, cost: string): Capability {
@@ -59,6 +60,31 @@ function probeKernel(): Capability[] {
     ),
     report('kernel symbols', symbols.good, 'degraded', symbols.detail, 'kernel frames have no names'),
   ];
+}
+
+/** Inode of the host's PID namespace, the same on every Linux. */
+const HOST_PID_NAMESPACE = 0xeffffffc;
+
+/** Processes are known by the ids of /proc, so it has to show the namespace that this process is in. */
+function probePidNamespace(): Capability {
+  const isHost = link('/proc/self/ns/pid') === `pid:[${HOST_PID_NAMESPACE}]`;
+  const self = link('/proc/self');
+  if (self !== String(process.pid)) {
+    return report(
+      'PID namespace',
+      false,
+      'missing',
+      `this is process ${process.pid}, and /proc/self is ${self === '' ? 'nothing' : self}`,
+      'no sampling: mount the namespace\'s own with "mount -t proc proc /proc", or run in the host\'s (docker --pid=host, hostPID: true)',
+    );
+  }
+  return report(
+    'PID namespace',
+    isHost,
+    'degraded',
+    isHost ? "the host's" : 'nested: this process does not see all of the host',
+    "processes outside this PID namespace are not sampled, only counted; to sample all, run in the host's (docker --pid=host, hostPID: true)",
+  );
 }
 
 function kernelSymbols(): { good: boolean; detail: string } {
@@ -92,11 +118,12 @@ function probePrivileges(): Capability[] {
   return [
     capability('CAP_BPF', admin, 'missing', 'no sampling: BPF programs cannot be loaded'),
     capability('CAP_PERFMON', admin, 'missing', 'no sampling: events of other processes cannot be opened'),
+    capability('CAP_SYS_ADMIN', false, 'degraded', 'the run time of BPF programs is not measured'),
     capability(
-      'CAP_SYS_ADMIN',
-      false,
+      'CAP_CHECKPOINT_RESTORE',
+      admin,
       'degraded',
-      'replaced or deleted binaries cannot be read (unless CAP_CHECKPOINT_RESTORE is held), and the run time of BPF programs is not measured',
+      'binaries that were replaced or deleted while they run have neither unwind table nor symbols',
     ),
     capability('CAP_SYSLOG', admin, 'degraded', 'kernel frames may have no names'),
     capability(
@@ -155,6 +182,15 @@ function readable(path: string): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** "" when it cannot be read. */
+function link(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
   }
 }
 

@@ -54,7 +54,7 @@ export interface SamplerStats {
   readonly tablesFromCache: number;
   /** Taken away because nobody used them, or for their room. */
   readonly tablesFreed: number;
-  /** Tables that had no room in tableBytes, binaries beyond the limit of tables, a full queue. */
+  /** Binaries whose table had no room in tableBytes (refusedTables() names those of now), binaries beyond the limit of tables, a full queue. */
   readonly refusedTablesBudget: number;
   readonly refusedTablesLimit: number;
   readonly refusedTablesQueue: number;
@@ -79,8 +79,6 @@ export interface SamplerStats {
   /** Counted every few seconds. */
   readonly mappings: number;
   readonly binaries: number;
-  /** Bytes of kernel maps, ring buffers and the fold table. */
-  readonly memoryBytes: number;
   /** Nanoseconds spent in the BPF program; 0 unless kernel.bpf_stats_enabled. */
   readonly bpfRunTimeNs: number;
   readonly bpfRunCount: number;

@@ -3,6 +3,7 @@ import type { NativeSampler } from './addon.ts';
 import type { Collection } from './collection.ts';
 import { SamplerError } from './errors.ts';
 import { checkFilter, type FilterRule } from './filter-rule.ts';
+import type { RefusedTable } from './refused-table.ts';
 import type { SamplerStats } from './sampler-stats.ts';
 
 /** Above this the cost of the interrupts alone exceeds 2 % of a CPU on a virtual machine. */
@@ -12,8 +13,8 @@ const DEFAULT_MAX_ROWS = 65_536;
 const MAX_MAX_ROWS = 1 << 20;
 const MIN_RING_BYTES = 4096;
 const MAX_RING_BYTES = 64 << 20;
-const DEFAULT_TABLE_BYTES = 32 << 20;
-const MAX_TABLE_BYTES = 1 << 30;
+export const DEFAULT_TABLE_BYTES = 32 << 20;
+export const MAX_TABLE_BYTES = 1 << 30;
 
 export interface SamplerOptions {
   /** Samples per second and CPU, 1 to 1000. */
@@ -93,6 +94,19 @@ export class Sampler {
   setFilter(rules: readonly FilterRule[]): void {
     checkFilter(rules);
     attempt(() => this.#native.setFilter(rules));
+  }
+
+  /**
+   * Bytes by what they are for: each kernel map by its name, unwind_tables, perf_rings (kernel memory, which
+   * no number of this process shows), queue and rows (buffers of the addon). Takes some ten system calls.
+   */
+  memory(): Readonly<Record<string, number>> {
+    return this.#native.memory();
+  }
+
+  /** Binaries in use whose unwind table had no room, the largest first; at most 4,095. */
+  refusedTables(): readonly RefusedTable[] {
+    return this.#native.refusedTables();
   }
 
   /** Ends sampling. What the rings still hold is there for one more collect. May be called again. */

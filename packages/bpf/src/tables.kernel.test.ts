@@ -1,12 +1,15 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
 import { STACK_ENDS, STACK_FRAME_POINTERS } from './collection.ts';
+import type { RefusedTable } from './refused-table.ts';
+import { Sampler } from './sampler.ts';
 import { Load, sampleUntil } from './testing/load.ts';
 import { compileProgram } from './testing/compile.ts';
-import { countOf } from './testing/recording.ts';
+import { countOf, Recording } from './testing/recording.ts';
 import { countEnds } from './testing/stack-ends.ts';
 
 const TIMEOUT_MS = 60_000;
@@ -25,6 +28,11 @@ afterAll(() => {
   rmSync(directory, { recursive: true });
 });
 
+function buildIdOf(path: string): string | undefined {
+  const notes = execFileSync('readelf', ['--notes', path], { encoding: 'utf8' });
+  return /Build ID: ([0-9a-f]+)/.exec(notes)?.[1];
+}
+
 it(
   'keeps tables within their budget, and walks what has none by frame pointers',
   async () => {
@@ -39,6 +47,48 @@ it(
     expect(stats.tableBytes).toBeLessThanOrEqual(tableBytes);
     // The C library's is larger.
     expect(stats.refusedTablesBudget).toBeGreaterThan(0);
+    const ends = countEnds(recording.of(pid));
+    expect(ends.complete + (ends.others.get('table_refused') ?? 0)).toBe(ends.samples);
+  },
+  TIMEOUT_MS,
+);
+
+it(
+  'a binary too large for the budget is named with its size, and takes no place from smaller ones',
+  async () => {
+    const tableBytes = 400 << 10;
+    const busy = ['-e', 'for (;;);'];
+    const big = [load.start(process.execPath, ...busy), load.start(process.execPath, ...busy)];
+    const pid = load.start(deep, '20');
+    const sampler = new Sampler({ frequencyHz: 99, tableBytes });
+    const recording = new Recording();
+    // Not by path: a copy elsewhere on this host is the same binary.
+    const buildId = buildIdOf(process.execPath);
+    const refusedNode = (): RefusedTable | undefined =>
+      sampler.refusedTables().find(({ binary }) => recording.binaries.get(binary)?.buildId === buildId);
+    await vi.waitFor(
+      () => {
+        recording.add(sampler.collect());
+        expect(refusedNode()).toBeDefined();
+        expect(countEnds(recording.of(pid)).complete).toBeGreaterThan(50);
+        for (const node of big) expect(countOf(recording.of(node))).toBeGreaterThan(50);
+      },
+      { timeout: TIMEOUT_MS, interval: 200 },
+    );
+    const refused = refusedNode();
+    const stats = sampler.stats();
+    const memory = sampler.memory();
+    load.end();
+    sampler.close();
+    // Four bytes a row, and the tree and the rules.
+    expect(refused?.rows).toBeGreaterThan(300_000);
+    expect(refused?.bytes).toBeGreaterThan(4 * (refused?.rows ?? 0));
+    expect(refused?.bytes).toBeLessThan(5 * (refused?.rows ?? 0));
+    expect(refused?.reason).toBe('budget');
+    expect(stats.tableBytes).toBeLessThanOrEqual(tableBytes);
+    expect(memory['unwind_tables']).toBeLessThanOrEqual(tableBytes);
+    expect(memory['mappings']).toBeGreaterThan(0);
+    // What else runs on this host may have taken the room of its C library, but nothing else ends its stacks.
     const ends = countEnds(recording.of(pid));
     expect(ends.complete + (ends.others.get('table_refused') ?? 0)).toBe(ends.samples);
   },

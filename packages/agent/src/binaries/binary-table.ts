@@ -112,6 +112,11 @@ export class BinaryTable {
     return entry;
   }
 
+  /** What is known of a binary, without a look at its file. */
+  describe(id: number): { readonly path: string; readonly buildId: string } | undefined {
+    return this.#entries.get(id);
+  }
+
   /** Closes files that were open for long, lets unreadable binaries be tried again. Once per window. */
   beginWindow(nowMs: number): void {
     this.#window++;

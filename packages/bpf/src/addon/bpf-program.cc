@@ -16,7 +16,7 @@
 
 #include "error.h"
 #include "file.h"
-#include "proc-text.h"
+#include "signals-blocked.h"
 #include "sampler.skel.h"
 
 namespace fleetflame {
@@ -50,6 +50,7 @@ int loadWithLog(sampler_bpf* skeleton, std::string& log) {
   const std::lock_guard lock(logMutex);
   logText.clear();
   libbpf_set_print(keepLog);
+  const SignalsBlocked blocked;
   const int error = sampler_bpf__load(skeleton);
   libbpf_set_print(keepSilent);
   log = logText.size() > MAX_LOG_BYTES ? logText.substr(logText.size() - MAX_LOG_BYTES) : logText;
@@ -80,20 +81,6 @@ void checkProcNamespace() {
                          std::to_string(getpid()) + " and /proc/self is " + (seen.empty() ? "nothing" : seen) +
                          "): mount the namespace's own with \"mount -t proc proc /proc\", or run in the host's "
                          "(docker --pid=host, hostPID: true)");
-}
-
-/// "memlock: N" in the fdinfo of a map.
-uint64_t mapMemory(int fd) {
-  std::string text;
-  if (!readFile("/proc/self/fdinfo/" + std::to_string(fd), 4096, text)) return 0;
-  const std::string_view label = "memlock:";
-  const size_t at = text.find(label);
-  if (at == std::string::npos) return 0;
-  const size_t from = text.find_first_not_of(" \t", at + label.size());
-  const size_t to = text.find('\n', at);
-  uint64_t bytes = 0;
-  if (from == std::string::npos || to == std::string::npos || from >= to) return 0;
-  return parseNumber(std::string_view(text).substr(from, to - from), 10, UINT64_MAX, bytes) ? bytes : 0;
 }
 
 }  // namespace
@@ -159,7 +146,6 @@ BpfProgram::BpfProgram(const BpfOptions& options) : frequencyHz_(options.frequen
     };
     ring_ = ring_buffer__new(ringFd(), onRecord, this, nullptr);
     if (!ring_) throw SamplerError(ERROR_FAILED, "the ring of samples cannot be mapped (" + errnoText(errno) + ")");
-    mapBytes_ = measureMaps();
   } catch (...) {
     ring_buffer__free(ring_);
     sampler_bpf__destroy(skeleton_);
@@ -241,11 +227,16 @@ BpfRunStats BpfProgram::runStats() const {
   return {info.run_time_ns, info.run_cnt};
 }
 
-uint64_t BpfProgram::measureMaps() const {
-  uint64_t bytes = 0;
+std::vector<MapMemory> BpfProgram::maps() const {
+  std::vector<MapMemory> all;
   const bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton_->obj) bytes += mapMemory(bpf_map__fd(map));
-  return bytes;
+  bpf_object__for_each_map(map, skeleton_->obj) {
+    // Constants and variables of the program: libbpf names them by the program and their section.
+    const std::string name = bpf_map__name(map);
+    const size_t section = name.find('.');
+    all.push_back({section == std::string::npos ? name : name.substr(section + 1), mapMemoryBytes(bpf_map__fd(map))});
+  }
+  return all;
 }
 
 }  // namespace fleetflame

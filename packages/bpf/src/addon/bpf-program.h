@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <vector>
 
 #include "../bpf/record.h"
 #include "event-queue.h"
+#include "map-memory.h"
 #include "process-filter.h"
 #include "unwinding.h"
 
@@ -56,20 +58,17 @@ class BpfProgram {
   FilterMaps filterMaps() const;
   sample_counters counters() const;
   BpfRunStats runStats() const;
-  /// Kernel memory of its maps.
-  uint64_t mapBytes() const { return mapBytes_; }
+  /// Kernel memory of its maps, now.
+  std::vector<MapMemory> maps() const;
 
  private:
   struct Link;
-
-  uint64_t measureMaps() const;
 
   const uint32_t frequencyHz_;
   sampler_bpf* skeleton_ = nullptr;
   ring_buffer* ring_ = nullptr;
   EventQueue* target_ = nullptr;
   std::map<int, std::unique_ptr<Link>> links_;
-  uint64_t mapBytes_ = 0;
 };
 
 }  // namespace fleetflame

@@ -52,6 +52,8 @@ Napi::Function SamplerObject::define(Napi::Env env) {
                          InstanceMethod("collect", &SamplerObject::collect),
                          InstanceMethod("stats", &SamplerObject::stats),
                          InstanceMethod("setFilter", &SamplerObject::setFilter),
+                         InstanceMethod("memory", &SamplerObject::memory),
+                         InstanceMethod("refusedTables", &SamplerObject::refusedTables),
                          InstanceMethod("close", &SamplerObject::close),
                      });
 }
@@ -125,7 +127,6 @@ Napi::Value SamplerObject::stats(const Napi::CallbackInfo& info) {
   set("processes", stats.processes);
   set("mappings", stats.mappings);
   set("binaries", stats.binaries);
-  set("memoryBytes", stats.memoryBytes);
   set("bpfRunTimeNs", stats.bpfRunTimeNs);
   set("bpfRunCount", stats.bpfRunCount);
   set("drainCpuNs", stats.drainCpuNs);
@@ -136,6 +137,27 @@ Napi::Value SamplerObject::stats(const Napi::CallbackInfo& info) {
 Napi::Value SamplerObject::setFilter(const Napi::CallbackInfo& info) {
   guarded(info.Env(), [&] { sampler_->setFilter(filterOf(info[0])); });
   return info.Env().Undefined();
+}
+
+Napi::Value SamplerObject::memory(const Napi::CallbackInfo& info) {
+  const std::vector<MapMemory> parts = guarded(info.Env(), [&] { return sampler_->memory(); });
+  Napi::Object object = Napi::Object::New(info.Env());
+  for (const MapMemory& part : parts) object.Set(part.name, static_cast<double>(part.bytes));
+  return object;
+}
+
+Napi::Value SamplerObject::refusedTables(const Napi::CallbackInfo& info) {
+  const std::vector<RefusedTable> tables = guarded(info.Env(), [&] { return sampler_->refusedTables(); });
+  Napi::Array array = Napi::Array::New(info.Env(), tables.size());
+  for (size_t i = 0; i < tables.size(); i++) {
+    Napi::Object object = Napi::Object::New(info.Env());
+    object["binary"] = tables[i].binary;
+    object["rows"] = static_cast<double>(tables[i].rows);
+    object["bytes"] = static_cast<double>(tables[i].bytes);
+    object["reason"] = tables[i].reason;
+    array[static_cast<uint32_t>(i)] = object;
+  }
+  return array;
 }
 
 Napi::Value SamplerObject::close(const Napi::CallbackInfo& info) {

@@ -20,6 +20,8 @@ class SamplerObject : public Napi::ObjectWrap<SamplerObject> {
   Napi::Value collect(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   Napi::Value setFilter(const Napi::CallbackInfo& info);
+  Napi::Value memory(const Napi::CallbackInfo& info);
+  Napi::Value refusedTables(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   std::unique_ptr<Sampler> sampler_;

@@ -2,7 +2,6 @@
 #include "sampler.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -13,6 +12,7 @@
 #include "clock.h"
 #include "cpu-list.h"
 #include "error.h"
+#include "signals-blocked.h"
 
 namespace fleetflame {
 namespace {
@@ -54,13 +54,8 @@ Sampler::Sampler(const SamplerOptions& options)
   followCpus();
   if (rings_.empty()) throw SamplerError(ERROR_FAILED, "no CPU could be opened for sampling");
   publish();
-  // Signals are for the main thread.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const SignalsBlocked blocked;
   thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Sampler::~Sampler() { close(); }
@@ -217,11 +212,26 @@ void Sampler::publish() {
   now.binaries = binaries_.size();
   if (unwinding_) now.unwinding = unwinding_->stats();
   now.filter = filter_->stats();
-  now.memoryBytes = program_->mapBytes() + now.unwinding.tables.tableBytes + rings_.size() * perfRingBytes(rings_.size()) + queue_.memoryBytes() +
-                    outbox_.memoryBytes();
   if (counts_.drains > 0) now.drainCpuNs = threadCpuNs();
   const std::lock_guard lock(statsMutex_);
   published_ = now;
+  queueBytes_ = queue_.memoryBytes();
+  perfRingBytes_ = rings_.size() * perfRingBytes(rings_.size());
+}
+
+std::vector<MapMemory> Sampler::memory() {
+  if (!program_) return {};
+  std::vector<MapMemory> all = program_->maps();
+  const std::lock_guard lock(statsMutex_);
+  all.push_back({"unwind_tables", published_.unwinding.tables.tableBytes});
+  all.push_back({"perf_rings", perfRingBytes_});
+  all.push_back({"queue", queueBytes_});
+  all.push_back({"rows", outbox_.memoryBytes()});
+  return all;
+}
+
+std::vector<RefusedTable> Sampler::refusedTables() const {
+  return unwinding_ ? unwinding_->refusedTables() : std::vector<RefusedTable>();
 }
 
 Outgoing Sampler::take() {

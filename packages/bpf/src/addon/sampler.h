@@ -63,7 +63,6 @@ struct SamplerStats {
   uint64_t processes = 0;
   uint64_t mappings = 0;
   uint64_t binaries = 0;
-  uint64_t memoryBytes = 0;
   uint64_t bpfRunTimeNs = 0;
   uint64_t bpfRunCount = 0;
   uint64_t drainCpuNs = 0;
@@ -90,6 +89,10 @@ class Sampler {
 
   /// Replaces the filter while sampling; from the next drain on.
   void setFilter(std::vector<FilterRule> rules);
+  /// Kernel memory by what it is for, and this process's own buffers. Looked up now: some ten system calls.
+  std::vector<MapMemory> memory();
+
+  std::vector<RefusedTable> refusedTables() const;
 
   /// Ends sampling and the thread; what is in the rings reaches the outbox. Idempotent.
   void close();
@@ -125,6 +128,8 @@ class Sampler {
   SamplerStats counts_;
   std::mutex statsMutex_;
   SamplerStats published_;
+  uint64_t queueBytes_ = 0;
+  uint64_t perfRingBytes_ = 0;
   std::string failure_;
 
   std::atomic<bool> stop_{false};

@@ -3,7 +3,6 @@
 
 #include <bpf/bpf.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -14,7 +13,9 @@
 #include "../unwind/byte-source.h"
 #include "../unwind/cache-file.h"
 #include "clock.h"
+#include "map-memory.h"
 #include "mapping-list.h"
+#include "signals-blocked.h"
 #include "vdso.h"
 
 namespace fleetflame {
@@ -60,12 +61,8 @@ TableManager::TableManager(int tablesFd, int infosFd, uint64_t budgetBytes, std:
       infos_(infosFd, MAX_UNWIND_TABLES * sizeof(unwind_table_info)) {
   // Place 0 means none.
   slots_.resize(1);
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const SignalsBlocked blocked;
   thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 TableManager::~TableManager() {
@@ -101,8 +98,9 @@ uint32_t TableManager::acquire(uint32_t binary, const std::string& buildId, cons
   }
   slot.users++;
   const uint32_t state = info(place).state;
-  // What could not be opened or had no room gets another chance with another process.
-  if (!slot.waiting && (state == TABLE_PENDING || state == TABLE_REFUSED)) request(place, buildId, open);
+  // What could not be opened or had no room gets another chance with another process, if there may be one.
+  const bool hopeless = state == TABLE_REFUSED && (slot.refused.bytes == 0 || usedBytes() + slot.refused.bytes > budgetBytes_);
+  if (!slot.waiting && !hopeless && (state == TABLE_PENDING || state == TABLE_REFUSED)) request(place, buildId, open);
   return place;
 }
 
@@ -155,8 +153,14 @@ void TableManager::drop(uint32_t place) {
   wake_.notify_one();
 }
 
+uint64_t TableManager::usedBytes() const {
+  uint64_t bytes = 0;
+  for (const Slot& slot : slots_) bytes += slot.users != 0 ? slot.bytes : 0;
+  return bytes;
+}
+
 bool TableManager::makeRoom(uint64_t bytes) {
-  if (bytes > budgetBytes_) return false;
+  if (usedBytes() + bytes > budgetBytes_) return false;
   while (stats_.tableBytes + bytes > budgetBytes_) {
     uint32_t oldest = 0;
     for (uint32_t place = 1; place < slots_.size(); place++) {
@@ -206,7 +210,7 @@ unwind::Refusal TableManager::make(const Job& job, bool isVdso, TableImage& imag
   unwind::ByteSource& source = isVdso ? static_cast<unwind::ByteSource&>(memory) : file;
   unwind::ElfReader elf(source);
   unwind::Limits limits;
-  limits.maxBytes = std::min(limits.maxBytes, budgetBytes_);
+  // Not by the budget: what a table would take is known only when it is made, and is then on disk.
   limits.cancelled = &stop_;
   unwind::UnwindTable table;
   if (const Refusal refusal = elf.open(); refusal != Refusal::None) return refusal;
@@ -237,65 +241,83 @@ void TableManager::work(Job job) {
   if (refusal == Refusal::Cancelled) return;
   if (refusal != Refusal::None) {
     const std::lock_guard lock(mutex_);
-    slots_[job.place].waiting = false;
     if (isTooLarge(refusal)) {
-      stats_.refusedBytes++;
-    } else if (isWithoutFrames(refusal)) {
-      stats_.withoutFrames++;
-    } else {
-      stats_.unreadable++;
+      refuse(job.place, {slots_[job.place].binary, 0, 0, unwind::nameOf(refusal)});
+      return;
     }
-    info(job.place).state = isTooLarge(refusal) ? TABLE_REFUSED : TABLE_WITHOUT_FRAMES;
+    slots_[job.place].waiting = false;
+    (isWithoutFrames(refusal) ? stats_.withoutFrames : stats_.unreadable)++;
+    info(job.place).state = TABLE_WITHOUT_FRAMES;
     return;
   }
   const uint64_t bytes = image.blocks.size() + MAP_OVERHEAD_BYTES;
   {
     const std::lock_guard lock(mutex_);
     if (!makeRoom(bytes)) {
-      stats_.refusedBytes++;
-      slots_[job.place].waiting = false;
-      info(job.place).state = TABLE_REFUSED;
+      refuse(job.place, {slots_[job.place].binary, rows, bytes, "budget"});
       return;
     }
     stats_.tableBytes += bytes;
   }
-  const bool uploaded = upload(job.place, image);
+  const uint64_t uploaded = upload(job.place, image);
   const std::lock_guard lock(mutex_);
-  Slot& slot = slots_[job.place];
-  slot.waiting = false;
-  if (!uploaded) {
-    stats_.tableBytes -= bytes;
-    stats_.refusedBytes++;
-    info(job.place).state = TABLE_REFUSED;
+  stats_.tableBytes -= bytes;
+  if (uploaded == 0) {
+    refuse(job.place, {slots_[job.place].binary, rows, bytes, "kernel"});
     return;
   }
-  slot.bytes = bytes;
+  Slot& slot = slots_[job.place];
+  slot.waiting = false;
+  slot.refused = RefusedTable{};
+  slot.bytes = uploaded;
   slot.rows = rows;
   stats_.tables++;
   stats_.built++;
+  stats_.tableBytes += uploaded;
   stats_.tableRows += rows;
   image.info.state = TABLE_PENDING;
   info(job.place) = image.info;
   __atomic_store_n(&info(job.place).state, uint32_t{TABLE_READY}, __ATOMIC_RELEASE);
 }
 
-bool TableManager::upload(uint32_t place, const TableImage& image) {
+void TableManager::refuse(uint32_t place, const RefusedTable& refused) {
+  Slot& slot = slots_[place];
+  slot.waiting = false;
+  // Counted once for each binary, not for each process that might have used it.
+  if (slot.refused.binary == 0) stats_.refusedBytes++;
+  slot.refused = refused;
+  info(place).state = TABLE_REFUSED;
+}
+
+uint64_t TableManager::upload(uint32_t place, const TableImage& image) {
   const auto count = static_cast<uint32_t>(image.blockCount());
   LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP);
   const Fd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, "unwind_table", sizeof(uint32_t), TABLE_BLOCK_BYTES, count, &options));
-  if (!map) return false;
+  if (!map) return 0;
   std::vector<uint32_t> keys;
   for (uint32_t done = 0; done < count;) {
     uint32_t batch = std::min(count - done, BATCH_BLOCKS);
     keys.resize(batch);
     for (uint32_t i = 0; i < batch; i++) keys[i] = done + i;
     if (bpf_map_update_batch(map.get(), keys.data(), image.blocks.data() + size_t{done} * TABLE_BLOCK_BYTES, &batch, nullptr) != 0) {
-      return false;
+      return 0;
     }
     done += batch;
   }
   const int fd = map.get();
-  return bpf_map_update_elem(tablesFd_, &place, &fd, BPF_ANY) == 0;
+  if (bpf_map_update_elem(tablesFd_, &place, &fd, BPF_ANY) != 0) return 0;
+  return std::max(mapMemoryBytes(fd), static_cast<uint64_t>(image.blocks.size()));
+}
+
+std::vector<RefusedTable> TableManager::refused() const {
+  std::vector<RefusedTable> all;
+  const std::lock_guard lock(mutex_);
+  for (const Slot& slot : slots_) {
+    if (slot.users != 0 && slot.refused.binary != 0) all.push_back(slot.refused);
+  }
+  // Those of unknown size were too large for any budget.
+  std::ranges::sort(all, std::ranges::greater{}, [](const RefusedTable& table) { return table.bytes - 1; });
+  return all;
 }
 
 TableStats TableManager::stats() const {

@@ -42,6 +42,16 @@ struct TableStats {
   uint64_t buildCpuNs = 0;
 };
 
+/// A binary that is in use and whose table is not in the kernel.
+struct RefusedTable {
+  uint32_t binary = 0;
+  /// What it would take; 0 when its making was given up before that was known.
+  uint64_t rows = 0;
+  uint64_t bytes = 0;
+  /// A name of unwind::Refusal, or "budget".
+  const char* reason = "";
+};
+
 /// The unwind tables of binaries that sampled processes have mapped: made by a thread of its own,
 /// kept while a process uses them and a little longer, within a budget.
 ///
@@ -72,13 +82,19 @@ class TableManager {
 
   TableStats stats() const;
 
+  /// Binaries in use that have no table for lack of room, the largest first. May be called by any thread.
+  std::vector<RefusedTable> refused() const;
+
  private:
   struct Slot {
     uint32_t binary = 0;
     uint32_t users = 0;
+    /// 0 while there is no table in the kernel.
     uint64_t bytes = 0;
     uint64_t rows = 0;
     uint64_t unusedSinceNs = 0;
+    /// Why there is none for lack of room, and what it would take.
+    RefusedTable refused;
     /// In the queue or being built.
     bool waiting = false;
   };
@@ -93,11 +109,15 @@ class TableManager {
   void run();
   void work(Job job);
   void drop(uint32_t place);
-  /// Makes room by dropping tables that nobody uses, the oldest first.
+  /// Makes room by dropping tables that nobody uses, the oldest first; none when that would not do.
   bool makeRoom(uint64_t bytes);
+  /// Bytes of tables that some process uses.
+  uint64_t usedBytes() const;
+  void refuse(uint32_t place, const RefusedTable& refused);
   /// From the cache, else from the file.
   unwind::Refusal make(const Job& job, bool isVdso, TableImage& image, uint64_t& rows);
-  bool upload(uint32_t place, const TableImage& image);
+  /// Kernel memory that the table takes now, 0 when the kernel would not have it.
+  uint64_t upload(uint32_t place, const TableImage& image);
   unwind_table_info& info(uint32_t place) { return infos_.as<unwind_table_info>()[place]; }
 
   const int tablesFd_;

@@ -61,6 +61,9 @@ class Unwinding : public std::enable_shared_from_this<Unwinding> {
 
   UnwindingStats stats() const;
 
+  /// May be called by any thread.
+  std::vector<RefusedTable> refusedTables() const { return tables_.refused(); }
+
  private:
   struct Freed {
     uint64_t timeNs;

@@ -7,7 +7,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { printText } from '../client/output.ts';
 import { Config } from '../config/config.ts';
 import { formatConfig } from '../config/print-config.ts';
-import type { AgentMessage, AgentRequest } from '../server/agent-process.ts';
+import type { AgentMessage, AgentQuestion, AgentRequest } from '../server/agent-process.ts';
 import { createLogger } from '../server/logger.ts';
 
 /** The launcher reads it: it is about the flags that Node starts with. */
@@ -43,9 +43,11 @@ async function runAgent(flags: Readonly<Record<string, unknown>>): Promise<void>
   });
   // Listened for before the start: a parent that dies meanwhile is not told of again.
   let agent: Agent | undefined;
+  const answerTo = async (type: AgentQuestion['type']): Promise<string> =>
+    type === 'metrics' ? await registry.metrics() : JSON.stringify(agent?.stats() ?? null);
   const stopped = stopRequest((request) => {
     if (request.type === 'reload') agent?.reloadFilter();
-    else void registry.metrics().then((text) => report({ type: 'metrics', id: request.id, text }));
+    else void answerTo(request.type).then((text) => report({ type: 'answer', id: request.id, text }));
   });
   const filterFile = config.text('agent.filterFile');
   // Without a file to read again the signal keeps its meaning: the terminal is gone.
@@ -56,6 +58,7 @@ async function runAgent(flags: Readonly<Record<string, unknown>>): Promise<void>
       symbolsUrl: config.text('agent.symbolsServer'),
       frequencyHz: config.number('agent.frequency'),
       windowMs: config.number('agent.window'),
+      tableBudgetBytes: config.number('agent.unwindTableBudget'),
       spoolDir,
       tableCacheDir: join(dirname(spoolDir), 'unwind-tables'),
       filter: { only: config.list('agent.only'), skip: config.list('agent.skip'), file: filterFile },

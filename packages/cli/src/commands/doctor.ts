@@ -4,9 +4,11 @@ import { FilterSource } from '@fleetflame/agent';
 import type { Capability } from '@fleetflame/bpf';
 import type { Command } from 'commander';
 import { pino } from 'pino';
-import { formatTable } from '../client/format.ts';
+import { agentChecks, askForAgent, memoryParts } from '../client/agent-report.ts';
+import { formatBytes, formatTable } from '../client/format.ts';
 import { messageOf } from '../client/message.ts';
 import { printJson, printLine } from '../client/output.ts';
+import { serverOption } from '../client/scope.ts';
 
 const WORDS: Readonly<Record<Capability['status'], string>> = {
   ok: 'OK',
@@ -14,21 +16,42 @@ const WORDS: Readonly<Record<Capability['status'], string>> = {
   degraded: 'degraded',
 };
 
+interface DoctorOptions {
+  readonly server: string;
+  readonly filterFile?: string;
+  readonly json?: boolean;
+}
+
 /** What this host can do, and what each missing thing costs. */
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
-    .description('what this host can do: kernel, BTF, capabilities, perf, libbpf')
+    .description('what this host can do, what each missing thing costs, and what a running agent uses')
+    .addOption(serverOption())
     .option('--filter-file <file>', "check an agent's rules too")
     .option('--json', 'for scripts')
-    .action(async (options: { readonly json?: boolean; readonly filterFile?: string }) => {
+    .addHelpText(
+      'after',
+      '\nExit code: 0 when this host can be sampled, 1 when something is missing that sampling needs.',
+    )
+    .action(async (options: DoctorOptions) => {
       const { probeCapabilities } = await import('@fleetflame/bpf');
-      const capabilities = [...probeCapabilities(), await probeDemangler()];
-      if (options.filterFile !== undefined) capabilities.push(probeFilter(options.filterFile));
+      const agent = await askForAgent(options.server);
+      const isKnown = typeof agent !== 'string';
+      const capabilities = [
+        ...probeCapabilities(),
+        await probeDemangler(),
+        ...(options.filterFile === undefined ? [] : [probeFilter(options.filterFile)]),
+        ...(isKnown ? agentChecks(agent) : []),
+      ];
       const missing = capabilities.filter((capability) => capability.status === 'missing').length;
       if (missing > 0) process.exitCode = 1;
       if (options.json === true) {
-        printJson({ ok: missing === 0, capabilities });
+        printJson({
+          ok: missing === 0,
+          capabilities,
+          agent: isKnown ? agent : { state: 'unknown', reason: agent },
+        });
         return;
       }
       printLine(
@@ -38,6 +61,17 @@ export function addDoctor(program: Command): void {
           [],
         ),
       );
+      if (!isKnown) printLine(`\nWhat a running agent uses is not shown: ${agent}.`);
+      else if (agent.stats !== undefined) {
+        printLine('');
+        printLine(
+          formatTable(
+            ['memory of the sampler', 'size'],
+            memoryParts(agent.stats).map(([part, bytes]) => [part, formatBytes(bytes)]),
+            [false, true],
+          ),
+        );
+      }
     });
 }
 

@@ -24,7 +24,7 @@ async function up(flags: Readonly<Record<string, unknown>>): Promise<void> {
     holder.rules = new FilterSource(filterOf(config), log).status().rules;
     holder.agent = AgentProcess.unavailable(log, 'the agent is turned off (--no-agent)');
     return {
-      status: () => holder.agent?.status() ?? { state: 'starting' },
+      status: async () => (await holder.agent?.status()) ?? { state: 'starting' },
       metrics: async () => (await holder.agent?.metrics()) ?? '',
     };
   });
@@ -38,6 +38,7 @@ async function up(flags: Readonly<Record<string, unknown>>): Promise<void> {
         `--spool=${join(dataDir, 'spool')}`,
         `--frequency=${config.requiredText('agent.frequency')}`,
         `--window=${config.requiredText('agent.window')}`,
+        `--unwind-table-budget=${config.requiredText('agent.unwindTableBudget')}`,
         `--log-level=${config.requiredText('logLevel')}`,
         ...filterArguments(config),
       ],

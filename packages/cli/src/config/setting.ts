@@ -1,9 +1,10 @@
 import { FleetflameError } from '@fleetflame/profile';
+import { parseBytes } from '../client/bytes.ts';
 import { parseDurationMs } from '../client/duration.ts';
 
 export type Role = 'up' | 'agent' | 'ingest' | 'query' | 'compactor' | 'symbolizer';
 
-/** What a setting's text must be, and what it becomes: ms of a duration, the number of a count or share. */
+/** What a setting's text must be, and what it becomes: ms of a duration, bytes of a size, the number of a count or share. */
 export type SettingKind =
   | { readonly type: 'text' }
   /** Texts: a flag that is given several times, a sequence in a file, lines of a variable. */
@@ -13,6 +14,8 @@ export type SettingKind =
   /** A duration that may be none at all. */
   | { readonly type: 'wait' }
   | { readonly type: 'count'; readonly min: number; readonly max: number }
+  /** Bytes, from 0. */
+  | { readonly type: 'size'; readonly max: number }
   /** A number above 0 that need not be whole. */
   | { readonly type: 'number' }
   | { readonly type: 'switch' };
@@ -50,6 +53,8 @@ export function parseSetting(kind: SettingKind, text: string, name: string): Set
       const fits = count >= kind.min && count <= kind.max;
       return fits ? count : fail(name, `"${text}" is not a whole number from ${kind.min} to ${kind.max}`);
     }
+    case 'size':
+      return parseBytes(text, name, kind.max);
     case 'number': {
       const number = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
       return number > 0 ? number : fail(name, `"${text}" is not a number above 0`);

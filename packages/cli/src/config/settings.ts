@@ -4,6 +4,7 @@
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { MAX_TABLE_BYTES } from '@fleetflame/bpf';
 import { LOG_LEVELS } from '../commands/options.ts';
 import type { Role, Setting } from './setting.ts';
 
@@ -130,6 +131,13 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     flag: '--window <duration>',
     help: 'how often a batch is sent',
     default: '10s',
+  },
+  'agent.unwindTableBudget': {
+    kind: { type: 'size', max: MAX_TABLE_BYTES },
+    roles: SAMPLERS,
+    flag: '--unwind-table-budget <size>',
+    help: 'kernel memory for unwind tables, four bytes a row; binaries that find no room are walked by frame pointers',
+    default: '32MiB',
   },
   'agent.only': {
     kind: { type: 'list' },

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { FilterStatus } from '@fleetflame/agent';
 import type { Logger } from 'pino';
-import type { AgentView } from './pages.ts';
+import type { AgentStatus, AgentView } from './pages.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
@@ -12,7 +12,7 @@ const LAST_RESTART_MS = 60_000;
 /** An agent that ran for this long starts over at the first. */
 const STABLE_MS = 60_000;
 /** A scrape does not wait longer than this for the agent. */
-const METRICS_TIMEOUT_MS = 2000;
+const ANSWER_TIMEOUT_MS = 2000;
 /** At a stop the agent flushes its window to the spool and tries to send it. */
 const STOP_TIMEOUT_MS = 15_000;
 
@@ -26,11 +26,17 @@ export type AgentMessage =
   | { readonly type: 'running' }
   | { readonly type: 'failed'; readonly reason: string; readonly permanent: boolean }
   | { readonly type: 'filter'; readonly filter: FilterStatus }
-  | { readonly type: 'metrics'; readonly id: number; readonly text: string };
+  | { readonly type: 'answer'; readonly id: number; readonly text: string };
+
+/** Answered by text: Prometheus' format, or AgentStats as JSON. */
+export interface AgentQuestion {
+  readonly type: 'metrics' | 'stats';
+  readonly id: number;
+}
 
 /** Messages to the agent process. */
 export type AgentRequest =
-  | { readonly type: 'metrics'; readonly id: number }
+  | AgentQuestion
   /** Read the filter file again. */
   | { readonly type: 'reload' }
   | { readonly type: 'stop' };
@@ -109,25 +115,27 @@ export class AgentProcess implements AgentView {
     this.#send({ type: 'reload' });
   }
 
-  status(): {
-    readonly state: string;
-    readonly reason?: string;
-    readonly pid?: number;
-    readonly filter?: FilterStatus;
-  } {
+  async status(): Promise<AgentStatus> {
+    const text = await this.#ask('stats');
     const { name } = this.#state;
     const reason = 'reason' in this.#state ? { reason: this.#state.reason } : {};
     const pid = this.#child?.pid === undefined ? {} : { pid: this.#child.pid };
     const filter = this.#filter === undefined ? {} : { filter: this.#filter };
-    return { state: name, ...reason, ...pid, ...filter };
+    const stats: unknown = text === '' ? undefined : (JSON.parse(text) ?? undefined);
+    return { state: name, ...reason, ...pid, ...filter, ...(stats === undefined ? {} : { stats }) };
   }
 
-  async metrics(): Promise<string> {
+  metrics(): Promise<string> {
+    return this.#ask('metrics');
+  }
+
+  /** "" when there is no agent, or it does not answer. */
+  async #ask(type: AgentQuestion['type']): Promise<string> {
     if (this.#state.name !== 'running') return '';
     const id = this.#nextId++;
     const answer = new Promise<string>((resolve) => this.#waiting.set(id, resolve));
-    const timeout = setTimeout(() => this.#waiting.get(id)?.(''), METRICS_TIMEOUT_MS);
-    this.#send({ type: 'metrics', id });
+    const timeout = setTimeout(() => this.#waiting.get(id)?.(''), ANSWER_TIMEOUT_MS);
+    this.#send({ type, id });
     const text = await answer;
     clearTimeout(timeout);
     this.#waiting.delete(id);
@@ -151,7 +159,7 @@ export class AgentProcess implements AgentView {
       case 'filter':
         this.#filter = message.filter;
         break;
-      case 'metrics':
+      case 'answer':
         this.#waiting.get(message.id)?.(message.text);
         break;
     }

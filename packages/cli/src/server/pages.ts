@@ -4,9 +4,19 @@ import type { Registry } from 'prom-client';
 import type { Handler, Request, Response } from './one-port.ts';
 import type { ServerRole } from './services.ts';
 
+export interface AgentStatus {
+  readonly state: string;
+  /** Why it does not run. */
+  readonly reason?: string;
+  readonly pid?: number;
+  readonly filter?: unknown;
+  /** AgentStats of the agent package, while it runs. */
+  readonly stats?: unknown;
+}
+
 /** What the server can tell about the agent of the same process tree. */
 export interface AgentView {
-  status(): { readonly state: string; readonly reason?: string; readonly filter?: unknown };
+  status(): Promise<AgentStatus>;
   /** Prometheus text of the agent's own registry; "" when there is none. */
   metrics(): Promise<string>;
 }
@@ -40,7 +50,7 @@ export function servePages(options: PageOptions, next: Handler): Handler {
       const status = {
         role,
         ready,
-        ...(agent === undefined ? {} : { agent: agent.status() }),
+        ...(agent === undefined ? {} : { agent: await agent.status() }),
         store: await store.status(),
       };
       send(response, 200, 'application/json', `${JSON.stringify(status)}\n`);
