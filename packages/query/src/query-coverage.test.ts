@@ -170,6 +170,49 @@ describe('symbols', () => {
     const { block } = decodePprof(pprof.file, { labels: {} });
     expect(block.strings).toEqual(expect.arrayContaining(['main', 'work', 'rest', '/usr/bin/app']));
   });
+
+  test('show inlined calls between the function and its code, with lines in exports', async () => {
+    const { client } = await start();
+    await server.commit(native());
+    // work, at 0x20: line 7 of "inner", which line 30 of work calls.
+    await server.addSymbols(
+      BUILD_ID,
+      { main: 0x10, work: 0x20, rest: 0x30 },
+      {
+        // Names are main, work and rest; "rest" is also what is inlined, and the name of the file.
+        files: Uint32Array.of(0, 1, 1),
+        lines: Uint32Array.of(0, 25, 3),
+        fileOffsets: Uint32Array.of(8, 12),
+        source: {
+          callFunctions: Uint32Array.of(2),
+          callParents: Uint32Array.of(0),
+          callFiles: Uint32Array.of(1),
+          callLines: Uint32Array.of(30),
+          blockStarts: Uint32Array.of(0x20),
+          blockOffsets: Uint32Array.of(0, 4),
+          rows: Uint8Array.of(3, 2, 2, 14),
+        },
+      },
+    );
+    const folded = await client.export({ scope: scope(), format: ExportFormat.FOLDED });
+    expect(new TextDecoder().decode(folded.file)).toBe(
+      'main;app+0x90 4\nmain;rest;rest 2\nmain;work;rest 1\n',
+    );
+    const pprof = await client.export({ scope: scope(), format: ExportFormat.PPROF });
+    const { block } = decodePprof(pprof.file, { labels: {} });
+    const { locations, functions, strings } = block;
+    const location = locations.address.indexOf(0x20n);
+    const from = locations.lineStart[location] ?? 0;
+    const lines = [from, from + 1].map((line) => {
+      const fn = locations.lineFunction[line] ?? 0;
+      return [strings[functions.name[fn] ?? 0], functions.startLine[fn], locations.lineNumber[line]];
+    });
+    expect(locations.lineStart[location + 1]).toBe(from + 2);
+    expect(lines).toEqual([
+      ['rest', 3, 7],
+      ['work', 25, 30],
+    ]);
+  });
 });
 
 describe('a bad question', () => {

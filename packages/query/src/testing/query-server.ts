@@ -14,7 +14,7 @@ import { connectNodeAdapter, createConnectTransport } from '@connectrpc/connect-
 import { FleetflameError, type Block } from '@fleetflame/profile';
 import { QueryService } from '@fleetflame/proto/query/v1/query';
 import { Store } from '@fleetflame/store';
-import { encodeSymbolTable, NO_SOURCE, SymbolStore } from '@fleetflame/symbols';
+import { encodeSymbolTable, NO_SOURCE, SymbolStore, type SymbolColumns } from '@fleetflame/symbols';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createQuery } from '../query.ts';
@@ -107,8 +107,12 @@ export class QueryServer {
     }
   }
 
-  /** Stores symbols of a binary: names of functions by first address, each 16 bytes long. */
-  async addSymbols(buildId: string, functions: Readonly<Record<string, number>>): Promise<void> {
+  /** Stores symbols of a binary: names of functions by first address, each 16 bytes long; `change` is made to the table. */
+  async addSymbols(
+    buildId: string,
+    functions: Readonly<Record<string, number>>,
+    change: Partial<SymbolColumns> = {},
+  ): Promise<void> {
     const sorted = Object.entries(functions).sort(([, a], [, b]) => a - b);
     const names = sorted.map(([name]) => name);
     const table = encodeSymbolTable({
@@ -123,6 +127,7 @@ export class QueryServer {
       fileOffsets: new Uint32Array(1),
       strings: new TextEncoder().encode(names.join('')),
       source: NO_SOURCE,
+      ...change,
     });
     await this.symbols.add(
       { buildId, fileName: 'app', uploadBytes: 1 },
