@@ -29,20 +29,20 @@ std::string hexOf(const void* bytes, size_t length) {
   return text;
 }
 
-std::unique_ptr<DebugFile> DebugFile::open(int descriptor) {
+std::unique_ptr<DebugFile> DebugFile::open(int descriptor, Role role) {
   elf_version(EV_CURRENT);
-  return std::unique_ptr<DebugFile>(new DebugFile(elf_begin(descriptor, ELF_C_READ_MMAP, nullptr)));
+  return std::unique_ptr<DebugFile>(new DebugFile(elf_begin(descriptor, ELF_C_READ_MMAP, nullptr), role));
 }
 
-std::unique_ptr<DebugFile> DebugFile::of(char* bytes, size_t size) {
+std::unique_ptr<DebugFile> DebugFile::of(char* bytes, size_t size, Role role) {
   elf_version(EV_CURRENT);
-  return std::unique_ptr<DebugFile>(new DebugFile(elf_memory(bytes, size)));
+  return std::unique_ptr<DebugFile>(new DebugFile(elf_memory(bytes, size), role));
 }
 
-DebugFile::DebugFile(Elf* elf) : elf_(elf) {
+DebugFile::DebugFile(Elf* elf, Role role) : elf_(elf) {
   if (elf_ == nullptr) throw Refused(std::string("it cannot be read: ") + elf_errmsg(-1));
   try {
-    readSections();
+    readSections(role);
   } catch (...) {
     elf_end(elf_);
     throw;
@@ -51,13 +51,13 @@ DebugFile::DebugFile(Elf* elf) : elf_(elf) {
 
 DebugFile::~DebugFile() { elf_end(elf_); }
 
-void DebugFile::readSections() {
+void DebugFile::readSections(Role role) {
   GElf_Ehdr header;
   if (elf_kind(elf_) != ELF_K_ELF || gelf_getehdr(elf_, &header) == nullptr)
     throw Refused("it is not an ELF file");
   if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB)
     throw Refused("it is not a 64-bit little-endian file");
-  if (header.e_type != ET_EXEC && header.e_type != ET_DYN)
+  if (role == Role::Binary && header.e_type != ET_EXEC && header.e_type != ET_DYN)
     throw Refused("it is neither a program nor a shared library");
   for (Elf_Scn* section = elf_nextscn(elf_, nullptr); section != nullptr; section = elf_nextscn(elf_, section)) {
     GElf_Shdr shape;

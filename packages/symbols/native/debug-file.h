@@ -20,10 +20,13 @@ struct CodeArea {
 /// An ELF file whose debug sections libdw can read: those that it cannot inflate (zstd) are inflated here.
 class DebugFile {
  public:
+  /// What a file is read for. A supplementary file is an object file, and has no code.
+  enum class Role { Binary, Supplement };
+
   /// The descriptor stays with the caller, and open.
-  static std::unique_ptr<DebugFile> open(int descriptor);
+  static std::unique_ptr<DebugFile> open(int descriptor, Role role);
   /// For bytes in memory, which libelf may write to.
-  static std::unique_ptr<DebugFile> of(char* bytes, size_t size);
+  static std::unique_ptr<DebugFile> of(char* bytes, size_t size, Role role);
   ~DebugFile();
   DebugFile(const DebugFile&) = delete;
 
@@ -36,8 +39,8 @@ class DebugFile {
   std::string buildId() const;
 
  private:
-  explicit DebugFile(Elf* elf);
-  void readSections();
+  DebugFile(Elf* elf, Role role);
+  void readSections(Role role);
   void inflate(Elf_Scn* section, GElf_Shdr& header);
 
   Elf* elf_;

@@ -54,7 +54,23 @@ const char* stringOf(Dwarf_Die* entry, unsigned name) {
   return dwarf_formstring(dwarf_attr_integrate(entry, name, &memory));
 }
 
+/// The file of the line where a function is declared.
+uint32_t fileOf(Dwarf_Die* entry, Tables& tables) {
+  const char* path = dwarf_decl_file(entry);
+  Dwarf_Attribute memory;
+  Dwarf_Attribute* attribute = dwarf_attr_integrate(entry, DW_AT_decl_file, &memory);
+  Dwarf_Die unit;
+  if (path == nullptr || attribute == nullptr) return 0;
+  const bool known = dwarf_cu_die(attribute->cu, &unit, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr) != nullptr;
+  return tables.file(known ? compilationDirectory(&unit) : nullptr, path);
+}
+
 }  // namespace
+
+const char* compilationDirectory(Dwarf_Die* unit) {
+  Dwarf_Attribute memory;
+  return dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &memory));
+}
 
 uint32_t FunctionNames::functionOf(Dwarf_Die* entry) {
   const auto found = known_.find(entry->addr);
@@ -71,7 +87,7 @@ uint32_t FunctionNames::describe(Dwarf_Die* entry) {
   const char* plain = dwarf_diename(entry);
   int line = 0;
   if (dwarf_decl_line(entry, &line) != 0 || line < 0) line = 0;
-  const uint32_t file = tables_.file(dwarf_decl_file(entry));
+  const uint32_t file = fileOf(entry, tables_);
   const char* name = linked != nullptr ? linked : plain != nullptr ? plain : "";
   uint32_t shown = 0;
   if (linked == nullptr && plain != nullptr && isNested(entry)) {

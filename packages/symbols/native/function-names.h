@@ -10,6 +10,9 @@
 
 namespace fleetflame::symbols {
 
+/// nullptr where it is not known.
+const char* compilationDirectory(Dwarf_Die* unit);
+
 /// Functions by the entries that describe them. One function has many entries: its declaration in a class,
 /// its abstract instance, its concrete ones.
 class FunctionNames {

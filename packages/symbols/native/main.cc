@@ -45,9 +45,9 @@ void convert(const char* path, const char* supplementPath, ProcessLimits limits)
   const int descriptor = openFile(path, limits.mappedBytes);
   const int supplementDescriptor = supplementPath == nullptr ? -1 : openFile(supplementPath, limits.mappedBytes);
   enterSandbox(limits);
-  const auto file = DebugFile::open(descriptor);
+  const auto file = DebugFile::open(descriptor, DebugFile::Role::Binary);
   std::unique_ptr<DebugFile> supplement;
-  if (supplementDescriptor >= 0) supplement = DebugFile::open(supplementDescriptor);
+  if (supplementDescriptor >= 0) supplement = DebugFile::open(supplementDescriptor, DebugFile::Role::Supplement);
   Tables tables{Limits{}};
   const Supplement found = readDebugInformation(*file, supplement.get(), tables);
   writeTables(STDOUT_FILENO, tables, found);

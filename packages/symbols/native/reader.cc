@@ -18,6 +18,8 @@ namespace {
 /// it is closed and opened again, which costs a millisecond.
 constexpr size_t MAX_KEPT_BYTES = 128u << 20;
 
+constexpr size_t ENOUGH_BYTES = 16u << 20;
+
 /// An exception would have to pass through libdw's own frames.
 [[noreturn]] void outOfMemory() {
   constexpr char MESSAGE[] = "it needs more memory than it may take\n";
@@ -30,7 +32,12 @@ class Handle {
  public:
   Handle(const DebugFile& file, const DebugFile* supplement) {
     main_ = dwarf_begin_elf(file.elf(), DWARF_C_READ, nullptr);
-    if (main_ == nullptr) throw Refused(std::string("it has no debug information: ") + dwarf_errmsg(-1));
+    if (main_ == nullptr) {
+      const std::string reason = dwarf_errmsg(-1);
+      // With little left, that is why; libdw does not say so.
+      std::make_unique_for_overwrite<char[]>(ENOUGH_BYTES)[0] = 0;
+      throw Refused("it has no debug information: " + reason);
+    }
     dwarf_new_oom_handler(main_, outOfMemory);
     const void* id = nullptr;
     const char* path = nullptr;

@@ -5,6 +5,7 @@
 
 #include "interner.h"
 #include "row-encoder.h"
+#include "source-path.h"
 
 namespace fleetflame::symbols {
 
@@ -46,9 +47,10 @@ struct Tables {
   /// Calls deeper than MAX_INLINE_DEPTH, entries deeper than MAX_DEPTH.
   uint64_t tooDeep = 0;
 
-  uint32_t file(const char* path) {
+  /// Number of a file; `directory`: of the compilation, may be nullptr.
+  uint32_t file(const char* directory, const char* path) {
     if (path == nullptr || *path == '\0') return 0;
-    return files.intern({strings.intern(path)}) + 1;
+    return files.intern({strings.intern(sourcePath(directory == nullptr ? "" : directory, path))}) + 1;
   }
 };
 

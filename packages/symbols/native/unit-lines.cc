@@ -24,13 +24,14 @@ size_t UnitLines::read(Dwarf_Die* unit, const UnitScopes& scopes) {
   Dwarf_Lines* lines = nullptr;
   size_t count = 0;
   lines_.clear();
-  if (dwarf_getsrclines(unit, &lines, &count) == 0) readLines(lines, count);
+  if (dwarf_getsrclines(unit, &lines, &count) == 0) readLines(lines, count, compilationDirectory(unit));
   for (const CodeArea& area : liveAreas(unit, scopes)) join(area, scopes.runs());
   return count * LIBDW_BYTES_PER_LINE;
 }
 
-void UnitLines::readLines(Dwarf_Lines* lines, size_t count) {
+void UnitLines::readLines(Dwarf_Lines* lines, size_t count, const char* directory) {
   if (count > tables_.limits.rowsOfUnit) throw Refused("one of its units has too many lines");
+  files_.clear();
   const char* lastPath = nullptr;
   uint32_t lastFile = 0;
   for (size_t index = 0; index < count; index++) {
@@ -44,7 +45,9 @@ void UnitLines::readLines(Dwarf_Lines* lines, size_t count) {
       const char* path = dwarf_linesrc(line, nullptr, nullptr);
       if (path != lastPath) {
         lastPath = path;
-        lastFile = tables_.file(path);
+        const auto [known, isNew] = files_.emplace(path, 0);
+        if (isNew) known->second = tables_.file(directory, path);
+        lastFile = known->second;
       }
       int number = 0;
       if (dwarf_lineno(line, &number) != 0 || number < 0) number = 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <unordered_map>
+
 #include "unit-scopes.h"
 
 namespace fleetflame::symbols {
@@ -20,7 +22,7 @@ class UnitLines {
     uint32_t line;
   };
 
-  void readLines(Dwarf_Lines* lines, size_t count);
+  void readLines(Dwarf_Lines* lines, size_t count, const char* directory);
   std::vector<CodeArea> liveAreas(Dwarf_Die* unit, const UnitScopes& scopes) const;
   void join(const CodeArea& area, const std::vector<CallRun>& runs);
   void flush(std::vector<Row>& piece, uint64_t end);
@@ -28,6 +30,8 @@ class UnitLines {
   Tables& tables_;
   const DebugFile& file_;
   std::vector<LineRow> lines_;
+  /// Numbers of files, by libdw's pointer to their path.
+  std::unordered_map<const char*, uint32_t> files_;
   std::vector<Row> piece_;
 };
 

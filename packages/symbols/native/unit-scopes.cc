@@ -39,6 +39,7 @@ void UnitScopes::read(Dwarf_Die* unit) {
   fileCount_ = 0;
   if (dwarf_getsrcfiles(unit, &files_, &fileCount_) != 0) fileCount_ = 0;
   fileNumbers_.assign(fileCount_, NOT_ASKED);
+  directory_ = compilationDirectory(unit);
   children(unit, {nullptr, 0, 0, 0});
   std::sort(areas_.begin(), areas_.end(), [](const CodeArea& a, const CodeArea& b) { return a.start < b.start; });
   flatten();
@@ -149,7 +150,7 @@ uint32_t UnitScopes::callFile(Dwarf_Die* entry) {
   const uint32_t index = numberOf(entry, DW_AT_call_file);
   if (index >= fileCount_) return 0;
   uint32_t& number = fileNumbers_[index];
-  if (number == NOT_ASKED) number = tables_.file(dwarf_filesrc(files_, index, nullptr, nullptr));
+  if (number == NOT_ASKED) number = tables_.file(directory_, dwarf_filesrc(files_, index, nullptr, nullptr));
   return number;
 }
 

@@ -65,6 +65,7 @@ class UnitScopes {
   const DebugFile& file_;
   Dwarf_Files* files_ = nullptr;
   size_t fileCount_ = 0;
+  const char* directory_ = nullptr;
   std::vector<uint32_t> fileNumbers_;
   std::vector<Scope> scopes_;
   std::vector<CallRun> runs_;

@@ -70,7 +70,7 @@ export async function convertBinary(
   const readable = await demangle(systemNames, options.demangle);
   if (readable.problem !== undefined) warnings.push(`${readable.problem} (${readable.failed} names)`);
   const names = systemNames.map((systemName, index) => {
-    const name = shownNames[index] ?? readable.names[index];
+    const name = shownNames[index] ?? readable.names[index] ?? withoutVersion(systemName);
     return name === systemName ? undefined : name;
   });
   const columns = tableColumns(ranges, functions, names, list.files, lines, warnings);
@@ -135,4 +135,10 @@ function findSymbol(list: SymbolList, name: string): number | undefined {
     if (list.nameBytes(index).equals(wanted)) return list.starts[index];
   }
   return undefined;
+}
+
+/** .symtab says realpath@@GLIBC_2.3 where .dynsym says realpath; name@plt is ours. */
+function withoutVersion(name: string): string | undefined {
+  const at = name.indexOf('@');
+  return at > 0 && !name.endsWith('@plt') ? name.slice(0, at) : undefined;
 }
