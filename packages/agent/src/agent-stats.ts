@@ -31,6 +31,7 @@ export interface AgentStats {
     readonly bytes: number;
     readonly written: number;
     readonly dropped: number;
+    readonly expired: number;
     readonly corrupt: number;
     readonly refused: number;
   };

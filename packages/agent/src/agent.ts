@@ -52,6 +52,8 @@ export interface AgentOptions {
   readonly spoolDir: string;
   /** Default: DEFAULT_SPOOL_MAX_BYTES, 256 MiB. */
   readonly spoolMaxBytes?: number | undefined;
+  /** Default: DEFAULT_SPOOL_MAX_AGE_MS. */
+  readonly spoolMaxAgeMs?: number | undefined;
   /** Where unwind tables are kept between runs; created when missing. Default: nowhere, they are built anew. */
   readonly tableCacheDir?: string | undefined;
   /** Kernel memory for unwind tables, 0 to 1 GiB. Default: DEFAULT_TABLE_BYTES, 32 MiB. */
@@ -82,7 +84,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   checkOptions(options);
   const { log } = options;
   const filter = new FilterSource(options.filter ?? {}, log);
-  const spool = await Spool.open(options.spoolDir, { maxBytes: options.spoolMaxBytes, log });
+  const spool = await Spool.open(options.spoolDir, {
+    maxBytes: options.spoolMaxBytes,
+    maxAgeMs: options.spoolMaxAgeMs,
+    log,
+  });
   const kernel = new KernelNames(log);
   await kernel.load(Date.now());
   if (options.tableCacheDir !== undefined) await pruneDirectory(options.tableCacheDir, MAX_TABLE_CACHE_BYTES);
@@ -244,6 +250,7 @@ class RunningAgent implements Agent {
       this.#losses.setSampler(sampler);
       this.#tables.watch(sampler);
       this.#losses.set('spool_full', this.#spool.counters.droppedSamples);
+      this.#losses.set('spool_expired', this.#spool.counters.expiredSamples);
       this.#losses.set('refused', this.#spool.counters.refusedSamples);
       this.#samples += window.samples;
       this.#writer.write(window);

@@ -10,6 +10,8 @@ export const LOSS_CAUSES = [
   'table_full',
   /** The spool dropped a batch to make room for newer ones. */
   'spool_full',
+  /** A batch waited in the spool for longer than servers take it. */
+  'spool_expired',
   /** A batch could not be written to the spool. */
   'spool_failed',
   /** The server refused a batch. */

@@ -23,6 +23,11 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
   ['batches_sent_total', 'Batches acknowledged by the server', (s) => s.send.sent],
   ['batches_duplicate_total', 'Batches that the server had already', (s) => s.send.duplicates],
   ['batches_dropped_total', 'Batches dropped because the spool was full', (s) => s.spool.dropped],
+  [
+    'batches_expired_total',
+    'Batches dropped because they waited for longer than servers take them',
+    (s) => s.spool.expired,
+  ],
   ['batches_refused_total', 'Batches refused by the server', (s) => s.spool.refused],
   ['batches_corrupt_total', 'Spooled batches found corrupt', (s) => s.spool.corrupt],
   ['sent_bytes_total', 'Bytes of acknowledged batches', (s) => s.send.sentBytes],

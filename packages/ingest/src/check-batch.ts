@@ -133,6 +133,19 @@ export function checkTime(block: Block, nowMs: number, rules: BatchRules, retryW
   }
 }
 
+/** Only for batches with an agent's number: whether an older one was committed before is not known any more (I2). */
+export function checkAge(block: Block, nowMs: number, { limits, metrics }: BatchRules): void {
+  const age = nowMs - block.timeEndMs;
+  if (age <= limits.batchAgeMs) return;
+  throw invalidTime(
+    metrics,
+    'batchAgeMs',
+    `The newest sample is of ${time(block.timeEndMs)}, ${seconds(age)} ago. An agent's batch is taken for ` +
+      `${seconds(limits.batchAgeMs)}, since for not much longer it is known which batches are stored already: ` +
+      `drop the batch, and let the agent's spool keep none for longer (--spool-age).`,
+  );
+}
+
 function invalidTime(metrics: IngestMetrics, reason: RefusalReason, message: string): FleetflameError {
   return metrics.refuse(
     reason,

@@ -3,12 +3,15 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { BlockBuilder, encodeBlock, encodePprof, FleetflameError, type Block } from '@fleetflame/profile';
 import { blockFromText, TEST_PROFILE_TYPE } from '@fleetflame/profile/testing';
 import { expect, test } from 'vitest';
+import { INGEST_LIMITS } from './limits.ts';
 import { metric, startIngestServer } from './testing/ingest-server.ts';
 import { storeSums } from './testing/store-sums.ts';
 import { temporaryDirectory } from './testing/temporary-directory.ts';
 
 const QUICK = { segmentMs: 30 };
 const HOUR = 3_600_000;
+/** The store's default. */
+const REMEMBER_MS = 26 * HOUR;
 
 function batch(text: string, options: { timeMs?: number; labels?: Record<string, string> } = {}): Uint8Array {
   return encodeBlock(blockFromText(text, { timeMs: Date.now() - 5000, ...options }));
@@ -47,7 +50,7 @@ test('I1: what was acked is there after the store is opened again', async () => 
 
 test('batches that arrive together become one segment', async () => {
   using directory = temporaryDirectory();
-  await using server = await startIngestServer(directory.path, { limits: { segmentMs: 200 } });
+  await using server = await startIngestServer(directory.path, { limits: { segmentMs: 1500 } });
   await Promise.all(
     Array.from({ length: 20 }, (_, index) =>
       server.client.write({ agentId: `agent-${index}`, seq: 0n, block: batch('main 1') }),
@@ -104,6 +107,8 @@ test('I2: a segment that was committed but not acked is not counted again by the
     limits: QUICK,
     wrap: (store) => ({
       retentionMs: store.retentionMs,
+      rememberBatchesMs: store.rememberBatchesMs,
+      now: () => store.now(),
       async commitSegment(segment) {
         const result = await store.commitSegment(segment);
         if (!lose) return result;
@@ -131,6 +136,8 @@ test('a segment that cannot be stored fails its own batches with a retryable err
     limits: QUICK,
     wrap: (store) => ({
       retentionMs: store.retentionMs,
+      rememberBatchesMs: store.rememberBatchesMs,
+      now: () => store.now(),
       commitSegment(segment) {
         if (fail) throw new FleetflameError('unavailable', 'the disk is full');
         return store.commitSegment(segment);
@@ -320,9 +327,52 @@ test('fifty writers at once: the sums are exact', async () => {
   expect(await storeSums(server.store)).toEqual(expected);
 });
 
+test('I2: a repeat is known for as long as one is taken; afterwards it is refused for good', async () => {
+  using directory = temporaryDirectory();
+  const start = Date.now();
+  const request = { agentId: 'agent-1', seq: 7n, block: batch('main 5') };
+  const serve = (ageMs: number) =>
+    startIngestServer(directory.path, { limits: QUICK, now: () => start + ageMs });
+  const maintained = async (ageMs: number) => {
+    const server = await serve(ageMs);
+    await server.store.maintain();
+    return server;
+  };
+  {
+    await using server = await serve(0);
+    expect(await server.client.write(request)).toMatchObject({ duplicate: false });
+  }
+  {
+    await using server = await maintained(INGEST_LIMITS.batchAgeMs - 10_000);
+    expect(await server.client.write(request)).toMatchObject({ duplicate: true });
+  }
+  await using server = await maintained(REMEMBER_MS + 1000);
+  expect((await server.store.status()).batches).toBe(0);
+  const { code, field, message } = await refusal(server.client.write(request));
+  expect([code, field]).toEqual([Code.InvalidArgument, 'block.time_end_ms']);
+  expect(message).toContain('--spool-age');
+  const labels = '{reason="batchAgeMs"}';
+  expect(await metric(server.registry, 'fleetflame_ingest_refused_total', labels)).toBe(1);
+  // A push has no place in an agent's spool: what it repeats it repeats at once.
+  const profile = pprof(blockFromText('main 9', { timeMs: start }));
+  expect(
+    await server.client.writePprof({ profile, labels: { service_name: 'x' }, pushId: 'p' }),
+  ).toMatchObject({ duplicate: false });
+  expect((await server.store.status()).batches).toBe(1);
+});
+
+test('ingest that would take what the store has forgotten does not start', async () => {
+  using directory = temporaryDirectory();
+  const start = startIngestServer(directory.path, { rememberBatchesMs: INGEST_LIMITS.batchAgeMs });
+  await expect(start).rejects.toMatchObject({ code: 'invalid_input', field: 'batchAgeMs' });
+});
+
 test('batches of different days arrive in one second and rest in blocks of their own', async () => {
   using directory = temporaryDirectory();
-  await using server = await startIngestServer(directory.path, { limits: { segmentMs: 200 } });
+  await using server = await startIngestServer(directory.path, {
+    limits: { segmentMs: 200, batchAgeMs: 5 * 24 * HOUR },
+    rememberBatchesMs: 6 * 24 * HOUR,
+  });
   await Promise.all(
     [0, 2, 4].map((days) =>
       server.client.write({

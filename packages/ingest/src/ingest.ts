@@ -17,7 +17,7 @@ import {
 import { MAX_SEQ, type BatchId, type Store } from '@fleetflame/store';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { checkId, checkLabels, checkSize, checkTime, type BatchRules } from './check-batch.ts';
+import { checkAge, checkId, checkLabels, checkSize, checkTime, type BatchRules } from './check-batch.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { INGEST_LIMITS, type IngestLimits } from './limits.ts';
 import { decodePush, pushBatchId } from './pprof-push.ts';
@@ -25,12 +25,12 @@ import { RecentBatches } from './recent-batches.ts';
 import { batchKey, SegmentWriter, type Ack } from './segment-writer.ts';
 
 export interface IngestOptions {
-  readonly store: Pick<Store, 'commitSegment' | 'retentionMs'>;
+  readonly store: Pick<Store, 'commitSegment' | 'retentionMs' | 'rememberBatchesMs' | 'now'>;
   readonly log: Logger;
   readonly registry: Registry;
   /** Overrides of INGEST_LIMITS. */
   readonly limits?: Partial<IngestLimits>;
-  /** Unix ms; default Date.now. */
+  /** Unix ms; default: the store's, one clock for all that ingest into it. */
   readonly now?: () => number;
 }
 
@@ -63,7 +63,15 @@ class IngestServer {
 
   constructor({ store, log, registry, limits: overrides, now }: IngestOptions) {
     const limits = { ...INGEST_LIMITS, ...overrides };
-    this.#now = now ?? Date.now;
+    this.#now = now ?? (() => store.now());
+    if (limits.batchAgeMs + limits.futureMs > store.rememberBatchesMs) {
+      throw new FleetflameError(
+        'invalid_input',
+        `batchAgeMs (${limits.batchAgeMs}) and futureMs (${limits.futureMs}) are together more than the ` +
+          `${store.rememberBatchesMs} ms for which the store remembers batches: a late repeat would count twice.`,
+        { field: 'batchAgeMs' },
+      );
+    }
     const metrics: IngestMetrics = new IngestMetrics(registry, () => this.#segments.pending);
     this.#metrics = metrics;
     this.#rules = { limits, metrics, retentionMs: store.retentionMs };
@@ -79,7 +87,9 @@ class IngestServer {
     const id = { agentId: request.agentId, seq: request.seq };
     const { duplicate } = await this.#store(id, 'agent', request.block.length, () => {
       const block = this.#decode(request.block);
-      checkTime(block, this.#now(), this.#rules, 'drop the batch');
+      const nowMs = this.#now();
+      checkTime(block, nowMs, this.#rules, 'drop the batch');
+      checkAge(block, nowMs, this.#rules);
       return block;
     });
     return create(WriteResponseSchema, { duplicate });

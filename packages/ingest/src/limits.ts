@@ -21,6 +21,12 @@ export interface IngestLimits {
   readonly batchSpanMs: number;
   /** Ms that a batch may end after the server's now: clocks differ, but not by more than this. */
   readonly futureMs: number;
+  /**
+   * Ms from an agent's newest sample of a batch to its arrival: what an agent's spool keeps at most (a day,
+   * `--spool-age`) and an hour for clocks. The store remembers which batches it has for longer than this
+   * and `futureMs` together; what is older could not be told from a repeat.
+   */
+  readonly batchAgeMs: number;
   /** In-memory bytes of batches that wait for their segment or are being written. */
   readonly pendingBytes: number;
   /** Calls that wait for their segment. */
@@ -46,6 +52,7 @@ export const INGEST_LIMITS: IngestLimits = {
   labelValueLength: 2048,
   batchSpanMs: 86_400_000,
   futureMs: 600_000,
+  batchAgeMs: 25 * 3_600_000,
   pendingBytes: 256 << 20,
   pendingBatches: 20_000,
   segmentBytes: 16 << 20,
@@ -74,6 +81,7 @@ export type RefusalReason =
       | 'labelValueLength'
       | 'batchSpanMs'
       | 'futureMs'
+      | 'batchAgeMs'
       | 'pendingBytes'
       | 'pendingBatches'
     >

@@ -27,7 +27,7 @@ import {
   type TaskStatus,
   type WorkEnd,
 } from './maintenance/maintenance-loop.ts';
-import { expire, removeDeleted } from './maintenance/remover.ts';
+import { expire, REMEMBER_BATCHES_MS, removeDeleted } from './maintenance/remover.ts';
 import { sweep } from './maintenance/sweeper.ts';
 import { ObjectMetrics } from './objects/object-metrics.ts';
 import type { ObjectStore, ObjectStoreConfig } from './objects/object-store.ts';
@@ -59,6 +59,11 @@ export interface StoreOptions {
   readonly retentionMs: number;
   readonly log: Logger;
   readonly registry: Registry;
+  /**
+   * How long the identity of a committed batch is kept (I2); default REMEMBER_BATCHES_MS. Ingest refuses
+   * what could be a repeat from before.
+   */
+  readonly rememberBatchesMs?: number;
   /**
    * Into how many shards compaction divides a tenant's services; default 1. More of them make merges that
    * can run at the same time and blocks that a question about one service need not read.
@@ -111,6 +116,7 @@ export class Store {
   readonly objects: ObjectStore;
   readonly catalog: Catalog;
   readonly retentionMs: number;
+  readonly rememberBatchesMs: number;
   readonly #log: Logger;
   readonly #now: () => number;
   readonly #release: () => void;
@@ -128,6 +134,7 @@ export class Store {
     this.#merges = parts.merges;
     this.#release = parts.release;
     this.retentionMs = options.retentionMs;
+    this.rememberBatchesMs = options.rememberBatchesMs ?? REMEMBER_BATCHES_MS;
     this.#log = options.log;
     this.#now = options.now ?? Date.now;
     this.#metrics = new StoreMetrics(
@@ -309,7 +316,8 @@ export class Store {
     const log = this.#log;
     const shared = { objects, catalog, metrics, log, quarantine: this.#quarantine.bind(this) };
     const compactor = new Compactor({ ...shared, objectsConfig, merges: this.#merges, shards });
-    const removing = { ...shared, pins: this.#pins, retentionMs: this.retentionMs };
+    const { retentionMs, rememberBatchesMs } = this;
+    const removing = { ...shared, pins: this.#pins, retentionMs, rememberBatchesMs };
     const loop = new MaintenanceLoop({
       jobs: catalog.jobs,
       tasks: [

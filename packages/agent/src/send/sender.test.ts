@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Spool } from '../spool/spool.ts';
 import { IngestServer, portOf } from '../testing/ingest-server.ts';
 import { FIRST_DELAY_MS, MAX_DELAY_MS, backoffMs } from './backoff.ts';
-import { MAX_SUSPECT_ATTEMPTS, Sender } from './sender.ts';
+import { CATCH_UP_BYTES_PER_S, MAX_SUSPECT_ATTEMPTS, Sender } from './sender.ts';
 import { createTransport } from './transport.ts';
 
 const log = pino({ enabled: false });
@@ -30,7 +30,7 @@ async function spoolOf(...texts: string[]): Promise<Spool> {
   for (const [i, text] of texts.entries()) {
     await spool.put(
       { agentId: 'agent', seq: BigInt(i) },
-      { samples: 1, createdMs: 0, payload: Buffer.from(text) },
+      { samples: 1, createdMs: Date.now(), payload: Buffer.from(text) },
     );
   }
   return spool;
@@ -58,7 +58,10 @@ test('batches are delivered oldest first and leave the spool when they are ackno
     ['agent/1', 'one'],
     ['agent/2', 'two'],
   ]);
-  await spool.put({ agentId: 'agent', seq: 3n }, { samples: 1, createdMs: 0, payload: Buffer.from('three') });
+  await spool.put(
+    { agentId: 'agent', seq: 3n },
+    { samples: 1, createdMs: Date.now(), payload: Buffer.from('three') },
+  );
   sender.notify();
   await empty(spool);
   expect(texts(server).at(-1)).toEqual(['agent/3', 'three']);
@@ -155,7 +158,10 @@ test('stop delivers what is spooled when the server answers, and gives up in tim
   await sender.stop(10_000);
   expect([server.kept.size, spool.length]).toEqual([3, 0]);
 
-  await spool.put({ agentId: 'agent', seq: 3n }, { samples: 1, createdMs: 0, payload: Buffer.from('x') });
+  await spool.put(
+    { agentId: 'agent', seq: 3n },
+    { samples: 1, createdMs: Date.now(), payload: Buffer.from('x') },
+  );
   const silent = http2.createServer();
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
   const sessions: http2.ServerHttp2Session[] = [];
@@ -166,6 +172,39 @@ test('stop delivers what is spooled when the server answers, and gives up in tim
   expect(spool.length).toBe(1);
   for (const session of sessions) session.destroy();
   silent.close();
+});
+
+test('what waited for longer than servers take it is given up and counted, the rest is sent', async () => {
+  const spool = await Spool.open(directory, { log, maxAgeMs: 60_000 });
+  const ages = [120_000, 61_000, 0];
+  for (const [i, age] of ages.entries()) {
+    const payload = Buffer.from(`${i}`);
+    await spool.put(
+      { agentId: 'agent', seq: BigInt(i) },
+      { samples: 7, createdMs: Date.now() - age, payload },
+    );
+  }
+  const sender = senderTo(await server.listen(), spool);
+  await empty(spool);
+  expect([...server.kept.keys()]).toEqual(['agent/2']);
+  expect(spool.counters).toMatchObject({ expired: 2, expiredSamples: 14, dropped: 0 });
+  await sender.stop(1000);
+});
+
+test('who catches up is paced, and still sends in order', async () => {
+  const spool = await Spool.open(directory, { log });
+  const payload = Buffer.alloc(CATCH_UP_BYTES_PER_S / 10);
+  for (let seq = 0n; seq < 4n; seq++) {
+    await spool.put({ agentId: 'agent', seq }, { samples: 1, createdMs: Date.now(), payload });
+  }
+  const url = await server.listen();
+  const startedMs = performance.now();
+  const sender = senderTo(url, spool);
+  await empty(spool);
+  // A lower bound: three pauses of a tenth of a second lie between four batches.
+  expect(performance.now() - startedMs).toBeGreaterThan(290);
+  expect([...server.kept.keys()]).toEqual(['agent/0', 'agent/1', 'agent/2', 'agent/3']);
+  await sender.stop(1000);
 });
 
 test('the wait before a retry doubles up to a bound, with a random half', () => {

@@ -26,6 +26,12 @@ const REFUSALS: ReadonlySet<Code> = new Set([
 const SUSPECT: ReadonlySet<Code> = new Set([Code.Internal, Code.Unknown]);
 export const MAX_SUSPECT_ATTEMPTS = 20;
 
+/**
+ * What a host sends at most while it catches up: eight times the live stream of a large host, and a full
+ * spool of 256 MiB in 17 minutes. A fleet that comes back at once is spread by it, not only refused.
+ */
+export const CATCH_UP_BYTES_PER_S = 256 << 10;
+
 export interface SenderCounters {
   sent: number;
   sentBytes: number;
@@ -101,8 +107,11 @@ export class Sender {
         await this.#pause(undefined);
         continue;
       }
+      const startedMs = performance.now();
       const done = await this.#tryDeliver(batch, attempt);
       attempt = done ? 0 : attempt + 1;
+      const earlyMs = (batch.sizeBytes / CATCH_UP_BYTES_PER_S) * 1000 - (performance.now() - startedMs);
+      if (done && this.#spool.length > 0 && earlyMs > 0) await this.#pause(earlyMs);
       // A failure while stopping: the next start will try again.
       if (!done && this.#stopping) return;
       if (!done) await this.#pause(this.#backoffMs(attempt));
@@ -122,7 +131,7 @@ export class Sender {
 
   async #deliver(batch: SpooledBatch, attempt: number): Promise<boolean> {
     const contents = await this.#spool.read(batch);
-    if (contents === undefined) return true;
+    if (contents === undefined || (await this.#spool.giveUpIfOld(batch, contents, Date.now()))) return true;
     const startedAt = performance.now();
     try {
       const { duplicate } = await this.#client.write(

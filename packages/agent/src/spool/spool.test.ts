@@ -55,6 +55,25 @@ test('a full spool drops its oldest batches, counts them and their samples', asy
   expect((await drain(spool)).map((line) => line.slice(0, 4))).toEqual(['a/2:', 'a/3:', 'a/4:']);
 });
 
+test('the batch that is on its way is not dropped for room: its sender says what became of it', async () => {
+  const size = SPOOL_HEADER_BYTES + 100;
+  const spool = await Spool.open(directory, { maxBytes: 2 * size, log });
+  for (const seq of [0n, 1n]) await spool.put({ agentId: 'a', seq }, batch(String(seq).repeat(100)));
+  const sending = spool.oldest()!;
+  await spool.put({ agentId: 'a', seq: 2n }, batch('2'.repeat(100)));
+  expect(await spool.read(sending)).toMatchObject({ samples: 1 });
+  await spool.delete(sending);
+  expect((await drain(spool)).map((line) => line.slice(0, 4))).toEqual(['a/2:']);
+  expect(spool.counters).toMatchObject({ written: 3, dropped: 1 });
+});
+
+test('a batch that is larger than the whole spool is refused, and costs no other', async () => {
+  const spool = await Spool.open(directory, { maxBytes: 200, log });
+  await spool.put({ agentId: 'a', seq: 0n }, batch('small'));
+  await expect(spool.put({ agentId: 'a', seq: 1n }, batch('x'.repeat(200)))).rejects.toThrow('whole spool');
+  expect(await drain(spool)).toEqual(['a/0: small']);
+});
+
 test('what a crash left half-written is removed and never sent', async () => {
   const spool = await Spool.open(directory, { log });
   await spool.put({ agentId: 'a', seq: 0n }, batch('whole'));

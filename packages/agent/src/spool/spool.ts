@@ -11,6 +11,11 @@ import {
 } from './spool-file.ts';
 
 export const DEFAULT_SPOOL_MAX_BYTES = 256 * 1024 * 1024;
+/**
+ * What is older is not sent any more: servers remember for 26 hours which batches they have, and take
+ * none that is older than 25 (`batchAgeMs` of ingest), since they could count it twice.
+ */
+export const DEFAULT_SPOOL_MAX_AGE_MS = 24 * 3_600_000;
 /** What the server refused and what was corrupt is kept for people to look at, oldest out first. */
 export const MAX_SET_ASIDE_BYTES = 16 * 1024 * 1024;
 
@@ -28,9 +33,20 @@ export interface SpoolCounters {
   /** Dropped because the spool was full: batches, and the samples in them. */
   dropped: number;
   droppedSamples: number;
+  /** Given up because they waited for too long. */
+  expired: number;
+  expiredSamples: number;
   corrupt: number;
   refused: number;
   refusedSamples: number;
+}
+
+export interface SpoolOptions {
+  /** Default: DEFAULT_SPOOL_MAX_BYTES. */
+  readonly maxBytes?: number | undefined;
+  /** Default: DEFAULT_SPOOL_MAX_AGE_MS. */
+  readonly maxAgeMs?: number | undefined;
+  readonly log: Logger;
 }
 
 /**
@@ -46,29 +62,32 @@ export class Spool {
     written: 0,
     dropped: 0,
     droppedSamples: 0,
+    expired: 0,
+    expiredSamples: 0,
     corrupt: 0,
     refused: 0,
     refusedSamples: 0,
   };
   readonly #directory: string;
   readonly #maxBytes: number;
+  readonly #maxAgeMs: number;
   readonly #log: Logger;
   /** Oldest first. */
   readonly #batches = new Map<string, SpooledBatch>();
   #sizeBytes = 0;
+  /** On its way: what becomes of it is for its sender to say, so it is not dropped for room. */
+  #offered: string | undefined;
 
-  private constructor(directory: string, maxBytes: number, log: Logger) {
+  private constructor(directory: string, options: SpoolOptions) {
     this.#directory = directory;
-    this.#maxBytes = maxBytes;
-    this.#log = log;
+    this.#maxBytes = options.maxBytes ?? DEFAULT_SPOOL_MAX_BYTES;
+    this.#maxAgeMs = options.maxAgeMs ?? DEFAULT_SPOOL_MAX_AGE_MS;
+    this.#log = options.log;
   }
 
   /** Opens a spool and finds what former starts left in it. */
-  static async open(
-    directory: string,
-    options: { readonly maxBytes?: number | undefined; readonly log: Logger },
-  ): Promise<Spool> {
-    const spool = new Spool(directory, options.maxBytes ?? DEFAULT_SPOOL_MAX_BYTES, options.log);
+  static async open(directory: string, options: SpoolOptions): Promise<Spool> {
+    const spool = new Spool(directory, options);
     await spool.#scan();
     return spool;
   }
@@ -81,28 +100,47 @@ export class Spool {
     return this.#batches.size;
   }
 
-  /** Stores a batch durably. Drops the oldest ones when there is no room. */
+  /**
+   * Stores a batch durably. Drops the oldest ones when there is no room, by its own bound or on the disk.
+   * Throws when the disk cannot take it even so.
+   */
   async put(key: SpoolKey, contents: SpoolContents): Promise<void> {
     const name = spoolFileName(key);
     const bytes = encodeSpoolFile(contents);
-    await this.#makeRoom(bytes.length);
-    const path = join(this.#directory, name);
-    const temporary = `${path}.tmp`;
-    try {
-      await writeDurably(temporary, bytes);
-      await rename(temporary, path);
-      await syncDirectory(this.#directory);
-    } catch (error) {
-      await removeIfThere(temporary);
-      throw error;
+    if (bytes.length > this.#maxBytes) {
+      throw new Error(`a batch of ${bytes.length} bytes is larger than the whole spool (${this.#maxBytes})`);
     }
+    await this.#makeRoom(bytes.length);
+    while (!(await this.#write(name, bytes)));
     this.#add({ key, name, sizeBytes: bytes.length });
     this.counters.written++;
   }
 
+  /** The one to send next; it stays until it is deleted, refused or given up. */
   oldest(): SpooledBatch | undefined {
-    for (const batch of this.#batches.values()) return batch;
+    for (const batch of this.#batches.values()) {
+      this.#offered = batch.name;
+      return batch;
+    }
     return undefined;
+  }
+
+  /** Gives a batch up when it has waited for longer than servers take it; true: it did. */
+  async giveUpIfOld(batch: SpooledBatch, contents: SpoolContents, nowMs: number): Promise<boolean> {
+    if (nowMs - contents.createdMs <= this.#maxAgeMs) return false;
+    this.counters.expired++;
+    this.counters.expiredSamples += contents.samples;
+    this.#log.warn(
+      {
+        file: batch.name,
+        samples: contents.samples,
+        createdMs: contents.createdMs,
+        maxAgeMs: this.#maxAgeMs,
+      },
+      'a batch has waited for too long and is dropped',
+    );
+    await this.delete(batch);
+    return true;
   }
 
   /** The contents of a batch; undefined when it is not there any more or was corrupt and has been set aside. */
@@ -158,19 +196,41 @@ export class Spool {
     }
   }
 
+  /** False: the disk was full, and one batch less is on it now. */
+  async #write(name: string, bytes: Uint8Array): Promise<boolean> {
+    const path = join(this.#directory, name);
+    const temporary = `${path}.tmp`;
+    try {
+      await writeDurably(temporary, bytes);
+      await rename(temporary, path);
+      await syncDirectory(this.#directory);
+      return true;
+    } catch (error) {
+      await removeIfThere(temporary);
+      if (isDiskFull(error) && (await this.#dropOldest('the disk is full'))) return false;
+      throw error;
+    }
+  }
+
   async #makeRoom(wanted: number): Promise<void> {
+    while (this.#sizeBytes + wanted > this.#maxBytes) {
+      if (!(await this.#dropOldest('the spool is full'))) return;
+    }
+  }
+
+  /** False: there is none that could be dropped. */
+  async #dropOldest(why: string): Promise<boolean> {
     for (const batch of this.#batches.values()) {
-      if (this.#sizeBytes + wanted <= this.#maxBytes) return;
+      if (batch.name === this.#offered) continue;
       const contents = await this.read(batch);
-      if (contents === undefined) continue;
+      if (contents === undefined) return true;
       this.counters.dropped++;
       this.counters.droppedSamples += contents.samples;
-      this.#log.warn(
-        { file: batch.name, maxBytes: this.#maxBytes, samples: contents.samples },
-        'the spool is full: its oldest batch is dropped',
-      );
+      this.#log.warn({ file: batch.name, samples: contents.samples }, `${why}: the oldest batch is dropped`);
       await this.delete(batch);
+      return true;
     }
+    return false;
   }
 
   async #setAside(batch: SpooledBatch, folder: string): Promise<void> {
@@ -193,6 +253,7 @@ export class Spool {
 
   #forget(batch: SpooledBatch): void {
     if (this.#batches.delete(batch.name)) this.#sizeBytes -= batch.sizeBytes;
+    if (this.#offered === batch.name) this.#offered = undefined;
   }
 }
 
@@ -223,6 +284,10 @@ async function syncDirectory(directory: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }
 
 async function removeIfThere(path: string): Promise<void> {

@@ -60,6 +60,8 @@ async function runAgent(flags: Readonly<Record<string, unknown>>): Promise<void>
       windowMs: config.number('agent.window'),
       tableBudgetBytes: config.number('agent.unwindTableBudget'),
       spoolDir,
+      spoolMaxBytes: config.number('agent.spoolSize') * 2 ** 20,
+      spoolMaxAgeMs: config.number('agent.spoolAge'),
       tableCacheDir: join(dirname(spoolDir), 'unwind-tables'),
       filter: { only: config.list('agent.only'), skip: config.list('agent.skip'), file: filterFile },
       onFilter: (filter) => report({ type: 'filter', filter }),

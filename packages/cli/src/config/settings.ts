@@ -83,6 +83,13 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     help: 'how long profiles are kept',
     default: '7d',
   },
+  shards: {
+    kind: { type: 'count', min: 1, max: 256 },
+    roles: ['up', 'compactor'],
+    flag: '--shards <count>',
+    help: 'into how many parts compaction divides the services: about one per million samples a second; may be changed at any time',
+    default: '1',
+  },
   drain: {
     kind: { type: 'wait' },
     roles: SERVERS,
@@ -116,6 +123,20 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     flag: '--spool <directory>',
     help: 'where batches wait until the server has them',
     default: '/var/lib/fleetflame/spool',
+  },
+  'agent.spoolSize': {
+    kind: { type: 'count', min: 1, max: 1 << 20 },
+    roles: ['agent'],
+    flag: '--spool-size <MiB>',
+    help: 'the most it may hold; beyond it the oldest batches are dropped',
+    default: '256',
+  },
+  'agent.spoolAge': {
+    kind: { type: 'duration' },
+    roles: ['agent'],
+    flag: '--spool-age <duration>',
+    help: 'the longest a batch may wait; servers take none that is older than 25h (limits: ingest.batchAgeMs)',
+    default: '24h',
   },
   'agent.frequency': {
     kind: { type: 'count', min: 1, max: 1000 },

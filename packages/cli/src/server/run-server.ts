@@ -49,6 +49,7 @@ export async function runServer(
     port,
     log,
     retentionMs: config.number('retention'),
+    ...(role === 'up' || role === 'compactor' ? { shards: config.number('shards') } : {}),
     drainMs: config.number('drain'),
     ingestLimits: config.limits('ingest'),
     queryLimits: config.limits('query'),

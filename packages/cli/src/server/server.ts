@@ -27,6 +27,8 @@ export interface ServerOptions extends Pick<ServiceOptions, 'ingestLimits' | 'qu
   readonly host: string;
   readonly port: number;
   readonly retentionMs: number;
+  /** As Store.open takes it. */
+  readonly shards?: number;
   /** At a stop, how long requests are still taken while /readyz says no. */
   readonly drainMs: number;
   readonly log: Logger;

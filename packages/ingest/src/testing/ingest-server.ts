@@ -41,12 +41,23 @@ export interface IngestServer extends AsyncDisposable {
 
 export async function startIngestServer(
   dataDir: string,
-  options: Partial<IngestOptions> & { readonly wrap?: (store: Store) => IngestOptions['store'] } = {},
+  options: Partial<IngestOptions> & {
+    readonly wrap?: (store: Store) => IngestOptions['store'];
+    readonly rememberBatchesMs?: number;
+  } = {},
 ): Promise<IngestServer> {
   const registry = new Registry();
   const log = pino({ level: 'silent' });
-  const store = await Store.open({ dataDir, retentionMs: 7 * DAY_MS, log, registry });
-  const { wrap = (whole: Store) => whole, ...rest } = options;
+  const { wrap = (whole: Store) => whole, rememberBatchesMs, ...rest } = options;
+  const { now } = rest;
+  const store = await Store.open({
+    dataDir,
+    retentionMs: 7 * DAY_MS,
+    log,
+    registry,
+    ...(rememberBatchesMs === undefined ? {} : { rememberBatchesMs }),
+    ...(now === undefined ? {} : { now }),
+  });
   const ingest = createIngest({ store: wrap(store), log, registry, ...rest });
   const handler = connectNodeAdapter({
     routes: (router) => ingest.routes(router),

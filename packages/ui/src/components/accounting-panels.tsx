@@ -76,6 +76,8 @@ export function UnnamedPanel(props: {
 const LOSS_CAUSES: Readonly<Record<string, string>> = {
   ring_full: 'The ring buffer between kernel and agent was full.',
   table_full: 'The agent’s table of stacks was full.',
+  spool_expired:
+    'The server was away for longer than a day: what waited longer in the agent’s spool is not sent any more.',
   spool_full: 'The server was away for so long that the agent’s spool dropped its oldest batches.',
   spool_failed: 'A batch could not be written to the agent’s spool.',
   refused: 'The server refused a batch; its log and the agent’s say why.',
