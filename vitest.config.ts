@@ -13,6 +13,8 @@ export default defineConfig({
           include: ['packages/*/src/**/*.test.ts'],
           exclude: [...ignored, '**/*.kernel.test.ts', '**/*.browser.test.ts'],
           testTimeout: 60_000,
+          // Servers of other makers are started in hooks.
+          hookTimeout: 60_000,
         },
       },
       {

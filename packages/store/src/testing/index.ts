@@ -1,2 +1,3 @@
 export { PostgresServer } from './postgres-server.ts';
 export { Rgw } from './rgw.ts';
+export { FaultyS3, S3_FAULTS, type S3Fault, type S3Request } from './faulty-s3.ts';

@@ -54,6 +54,7 @@ export class S3Requests {
     const transferMs = (1000 * (call.sentBytes + call.expectedBytes)) / limits.bytesPerSecond;
     const started = performance.now();
     const deadline = started + limits.totalMs + transferMs;
+    let mismatches = 0;
     for (let attempt = 1; ; attempt++) {
       let failure: S3Failure;
       let cause: unknown;
@@ -67,7 +68,9 @@ export class S3Requests {
         failure = describeFailure(error, this.#config);
         cause = error;
       }
-      const again = failure.kind === 'retry' || (failure.kind === 'mismatch' && attempt < READS_OF_MISMATCH);
+      if (failure.kind === 'mismatch') mismatches++;
+      const again =
+        failure.kind === 'retry' || (failure.kind === 'mismatch' && mismatches < READS_OF_MISMATCH);
       if (!again) throw new S3CallError(call.what, failure, this.#config, cause);
       const most = Math.min(limits.lastWaitMs, limits.firstWaitMs * 2 ** (attempt - 1));
       const waitMs = Math.max(failure.waitMs, Math.random() * most);
