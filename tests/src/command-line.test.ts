@@ -46,12 +46,20 @@ describe('the command line against a running product', () => {
     const { stdout, code } = await product.cli('top', '--selector', '{service_name="cli-load"}');
     expect(code).toBe(0);
     expect(stdout).toMatch(/total \S+ cores/);
-    expect(stdout).toMatch(/cores +\d+\.\d % .*shares +parse_request/);
+    expect(stdout).toMatch(/cores +\d+\.\d % +native +shares +parse_request/);
   });
 
   it('flame --format folded holds known stacks', async () => {
     const { stdout } = await product.cli('flame', '--selector', '{service_name="cli-load"}');
     expect(stdout).toMatch(/main;serve;parse_request \d+\n/);
+  });
+
+  it('flame --annotate marks kernel frames as perf does, and only them here', async () => {
+    const { stdout } = await product.cli('flame', '--annotate');
+    expect(stdout).toMatch(/;do_syscall_64_\[k\]/);
+    expect(stdout).toMatch(/main;serve;parse_request \d+\n/);
+    const wrong = await product.cli('flame', '--annotate', '--format', 'json');
+    expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('--annotate is for folded')]);
   });
 
   it('flame --format json is a tree whose children never exceed their parent', async () => {

@@ -123,6 +123,40 @@ describe('profiles of other tools, and our files in other tools', () => {
     expect(Number(line?.[2])).toBe(ours?.total);
   });
 
+  it("lists the lines of every function as go tool pprof does, from Go's own file", async () => {
+    const { stdout } = await run('go', [
+      'tool',
+      'pprof',
+      '-top',
+      '-lines',
+      '-sample_index=cpu',
+      '-unit=ns',
+      '-nodecount=100000',
+      '-nodefraction=0',
+      '-edgefraction=0',
+      join(workshop.directory, 'cpu.pb.gz'),
+    ]);
+    const theirs = [
+      ...stdout.matchAll(
+        /^\s*(\d+)(?:ns)?\s+\S+\s+\S+\s+(\d+)(?:ns)?\s+\S+\s+(\S+) (\S+:\d+)(?: \((?:partial-)?inline\))?$/gm,
+      ),
+    ].map(([, self, total, name, place]) => `${name} ${place} ${self} ${total}`);
+    expect(theirs.length, stdout).toBeGreaterThan(3);
+    const scope = {
+      fromMs: BigInt(Date.now() - 86_400_000),
+      toMs: BigInt(Date.now()),
+      selector: '{service_name="go-cpu"}',
+      profileType: 'cpu',
+    };
+    const ours: string[] = [];
+    const { functions } = await product.query.top({ scope });
+    for (const { name, filename, binary } of functions) {
+      const { lines } = await product.query.functionDetails({ scope, name, filename, binary });
+      for (const { line, self, total } of lines) ours.push(`${name} ${filename}:${line} ${self} ${total}`);
+    }
+    expect(ours.sort()).toEqual(theirs.sort());
+  });
+
   it('stores tables that another Arrow implementation opens, with the same sums', async () => {
     const objects = await blockFiles(join(product.dataDir, 'objects'));
     expect(objects.length).toBeGreaterThan(0);

@@ -67,9 +67,10 @@ export function coverageWarnings(coverage: Coverage | undefined, total: number):
     );
   }
   for (const { cause, samples } of coverage.lost) {
-    warnings.push(
-      `${samples} ${samples === 1n ? 'sample' : 'samples'} ${LOSS_WORDS[lossKind(cause)]}: ${cause}`,
-    );
+    const kind = lossKind(cause);
+    // Below, `stopped` says what these weigh.
+    if (kind === 'shortened' && coverage.stopped.length > 0) continue;
+    warnings.push(`${samples} ${samples === 1n ? 'sample' : 'samples'} ${LOSS_WORDS[kind]}: ${cause}`);
   }
   if (coverage.unnamedSelf > 0n) {
     const worst = coverage.unnamed
@@ -77,6 +78,14 @@ export function coverageWarnings(coverage: Coverage | undefined, total: number):
       .map((binary) => `${binary.binary} (${binary.reason})`)
       .join(', ');
     warnings.push(`${formatPercent(Number(coverage.unnamedSelf), total)} has no function name: ${worst}`);
+  }
+  const stopped = coverage.stopped.reduce((sum, { value }) => sum + Number(value), 0);
+  if (stopped > 0) {
+    const worst = coverage.stopped
+      .slice(0, 3)
+      .map(({ reason, binary }) => `${reason}${binary === '' ? '' : ` in ${binary}`}`)
+      .join(', ');
+    warnings.push(`${formatPercent(stopped, total)} has incomplete stacks: ${worst}`);
   }
   return warnings;
 }
@@ -106,6 +115,7 @@ export function coverageJson(coverage: Coverage | undefined): object {
       self: Number(binary.self),
       reason: binary.reason,
     })),
+    stopped: coverage.stopped.map(({ reason, binary, value }) => ({ reason, binary, value: Number(value) })),
     lost: Object.fromEntries(coverage.lost.map((lost) => [lost.cause, Number(lost.samples)])),
   };
 }

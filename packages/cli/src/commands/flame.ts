@@ -12,12 +12,17 @@ interface FlameOptions extends ScopeOptions {
   readonly output?: string;
   readonly by: readonly string[];
   readonly maxNodes: number;
+  readonly annotate: boolean;
 }
 
 interface JsonNode {
   readonly name: string;
   readonly filename: string;
   readonly binary: string;
+  /** "", one, or "several". */
+  readonly buildId: string;
+  /** Where the function begins; 0 is unknown. */
+  readonly startLine: number;
   readonly kind: string;
   readonly total: number;
   readonly self: number;
@@ -44,8 +49,14 @@ export function addFlame(program: Command): void {
       parseCount('--max-nodes', 1, 1_000_000),
       16_384,
     )
+    .option('--annotate', 'folded: mark kernel _[k], inlined _[i] and JIT _[j] frames as perf does', false)
     .action(async (options: FlameOptions, command: Command) => {
       const scope = scopeOf(options, command);
+      if (options.annotate && options.format !== 'folded') {
+        command.error(
+          'error: --annotate is for folded stacks; pprof and json say the kind in fields of their own',
+        );
+      }
       const client = connect(options.server).query;
       if (options.format === 'json') {
         const answer = await client.flameGraph({
@@ -67,7 +78,12 @@ export function addFlame(program: Command): void {
         command.error('error: pprof is binary: give -o FILE, or pipe it');
       }
       const format = options.format === 'pprof' ? ExportFormat.PPROF : ExportFormat.FOLDED;
-      const answer = await client.export({ scope, format, groupBy: [...options.by] });
+      const answer = await client.export({
+        scope,
+        format,
+        groupBy: [...options.by],
+        annotate: options.annotate,
+      });
       await writeOutput(answer.file, options.output);
       printWarnings(coverageWarnings(answer.coverage, Number(answer.total)));
     });
@@ -83,6 +99,8 @@ function flameJson(table: FlameTable): JsonNode | undefined {
       name: text(frames.name),
       filename: text(frames.filename),
       binary: text(frames.binary),
+      buildId: text(frames.buildId),
+      startLine: frames.startLine[frame]!,
       kind: FRAME_KINDS[frames.kind[frame]!] ?? 'unknown',
       total: table.total[i]!,
       self: table.self[i]!,

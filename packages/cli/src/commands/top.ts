@@ -1,3 +1,4 @@
+import type { TopFunction } from '@fleetflame/proto/query/v1/query';
 import type { Command } from 'commander';
 import { connect } from '../client/connection.ts';
 import { coverageJson, coverageWarnings, formatPercent, formatTable, formatValue } from '../client/format.ts';
@@ -23,7 +24,10 @@ export function addTop(program: Command): void {
             name: f.name,
             filename: f.filename,
             binary: f.binary,
+            buildId: f.buildId,
+            startLine: f.startLine,
             kind: f.kind,
+            partlyInlined: f.partlyInlined,
             self: Number(f.self),
             total: Number(f.total),
           })),
@@ -41,12 +45,12 @@ export function addTop(program: Command): void {
           formatPercent(Number(f.self), total),
           formatValue(Number(f.total), unit, windowMs),
           formatPercent(Number(f.total), total),
+          f.kind,
           f.binary,
-          f.name,
+          [f.name, sourceOf(f)].filter((part) => part !== '').join('  '),
         ]);
-        printLine(
-          formatTable(['self', '%', 'total', '%', 'binary', 'function'], rows, [true, true, true, true]),
-        );
+        const header = ['self', '%', 'total', '%', 'kind', 'binary', 'function and where it begins'];
+        printLine(formatTable(header, rows, [true, true, true, true]));
         if (answer.omittedFunctions > 0n) {
           printLine(
             `and ${answer.omittedFunctions} more functions with ${formatPercent(Number(answer.omittedSelf), total)} of self`,
@@ -55,4 +59,9 @@ export function addTop(program: Command): void {
       }
       printWarnings(coverageWarnings(answer.coverage, total));
     });
+}
+
+/** file:line, as far as it is known. */
+function sourceOf({ filename, startLine }: TopFunction): string {
+  return filename !== '' && startLine > 0 ? `${filename}:${startLine}` : filename;
 }
