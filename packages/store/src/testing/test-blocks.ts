@@ -32,6 +32,13 @@ export async function sumsByFunction(store: Store): Promise<Map<string, number>>
   return sums;
 }
 
+/** Sum per leaf function of one block. */
+export function sumsOfBlock(block: Block): Map<string, number> {
+  const sums = new Map<string, number>();
+  addSums(block, sums);
+  return sums;
+}
+
 function addSums({ samples, stacks, locations, functions, strings }: Block, sums: Map<string, number>): void {
   for (let row = 0; row < samples.length; row++) {
     const location = stacks.location[samples.stack[row]!]!;
