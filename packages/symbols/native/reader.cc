@@ -21,7 +21,7 @@ constexpr size_t MAX_KEPT_BYTES = 128u << 20;
 constexpr size_t ENOUGH_BYTES = 16u << 20;
 
 /// An exception would have to pass through libdw's own frames.
-[[noreturn]] void outOfMemory() {
+__attribute__((noreturn)) void outOfMemory() {
   constexpr char MESSAGE[] = "it needs more memory than it may take\n";
   if (write(STDERR_FILENO, MESSAGE, sizeof MESSAGE - 1) < 0) _exit(EXIT_OUT_OF_MEMORY);
   _exit(EXIT_OUT_OF_MEMORY);

@@ -1,3 +1,4 @@
+import { findBlock, lastAtOrBefore } from './find-block.ts';
 import { RowReader } from './row-reader.ts';
 import type { CallIndex, SourceColumns } from './source-columns.ts';
 
@@ -85,8 +86,7 @@ export class SymbolTable {
   locate(address: number, into: SourcePosition): void {
     const { blockStarts, blockOffsets, rows } = this.columns.source;
     const distance = address - this.columns.base;
-    const block =
-      distance >= 0 && distance < 0x1_0000_0000 ? lastAtOrBefore(blockStarts, distance >>> 0) : -1;
+    const block = findBlock(this.columns.source, distance);
     into.call = 0;
     into.file = 0;
     into.line = 0;
@@ -152,16 +152,4 @@ export class SymbolTable {
   #text(offsets: Uint32Array, index: number): string {
     return this.#strings.toString('utf8', offsets[index] ?? 0, offsets[index + 1] ?? 0);
   }
-}
-
-/** Index of the last of the ascending numbers that is not larger, or -1. */
-function lastAtOrBefore(numbers: Uint32Array, wanted: number): number {
-  let low = 0;
-  let high = numbers.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (numbers[middle]! <= wanted) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
 }

@@ -11,6 +11,7 @@ import { demangle, type DemangleOptions } from './demangle.ts';
 import { addElfSymbols } from './elf-symbols.ts';
 import { addGoSymbols } from './go-symbols.ts';
 import { addPltSymbols } from './plt-symbols.ts';
+import { LineSink } from './line-sink.ts';
 import { readDebugLines, type DebugSource, type SupplementaryFile } from './read-debug-lines.ts';
 import { resolveRanges } from './resolve-ranges.ts';
 import { SymbolList } from './symbol-list.ts';
@@ -63,7 +64,8 @@ export async function convertBinary(
   const list = new SymbolList();
   const { lines, missingSupplement, problem } = await readDebugLines(file, options.debug);
   const debug = lines === undefined ? undefined : new DebugFunctions(lines, list);
-  const found = collect(file, list, warnings);
+  const sink = new LineSink(lines);
+  const found = collect(file, list, sink, warnings);
   const ranges = resolveRanges(list);
   const functions = tableFunctions(ranges, list, debug);
   const { systemNames, shownNames } = functions;
@@ -73,15 +75,15 @@ export async function convertBinary(
     const name = shownNames[index] ?? readable.names[index] ?? withoutVersion(systemName);
     return name === systemName ? undefined : name;
   });
-  const columns = tableColumns(ranges, functions, names, list.files, lines, warnings);
+  const columns = tableColumns(ranges, functions, names, list.files, sink.sources(), warnings);
   const stripped = columns.starts.length === 0;
   return {
     table: encodeSymbolTable(columns),
     symbols: columns.files.length,
-    source: stripped ? 'none' : columns.source.rows.length > 0 ? 'dwarf' : found,
+    source: stripped ? 'none' : sink.hasDebugLines ? 'dwarf' : found,
     demangled: readable.demangled,
     demangleFailed: readable.failed,
-    lineRows: Number(lines?.notes.get('rows') ?? 0),
+    lineRows: sink.rowCount,
     inlines: columns.source.callFunctions.length,
     missingSupplement,
     problem: stripped ? 'the binary has no function symbols: it is stripped' : problem,
@@ -90,7 +92,7 @@ export async function convertBinary(
 }
 
 /** A source that is broken costs its own names only. */
-function collect(file: ElfFile, list: SymbolList, warnings: string[]): SymbolSource {
+function collect(file: ElfFile, list: SymbolList, sink: LineSink, warnings: string[]): SymbolSource {
   if (file.sectionsProblem !== undefined) warnings.push(`sections: ${file.sectionsProblem.message}`);
   const areas = new CodeAreas(file);
   const attempt = (what: string, add: () => number): number => {
@@ -121,7 +123,7 @@ function collect(file: ElfFile, list: SymbolList, warnings: string[]): SymbolSou
       entry: file.entry,
       text: file.section('.text')?.address,
     };
-    return addGoSymbols(table, hints, areas, list);
+    return addGoSymbols(table, hints, areas, list, sink);
   });
   attempt('.plt', () => addPltSymbols(file, list));
   if (symtab > 0) return 'symtab';

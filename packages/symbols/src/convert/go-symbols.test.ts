@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { goTable, type GoFunction } from '../testing/go-table.ts';
 import { CodeAreas } from './code-areas.ts';
+import { LineSink } from './line-sink.ts';
 import { addGoSymbols, type GoTextHints } from './go-symbols.ts';
 import { SymbolList } from './symbol-list.ts';
 
@@ -30,7 +31,7 @@ function binary(table: Uint8Array, name = '.gopclntab'): ElfFile {
 function read(file: ElfFile, hints = HINTS): SymbolList {
   const list = new SymbolList();
   const table = findGoPclntab(file);
-  if (table !== undefined) addGoSymbols(table, hints, new CodeAreas(file), list);
+  if (table !== undefined) addGoSymbols(table, hints, new CodeAreas(file), list, new LineSink(undefined));
   return list;
 }
 

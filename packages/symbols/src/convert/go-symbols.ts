@@ -11,6 +11,8 @@ import {
   type PclntabHeader,
 } from '@fleetflame/elf';
 import type { CodeAreas } from './code-areas.ts';
+import { GoLines } from './go-lines.ts';
+import type { LineSink } from './line-sink.ts';
 import { zeroEnded, type SymbolList } from './symbol-list.ts';
 
 /** With a size, but below every symbol of .symtab: that has the full names of generic functions. */
@@ -26,12 +28,13 @@ export interface GoTextHints {
   readonly text: number | undefined;
 }
 
-/** Adds the functions; returns how many. */
+/** Adds the functions, and their lines; returns how many. */
 export function addGoSymbols(
   table: GoPclntab,
   hints: GoTextHints,
   areas: CodeAreas,
   list: SymbolList,
+  sink: LineSink,
 ): number {
   const header = parsePclntabHeader(table.bytes, table.bytes.length);
   if (header === undefined) throw new ElfError("Go's function table has no header of a known version");
@@ -40,7 +43,7 @@ export function addGoSymbols(
       `Go's function table has ${header.functions} functions: at most ${MAX_GO_FUNCTIONS} are read`,
     );
   }
-  return new Reader(table.bytes, header, list).addAll(hints, areas);
+  return new Reader(table.bytes, header, list).addAll(hints, areas, sink);
 }
 
 class Reader {
@@ -61,10 +64,11 @@ class Reader {
     list.shownTables.add(this.#nameTable);
   }
 
-  addAll(hints: GoTextHints, areas: CodeAreas): number {
+  addAll(hints: GoTextHints, areas: CodeAreas, sink: LineSink): number {
     const { functions, functabWidth } = this.#header;
     const base = functabWidth === 4 ? this.#textStart(hints) : 0;
     const before = this.#list.length;
+    const lines = new GoLines(this.#bytes, this.#header);
     for (let index = 0; index < functions; index++) {
       const start = base + this.#entry(index);
       const area = areas.at(start);
@@ -79,9 +83,13 @@ class Reader {
         throw new ElfError(`Go's function table: the name of function ${index} lies outside`);
       }
       if (this.#bytes[nameOffset] === 0) continue;
+      const within = Math.min(end, area.end);
+      sink.add(start, within, () =>
+        lines.rows(record, start, within - start, (file) => this.#fileOf(record, file)),
+      );
       this.#list.add({
         start,
-        end: Math.min(end, area.end),
+        end: within,
         bound: area.end,
         rank: GO_RANK,
         nameTable: this.#nameTable,
@@ -139,8 +147,12 @@ class Reader {
   }
 
   #file(record: number): number {
+    return this.#fileOf(record, this.#firstValue(this.#field(record, 4)));
+  }
+
+  /** Number in the list, plus 1, of a file by the function's index of it. */
+  #fileOf(record: number, file: number): number {
     const { version, unitsOffset, filesOffset, functabWidth, functabOffset, functions } = this.#header;
-    const file = this.#firstValue(this.#field(record, 4));
     if (file < 0) return 0;
     let offset: number;
     if (version === '1.2') {

@@ -1,6 +1,6 @@
 import { NO_SOURCE, type SourceColumns } from '../source-columns.ts';
 import { SymbolTable, type SymbolColumns } from '../symbol-table.ts';
-import type { DebugLines } from './debug-lines.ts';
+import type { LineSource } from './line-sink.ts';
 import type { Ranges } from './resolve-ranges.ts';
 import { StringColumn } from './string-column.ts';
 import type { TableFunctions } from './table-functions.ts';
@@ -14,13 +14,12 @@ export function tableColumns(
   functions: TableFunctions,
   names: readonly (string | undefined)[],
   files: readonly string[],
-  lines: DebugLines | undefined,
+  sources: readonly LineSource[],
   warnings: string[],
 ): SymbolColumns {
   const { systemNames } = functions;
-  const firstRange = ranges.length === 0 ? Number.POSITIVE_INFINITY : ranges.starts[0]!;
-  const firstLine = lines === undefined || lines.source.blockStarts.length === 0 ? firstRange : lines.base;
-  const base = Number.isFinite(firstRange) ? Math.min(firstRange, firstLine) : 0;
+  const firsts = sources.filter(({ source }) => source.blockStarts.length > 0).map((one) => one.base);
+  const base = ranges.length === 0 ? 0 : Math.min(ranges.starts[0]!, ...firsts);
   let count = 0;
   while (count < ranges.length && ranges.ends[count]! - base < MAX_SPAN) count++;
   if (count < ranges.length) {
@@ -43,25 +42,57 @@ export function tableColumns(
     lines: Uint32Array.from(functions.lines),
     fileOffsets,
     strings: strings.bytes(),
-    source: lines === undefined ? NO_SOURCE : sourceColumns(lines, base, functions),
+    source: sourceColumns(sources, base, functions),
   };
   nameFilesByRows(columns);
   return columns;
 }
 
-/** Rows stay as they are: their files and calls have the same numbers here. */
-function sourceColumns(lines: DebugLines, base: number, functions: TableFunctions): SourceColumns {
-  const { source } = lines;
-  const shift = lines.base - base;
+/**
+ * Blocks of all sources by address; they do not overlap, and only the first source has calls. Rows stay as they are:
+ * their files and calls have the same numbers here.
+ */
+function sourceColumns(
+  sources: readonly LineSource[],
+  base: number,
+  functions: TableFunctions,
+): SourceColumns {
+  const starts: Float64Array[] = sources.map((one) =>
+    Float64Array.from(one.source.blockStarts, (start) => start + (one.base - base)),
+  );
+  const total = starts.reduce((sum, one) => sum + one.length, 0);
+  const rowBytes = sources.reduce((sum, one) => sum + one.source.rows.length, 0);
+  const blockStarts = new Uint32Array(total);
+  const blockOffsets = new Uint32Array(total + 1);
+  const rows = new Uint8Array(rowBytes);
+  const next = sources.map(() => 0);
   let blocks = 0;
-  // The native process has cut it to 4 GiB from its own base.
-  while (blocks < source.blockStarts.length && source.blockStarts[blocks]! + shift < MAX_SPAN) blocks++;
+  let at = 0;
+  while (blocks < total) {
+    let from = -1;
+    for (let one = 0; one < sources.length; one++) {
+      const start = starts[one]![next[one]!];
+      if (start !== undefined && (from < 0 || start < starts[from]![next[from]!]!)) from = one;
+    }
+    const block = next[from]!++;
+    const { blockOffsets: offsets, rows: bytes } = sources[from]!.source;
+    const start = starts[from]![block]!;
+    if (start >= MAX_SPAN) break;
+    blockStarts[blocks++] = start;
+    const piece = bytes.subarray(offsets[block], offsets[block + 1]);
+    rows.set(piece, at);
+    at += piece.length;
+    blockOffsets[blocks] = at;
+  }
+  const calls = sources[0]?.source ?? NO_SOURCE;
   return {
-    ...source,
-    callFunctions: source.callFunctions.map((fn) => functions.ofDebug[fn]!),
-    blockStarts: source.blockStarts.subarray(0, blocks).map((start) => start + shift),
-    blockOffsets: source.blockOffsets.subarray(0, blocks + 1),
-    rows: source.rows.subarray(0, source.blockOffsets[blocks]),
+    callFunctions: calls.callFunctions.map((fn) => functions.ofDebug[fn]!),
+    callParents: calls.callParents,
+    callFiles: calls.callFiles,
+    callLines: calls.callLines,
+    blockStarts: blockStarts.subarray(0, blocks),
+    blockOffsets: blockOffsets.subarray(0, blocks + 1),
+    rows: rows.subarray(0, at),
   };
 }
 
