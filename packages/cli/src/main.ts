@@ -6,6 +6,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addFlame } from './commands/flame.ts';
 import { addPush } from './commands/push.ts';
 import { addSeries } from './commands/series.ts';
+import { addSymbols } from './commands/symbols.ts';
 import { addTop } from './commands/top.ts';
 
 /** The `fleetflame` command: every role and every client verb. */
@@ -31,6 +32,7 @@ async function main(argv: readonly string[]): Promise<void> {
   addFlame(program);
   addSeries(program);
   addPush(program);
+  addSymbols(program);
   addBlocks(program);
   await program.parseAsync(argv);
 }

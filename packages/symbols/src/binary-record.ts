@@ -39,6 +39,8 @@ export interface BinaryRecord {
   readonly attempted: SymbolQuality;
   /** Build id of the supplementary file without which names are missing, or empty. */
   readonly missingSupplement: string;
+  /** Of the upload that this came of, or that came to nothing since; empty: unknown. */
+  readonly content: string;
   /** upload, or the URL of the debuginfod server. */
   readonly origin: string;
 }
@@ -100,6 +102,7 @@ const LATER_FIELDS = {
   inlines: 0,
   attempted: 0,
   missingSupplement: '',
+  content: '',
   origin: 'upload',
 };
 
@@ -108,7 +111,7 @@ function isRecord(value: unknown): value is BinaryRecord {
   const has = (name: string, type: string): boolean =>
     name in value && typeof Reflect.get(value, name) === type;
   return (
-    ['buildId', 'fileName', 'problem', 'table', 'missingSupplement', 'origin'].every((name) =>
+    ['buildId', 'fileName', 'problem', 'table', 'missingSupplement', 'content', 'origin'].every((name) =>
       has(name, 'string'),
     ) &&
     ['symbols', 'uploadedMs', 'uploadBytes', 'tableBytes', 'lines', 'inlines', 'attempted'].every((name) =>

@@ -36,7 +36,7 @@ export const LEASE_MS = 20_000;
 export const LATER_MS = 30_000;
 /** Parts that nobody has added to for this long are removed: servers and agents may start again meanwhile. */
 export const ABANDONED_MS = 3600_000;
-/** A call that completes an upload waits this long for the conversion, then answers that it goes on. */
+/** Who asks for the end of an upload waits this long for the conversion, then is told that it goes on. */
 export const CONVERSION_POLL_MS = 15_000;
 /** A file that was tried in vain is wanted again after this long: another host may have an intact one. */
 export const FAILURE_RETRY_MS = 24 * 3600_000;

@@ -95,7 +95,8 @@ describe('SymbolService', () => {
     expect(await next(3000, 1000)).toBe(1000);
     expect(await next(1000, file.bytes.length - 1001)).toBe(file.bytes.length - 1);
     const last = partOf(file, file.bytes.length - 1, 1);
-    expect((await server.client.upload(last)).complete).toBe(true);
+    expect((await server.client.upload(last)).nextOffset).toBe(BigInt(file.bytes.length));
+    expect((await server.client.upload(partOf(file, file.bytes.length, 0))).complete).toBe(true);
     // A repeated last part, whose answer got lost.
     expect((await server.client.upload(last)).complete).toBe(true);
     expect((await server.client.upload({ ...last, replace: true })).complete).toBe(true);

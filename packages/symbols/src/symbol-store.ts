@@ -35,6 +35,8 @@ export interface StoredFile {
   readonly buildId: string;
   readonly fileName: string;
   readonly uploadBytes: number;
+  /** As in an upload. Default: unknown. */
+  readonly content?: string;
   /** What it was said to have. Default: unspecified. */
   readonly attempted?: SymbolQuality;
   /** Default: upload. */
@@ -206,6 +208,7 @@ export class SymbolStore {
     const why = tried.problem === '' ? `it gave ${tried.source}` : tried.problem;
     const record: BinaryRecord = {
       ...before,
+      content: tried.content,
       attempted,
       uploadedMs: tried.uploadedMs,
       problem: `a file said to be better was no better: ${why}`,
@@ -280,9 +283,11 @@ const EMPTY = {
   missingSupplement: '',
 } as const;
 
-function headOf(file: StoredFile): Pick<BinaryRecord, 'buildId' | 'fileName' | 'uploadBytes' | 'origin'> {
-  const { buildId, fileName, uploadBytes, origin = 'upload' } = file;
-  return { buildId, fileName, uploadBytes, origin };
+function headOf(
+  file: StoredFile,
+): Pick<BinaryRecord, 'buildId' | 'fileName' | 'uploadBytes' | 'content' | 'origin'> {
+  const { buildId, fileName, uploadBytes, content = '', origin = 'upload' } = file;
+  return { buildId, fileName, uploadBytes, content, origin };
 }
 
 function better(a: SymbolQuality | undefined, b: SymbolQuality | undefined): SymbolQuality {

@@ -24,12 +24,16 @@ export interface SendOptions {
   readonly signal?: AbortSignal;
   /** Store it also where something as good is. */
   readonly replace?: boolean;
+  /** Wait until the server has stored what was sent, or refused it. */
+  readonly waitForEnd?: boolean;
   /** Called after each part; may wait, to keep to a rate. */
   readonly onProgress?: (done: number) => Promise<void> | void;
 }
 
 export type SendResult =
   | { readonly state: 'stored'; readonly sentBytes: number; readonly binary: BinaryStatus | undefined }
+  /** All was sent, and `waitForEnd` is not set. */
+  | { readonly state: 'converting'; readonly sentBytes: number }
   /** Another sender uploads for this build id. */
   | { readonly state: 'busy'; readonly sentBytes: number; readonly retryMs: number };
 
@@ -74,6 +78,7 @@ export async function sendUpload(
     }
     offset = Math.min(next, sizeBytes);
     await options.onProgress?.(offset);
+    if (offset === sizeBytes && options.waitForEnd !== true) return { state: 'converting', sentBytes };
     part =
       offset < sizeBytes
         ? await upload.read(offset, Math.min(PART_BYTES, sizeBytes - offset))

@@ -20,6 +20,8 @@ const BATCH = 32;
 export const MAX_ASKED = 65_536;
 /** Servers lose data, and an administrator may have asked for symbols again. */
 export const ASK_AGAIN_MS = 6 * 3600_000;
+/** A binary is offered once more when the server has converted it: it may have lost what it got. */
+const CONVERTED_MS = 10 * 60_000;
 const CALL_TIMEOUT_MS = 30_000;
 const MIN_BUILD_ID_DIGITS = 8;
 /** The host's own file systems; what is found there counts by its build id. */
@@ -184,7 +186,10 @@ export class SymbolUploader {
       ({ opened, level }) => level === 'debug' && opened.upload.sizeBytes > answer.maxUploadBytes,
     );
     const wanted = new Set(answer.buildIds);
-    for (const candidate of candidates) {
+    // Small ones first: they name most of the frames, and need not wait for a browser.
+    for (const candidate of candidates.toSorted(
+      (a, b) => a.opened.upload.sizeBytes - b.opened.upload.sizeBytes,
+    )) {
       if (tooLarge.includes(candidate)) continue;
       if (this.#abort.signal.aborted) return;
       await this.#uploadWanted(candidate, wanted, answer);
@@ -292,7 +297,13 @@ export class SymbolUploader {
       const result = await sendUpload(
         client,
         { ...head, read: (offset, length) => this.#thread.read(which, offset, length) },
-        { uploader: this.#uploader, signal: this.#abort.signal, onProgress: this.#pace() },
+        {
+          uploader: this.#uploader,
+          signal: this.#abort.signal,
+          onProgress: this.#pace(),
+          // The binary that comes next refers to it.
+          waitForEnd: which === 'supplement',
+        },
       );
       this.counters.uploadedBytes += result.sentBytes;
       if (result.state === 'busy') {
@@ -304,10 +315,12 @@ export class SymbolUploader {
         log.info(about, 'a file that debug sections refer to was uploaded');
         return true;
       }
-      this.#settle(buildId);
+      // Whether the server could make use of it shows when it is offered again.
+      if (result.state === 'converting') this.#askAt(buildId, Date.now() + CONVERTED_MS);
+      else this.#settle(buildId);
       if (candidate.level === 'debug') this.counters.uploadedDebug++;
       if (candidate.level === 'debug' && opened.debugPath !== '') this.counters.debugFiles++;
-      log.info({ ...about, debugFile: opened.debugPath, source: result.binary?.source }, 'symbols uploaded');
+      log.info({ ...about, debugFile: opened.debugPath }, 'symbols uploaded');
       return true;
     } catch (error) {
       if (error instanceof UnfitBinary) throw error;
@@ -352,7 +365,7 @@ export class SymbolUploader {
         { uploader: this.#uploader, signal: this.#abort.signal },
       );
       this.counters.uploadedBytes += result.sentBytes;
-      if (result.state === 'stored') this.counters.uploaded++;
+      if (result.state !== 'busy') this.counters.uploaded++;
       log.info({ binary: head.fileName, buildId: head.buildId, bytes: head.sizeBytes }, 'symbols uploaded');
     }
     if (answer.later.includes(head.buildId)) this.#postpone(head.buildId, answer.laterMs);

@@ -4,6 +4,7 @@ import { FleetflameError } from '@fleetflame/profile';
 import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
 import { QueryService } from '@fleetflame/proto/query/v1/query';
 import { BlockService } from '@fleetflame/proto/store/v1/blocks';
+import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
 import { messageOf } from './message.ts';
 
 /** Longest wait for one answer: a query over a month on a cold cache stays well below. */
@@ -18,6 +19,11 @@ export interface Clients {
 export function connect(server: string): Clients {
   const transport = transportTo(server);
   return { query: createClient(QueryService, transport), ingest: createClient(IngestService, transport) };
+}
+
+/** The client that tells of symbols and takes them; throws as `connect`. */
+export function connectSymbols(server: string): Client<typeof SymbolService> {
+  return createClient(SymbolService, transportTo(server));
 }
 
 /** The client that looks at a store's blocks; throws as `connect`. */

@@ -30,6 +30,9 @@ export type LeaseAnswer =
   | { readonly held: true; readonly untilMs: number }
   | { readonly held: false; readonly busyMs: number };
 
+/** Others were faster so many times in a row. */
+const MAX_ATTEMPTS = 5;
+
 export const UPLOADS_PREFIX = 'symbol-uploads/';
 
 interface Numbered {
@@ -57,20 +60,24 @@ export class Leases {
   }
 
   async take(buildId: string, claim: UploadClaim): Promise<LeaseAnswer> {
-    const { number, lease } = await this.#newest(buildId);
-    const left = (lease?.untilMs ?? 0) - this.#now();
-    if (lease !== undefined && lease.holder !== claim.holder && left > 0)
-      return { held: false, busyMs: left };
-    const untilMs = this.#now() + LEASE_MS;
-    const bytes = new TextEncoder().encode(JSON.stringify({ ...claim, untilMs }));
-    try {
-      await this.#storage.put(leaseKey(buildId, number + 1), bytes);
-    } catch (error) {
-      if (!(error instanceof FleetflameError) || error.code !== 'invalid_input') throw error;
-      return { held: false, busyMs: LEASE_MS };
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const { number, lease } = await this.#newest(buildId);
+      const left = (lease?.untilMs ?? 0) - this.#now();
+      if (lease !== undefined && lease.holder !== claim.holder && left > 0)
+        return { held: false, busyMs: left };
+      const untilMs = this.#now() + LEASE_MS;
+      const bytes = new TextEncoder().encode(JSON.stringify({ ...claim, untilMs }));
+      try {
+        await this.#storage.put(leaseKey(buildId, number + 1), bytes);
+      } catch (error) {
+        if (!(error instanceof FleetflameError) || error.code !== 'invalid_input') throw error;
+        // Somebody was faster: another sender, or the same one by way of another server.
+        continue;
+      }
+      if (number >= 0) await this.#storage.delete(leaseKey(buildId, number));
+      return { held: true, untilMs };
     }
-    if (number >= 0) await this.#storage.delete(leaseKey(buildId, number));
-    return { held: true, untilMs };
+    return { held: false, busyMs: LEASE_MS };
   }
 
   /** The upload has ended, well or not. */

@@ -27,6 +27,8 @@ import { PartStore, type Part, type UploadFile } from './part-store.ts';
 
 /** Ends of uploads remembered: a sender asks for it within a minute. */
 const MAX_ENDED = 1000;
+/** A sender whose binary another server converts comes back after this. */
+const ELSEWHERE_MS = 1000;
 
 export interface UploadsOptions {
   readonly storage: SymbolStorage;
@@ -108,7 +110,8 @@ export class Uploads {
   async state(buildId: string): Promise<UploadState | undefined> {
     const lease = await this.#leases.read(buildId);
     if (lease === undefined || lease.untilMs <= this.#options.now()) return undefined;
-    const { content, totalBytes, fileName, converting } = lease;
+    const { content, totalBytes, fileName } = lease;
+    const converting = lease.converting || this.#receiving.get(buildId)?.conversion !== undefined;
     const receivedBytes = sumOf(await this.#parts.received({ buildId, content, totalBytes }));
     return { buildId, fileName, receivedBytes, totalBytes, converting };
   }
@@ -121,18 +124,22 @@ export class Uploads {
   async accept(request: UploadRequest): Promise<UploadAnswer> {
     const head = this.#check(request);
     const offset = Number(request.offset);
-    const ended = this.#ended.get(nameOf(head));
+    const isEnd = offset > 0 && offset + request.part.length === head.totalBytes;
+    const isEnded = isEnd && this.#receiving.get(head.buildId) === undefined;
+    const ended = isEnded ? this.#ended.get(nameOf(head)) : undefined;
     // The answer to the last part got lost, or the conversion ended between two calls.
-    if (ended !== undefined && offset > 0 && offset + request.part.length === head.totalBytes) {
-      return { complete: true, binary: await ended };
-    }
+    if (ended !== undefined) return { complete: true, binary: await ended };
     const known = await this.#options.store.peek(head.buildId);
-    if (known !== undefined && isAsGood(known, head)) {
+    // Another server may have converted it.
+    if (known !== undefined && (isAsGood(known, head) || (isEnded && known.content === head.content))) {
       this.#options.metrics.uploads.inc({ result: 'known' });
       return { complete: true, binary: known };
     }
     const answer = await this.#inTurn(head.buildId, () => this.#take(head, offset, request.part));
-    return 'conversion' in answer ? await this.#wait(head, answer.conversion) : answer;
+    if (!('conversion' in answer)) return answer;
+    // Who sent the last part may have other things to do; who asks wants to know.
+    if (request.part.length > 0) return { nextOffset: BigInt(head.totalBytes) };
+    return await this.#wait(head, answer.conversion);
   }
 
   /** Removes what nobody has added to for long. Any server may, at any time. */
@@ -259,6 +266,11 @@ export class Uploads {
       metrics.refused.inc({ reason: 'uploads' });
       return this.#busy('postponed', LATER_MS);
     }
+    const lease = known === undefined ? await this.#leases.read(buildId) : undefined;
+    if (lease?.converting === true && lease.holder === holder && lease.untilMs > now()) {
+      // Another server does so, and will have stored it soon.
+      return this.#busy('busy', ELSEWHERE_MS);
+    }
     const answer = await this.#leases.take(buildId, {
       holder,
       content,
@@ -285,6 +297,7 @@ export class Uploads {
       return this.#busy('postponed', LATER_MS);
     }
     this.#receiving.set(buildId, receiving);
+    this.#ended.delete(nameOf(head));
     return receiving;
   }
 
@@ -323,7 +336,15 @@ export class Uploads {
     await renew();
     const timer = setInterval(() => void renew(), LEASE_MS / 2);
     try {
-      const file = { buildId, fileName, uploadBytes: totalBytes, attempted: quality, supplementary, replace };
+      const file = {
+        buildId,
+        fileName,
+        uploadBytes: totalBytes,
+        content,
+        attempted: quality,
+        supplementary,
+        replace,
+      };
       const record = await intake.take(file, (path) => this.#parts.assemble(parts, path));
       clearInterval(timer);
       metrics.uploads.inc({ result: 'stored' });

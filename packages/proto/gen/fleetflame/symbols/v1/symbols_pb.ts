@@ -197,7 +197,8 @@ export type UploadResponse = Message<"fleetflame.symbols.v1.UploadResponse"> & {
   complete: boolean;
 
   /**
-   * Where the next part is to start; total_bytes when all is there and is being converted: ask again.
+   * Where the next part is to start; total_bytes when all is there and is being converted: a part without bytes
+   * then waits a while for the end of it.
    *
    * @generated from field: uint64 next_offset = 3;
    */
