@@ -206,7 +206,7 @@ describe('without capabilities', () => {
 });
 
 describe('help', () => {
-  it.each(['up', 'agent', 'doctor', 'top', 'flame', 'series', 'push'])(
+  it.each(['up', 'agent', 'doctor', 'top', 'flame', 'series', 'push', 'symbols'])(
     '%s --help says how to use it',
     async (verb) => {
       const { code, stdout } = await runCli(verb, '--help');
