@@ -78,10 +78,10 @@ describe('blocks: what is in the store, block by block', () => {
     };
     expect(shown).toMatchObject({
       block: ids[0],
-      formatVersion: 1,
+      formatVersion: 2,
       datasets: [{ sampleRows: 2, total: 42 }],
     });
-    expect(shown.tables.map(({ table }) => table).toSorted()).toEqual(TABLES.toSorted());
+    expect(shown.tables.map(({ table }) => table).toSorted()).toEqual([...TABLES, 'points'].toSorted());
     const tables = shown.tables.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
     expect(tables).toBeGreaterThan(shown.sizeBytes / 2);
     expect(tables).toBeLessThan(shown.sizeBytes);
@@ -116,8 +116,12 @@ describe('blocks: what is in the store, block by block', () => {
     const parquet = pl.readParquet(await readFile(files.parquet)).toRecords();
     expect(parquet).toEqual(arrow);
     if (table !== 'samples') return;
-    const totals = arrow.map((row) => Number(row['total']));
-    expect(totals.reduce((a, b) => a + b, 0)).toBe(43);
+    expect(sum(arrow.map((row) => row['total']))).toBe(43);
+    const points = arrow.flatMap(
+      // A list of structs, which Polars gives as arrays of objects.
+      (row) => row['points'] as unknown as readonly { readonly value: unknown }[],
+    );
+    expect(sum(points.map(({ value }) => value))).toBe(43);
   });
 
   it('verify finds every block sound, then the damaged one, which is quarantined and reported by queries', async () => {
@@ -158,3 +162,7 @@ describe('blocks: what is in the store, block by block', () => {
     expect(stderr).toMatch(message);
   });
 });
+
+function sum(values: readonly unknown[]): number {
+  return values.reduce((a: number, b) => a + Number(b), 0);
+}

@@ -6,8 +6,6 @@ export { encodeBlock } from './block/encode-block.ts';
 export { decodeBlock, type DecodeBlockOptions } from './block/decode-block.ts';
 export { readBlock, readFooter, type ReadBlockOptions } from './block/read-block.ts';
 export { measureTables, type ColumnSize, type TableSize } from './block/measure-tables.ts';
-export { readStoredTable } from './block/read-stored-table.ts';
-export { TABLE_NAMES, type TableName } from './block/arrow/columns.ts';
 export { bytesSource, type RangeSource } from './block/range-source.ts';
 export { validateBlock, type ValidateBlockOptions } from './block/validate-block.ts';
 export { findDatasets, serviceOf, type DatasetRange } from './block/datasets.ts';

@@ -1,10 +1,4 @@
-import {
-  FleetflameError,
-  measureTables,
-  readFooter,
-  readStoredTable,
-  TABLE_NAMES,
-} from '@fleetflame/profile';
+import { FleetflameError, measureTables, readFooter, readBlock } from '@fleetflame/profile';
 import type { Block } from '@fleetflame/proto/store/v1/blocks';
 import { type Command, Option } from 'commander';
 import { openBlockObject } from '../client/block-object.ts';
@@ -53,7 +47,7 @@ export function addBlocks(program: Command): void {
     .command('export')
     .description('one table of a block as a file for other programs')
     .argument('<block>', 'id of a block, or path of a file')
-    .argument('<table>', TABLE_NAMES.join(', '))
+    .argument('<table>', 'series, samples, stacks, locations, functions or mappings')
     .addOption(
       new Option('--format <format>', 'plain Arrow, or Parquet')
         .choices(['arrow', 'parquet'])
@@ -124,18 +118,19 @@ async function exportOne(
   tableName: string,
   options: { readonly server: string; readonly format: 'arrow' | 'parquet'; readonly output: string },
 ): Promise<void> {
-  const table = TABLE_NAMES.find((known) => known === tableName);
+  const { EXPORTED_TABLES } = await import('../client/block-columns.ts');
+  const table = EXPORTED_TABLES.find((known) => known === tableName);
   if (table === undefined) {
     throw new FleetflameError(
       'invalid_input',
-      `there is no table "${tableName}": choose from ${TABLE_NAMES.join(', ')}`,
+      `there is no table "${tableName}": choose from ${EXPORTED_TABLES.join(', ')}`,
     );
   }
   const object = await openBlockObject(name, () => connectBlocks(options.server));
-  const stored = await readStoredTable(object, await readFooter(object), table);
+  const { block } = await readBlock(object);
   // Loaded when needed: other verbs should not wait for it.
   const { exportTable } = await import('../client/export-table.ts');
-  const bytes = await exportTable(stored, options.format);
+  const bytes = await exportTable(block, table, options.format);
   await writeOutput(bytes, options.output === '-' ? undefined : options.output);
 }
 

@@ -1,10 +1,10 @@
 import type { Dataset, Footer } from '@fleetflame/proto/block/v1/footer';
 
-import { SAMPLES_COLUMNS, TABLE_NAMES, type TableName } from './arrow/columns.ts';
+import { arrayOf, COLUMNS, TABLE_NAMES, type ColumnArrays, type TableName } from './arrow/columns.ts';
 import { corrupt } from './arrow/corrupt.ts';
 import { TableDecoder, type TableFile } from './arrow/decode-tables.ts';
 import { MemoryBudget } from './arrow/memory-budget.ts';
-import { decodeBatchMessage } from './arrow/metadata.ts';
+import { decodeBatchMessage, type ArrowFooter } from './arrow/metadata.ts';
 import { readBatch } from './arrow/read-batch.ts';
 import { bufferSource, messageBytes, openTable } from './arrow/read-table.ts';
 import type { Block, SampleTable } from './block.ts';
@@ -13,7 +13,7 @@ import { crc32c } from './container/crc32c.ts';
 import { decodeFooter, footerBytes, footerNumber, isMagic } from './container/decode-footer.ts';
 import { TRAILER_BYTES } from './container/layout.ts';
 import { findDatasets } from './datasets.ts';
-import { SampleCollector, checkSampleBatch } from './decode-samples.ts';
+import { SampleCollector } from './decode-samples.ts';
 import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
 import { validateBlock } from './validate-block.ts';
 
@@ -21,9 +21,6 @@ export interface DecodeBlockOptions {
   /** Lower limits than BLOCK_LIMITS, for blocks from outside. */
   readonly limits?: Partial<BlockLimits>;
 }
-
-/** Both column lists that a samples table may have. */
-export const SAMPLES_COLUMN_LISTS = Object.values(SAMPLES_COLUMNS);
 
 /**
  * The block in the bytes of an object; docs/format.md. Everything is checked: checksums, sizes before
@@ -41,7 +38,7 @@ export function decodeBlock(bytes: Uint8Array, options: DecodeBlockOptions = {})
     const { offset, size } = tablePlace(footer, name);
     return checkedTable(footer, name, bytes.subarray(offset, offset + size));
   };
-  const samples = decodeSamples(file('samples').bytes, footer, budget);
+  const samples = decodeSamples(file('samples').bytes, file('points').bytes, footer, budget);
   return assemble(footer, file, samples, footer.datasets, { points: true, limits, budget });
 }
 
@@ -60,23 +57,54 @@ export function checkedTable(footer: Footer, name: TableName, bytes: Uint8Array)
   return { bytes, rows: tablePlace(footer, name).rows };
 }
 
-/** All of the samples table. */
-export function decodeSamples(bytes: Uint8Array, footer: Footer, budget: MemoryBudget): SampleTable {
-  const { batches, columns, dictionaries } = openTable('samples', bytes, SAMPLES_COLUMN_LISTS);
-  if (batches.length !== footer.datasets.length || dictionaries.length > 0) {
-    throw corrupt('samples', 'it does not have one batch per dataset');
-  }
+/** All samples; `samples` and `points` are the two tables' files. */
+export function decodeSamples(
+  samples: Uint8Array,
+  points: Uint8Array,
+  footer: Footer,
+  budget: MemoryBudget,
+): SampleTable {
+  const sampleBatches = decodeBatches('samples', samples, footer, budget);
+  const pointBatches = decodeBatches('points', points, footer, budget);
   const collector = new SampleCollector(budget);
-  for (const [i, dataset] of footer.datasets.entries()) {
-    const field = `samples.batch[${i}]`;
-    const place = batches[i]!;
-    const message = decodeBatchMessage(field, messageBytes(bytes, place), place);
-    checkSampleBatch(message, dataset, field);
-    const source = bufferSource(bytes, place, message);
-    const raw = isReadWhole(place.bodyBytes);
-    collector.add(readBatch(field, message, source, columns, budget, { raw }), field);
+  for (const [i, batch] of sampleBatches.entries()) {
+    checkRows(arrayOf(batch, 'series', Uint32Array).length, footer, i);
+    collector.add(batch, pointBatches[i], `samples.batch[${i}]`);
   }
   return collector.collect();
+}
+
+/** A batch of samples has as many rows as the footer says of its dataset. */
+export function checkRows(rows: number, footer: Footer, dataset: number): void {
+  const expected = footer.datasets[dataset]?.sampleCount;
+  if (rows !== expected) {
+    throw corrupt(`samples.batch[${dataset}]`, `it has ${rows} rows where the footer says ${expected}`);
+  }
+}
+
+function decodeBatches(
+  table: BatchedTable,
+  bytes: Uint8Array,
+  footer: Footer,
+  budget: MemoryBudget,
+): ColumnArrays[] {
+  const { batches, columns } = checkBatches(table, openTable(table, bytes, COLUMNS[table]), footer);
+  return batches.map((place, i) => {
+    const field = `${table}.batch[${i}]`;
+    const message = decodeBatchMessage(field, messageBytes(bytes, place), place);
+    const source = bufferSource(bytes, place, message);
+    return readBatch(field, message, source, columns, budget, { raw: isReadWhole(place.bodyBytes) });
+  });
+}
+
+/** Tables with one record batch per dataset. */
+export type BatchedTable = 'samples' | 'points';
+
+export function checkBatches(table: BatchedTable, arrow: ArrowFooter, footer: Footer): ArrowFooter {
+  if (arrow.batches.length !== footer.datasets.length || arrow.dictionaries.length > 0) {
+    throw corrupt(table, 'it does not have one batch per dataset');
+  }
+  return arrow;
 }
 
 /** Decodes the five other tables, puts the block together and checks all of it. */

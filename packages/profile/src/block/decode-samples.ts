@@ -1,38 +1,20 @@
-/** The samples table: record batches of the chosen datasets, appended to one set of arrays. */
-import type { Dataset } from '@fleetflame/proto/block/v1/footer';
-
+/** The samples of a block: record batches of the chosen datasets, appended to one set of arrays. */
 import { arrayOf, type ColumnArrays } from './arrow/columns.ts';
 import { corrupt } from './arrow/corrupt.ts';
 import { float64FromInt64 } from './arrow/int64.ts';
 import type { MemoryBudget } from './arrow/memory-budget.ts';
-import type { BatchMessage } from './arrow/metadata.ts';
 import type { SampleTable } from './block.ts';
 
-/** What a reader that covers a block's whole time needs. */
-export const TOTALS_COLUMNS: ReadonlySet<string> = new Set(['series', 'stack', 'total']);
+/** What a reader that covers a block's whole time needs of a sample. */
+export const TOTALS_COLUMNS: ReadonlySet<string> = new Set(['series', 'stack_delta', 'total']);
 
-/** The batch must be the one of the dataset: same rows, same labels in its metadata. */
-export function checkSampleBatch(message: BatchMessage, dataset: Dataset, field: string): void {
-  const expected: Readonly<Record<string, string>> = {
-    profile_type: dataset.profileType,
-    service_name: dataset.serviceName,
-    rows: String(dataset.sampleCount),
-    time_min_ms: String(dataset.timeMinMs),
-    time_max_ms: String(dataset.timeMaxMs),
-    total: String(dataset.total),
-  };
-  if (message.rows !== dataset.sampleCount) {
-    throw corrupt(field, `it has ${message.rows} rows where the footer says ${dataset.sampleCount}`);
-  }
-  for (const [key, value] of Object.entries(expected)) {
-    if (message.metadata.get(key) !== value) {
-      throw corrupt(`${field}.${key}`, 'the batch and the footer do not agree');
-    }
-  }
+interface Batch {
+  readonly samples: ColumnArrays;
+  readonly points: ColumnArrays | undefined;
 }
 
 export class SampleCollector {
-  readonly #batches: ColumnArrays[] = [];
+  readonly #batches: Batch[] = [];
   readonly #budget: MemoryBudget;
   #rows = 0;
   #points = 0;
@@ -41,17 +23,19 @@ export class SampleCollector {
     this.#budget = budget;
   }
 
-  /** Arrays of one batch; without `times` and `values` it adds totals only. */
-  add(arrays: ColumnArrays, field: string): void {
-    this.#rows += arrayOf(arrays, 'series', Uint32Array).length;
-    if (hasPoints(arrays)) {
-      const values = arrayOf(arrays, 'values', Int32Array);
-      if (arrayOf(arrays, 'times', Int32Array).some((offset, row) => offset !== values[row])) {
-        throw corrupt(`${field}.values`, 'rows must have as many values as times');
+  /** Arrays of one dataset's batches; without points it adds totals only. */
+  add(samples: ColumnArrays, points: ColumnArrays | undefined, field: string): void {
+    this.#rows += arrayOf(samples, 'series', Uint32Array).length;
+    if (points !== undefined) {
+      const { length } = arrayOf(points, 'time_delta', Uint32Array);
+      let counted = 0;
+      for (const count of arrayOf(samples, 'points', Uint32Array)) counted += count;
+      if (counted !== length) {
+        throw corrupt(`${field}.points`, `its rows have ${counted} points, but ${length} are there`);
       }
-      this.#points += arrayOf(arrays, 'times[]', Uint32Array).length;
+      this.#points += length;
     }
-    this.#batches.push(arrays);
+    this.#batches.push({ samples, points });
   }
 
   collect(): SampleTable {
@@ -67,19 +51,13 @@ export class SampleCollector {
       value: new Float64Array(this.#points),
     };
     let row = 0;
-    let point = 0;
-    for (const arrays of this.#batches) {
-      const series = arrayOf(arrays, 'series', Uint32Array);
+    for (const batch of this.#batches) {
+      const series = arrayOf(batch.samples, 'series', Uint32Array);
       samples.series.set(series, row);
-      samples.stack.set(arrayOf(arrays, 'stack', Uint32Array), row);
-      samples.total.set(float64FromInt64(arrayOf(arrays, 'total', BigInt64Array)), row);
-      if (hasPoints(arrays)) {
-        const offsets = arrayOf(arrays, 'times', Int32Array);
-        for (let i = 1; i < offsets.length; i++) samples.pointStart[row + i] = point + offsets[i]!;
-        const times = arrayOf(arrays, 'times[]', Uint32Array);
-        samples.time.set(times, point);
-        samples.value.set(readValues(arrays), point);
-        point += times.length;
+      samples.stack.set(sumDeltas(arrayOf(batch.samples, 'stack_delta', Uint32Array)), row);
+      samples.total.set(float64FromInt64(arrayOf(batch.samples, 'total', BigInt64Array)), row);
+      if (batch.points !== undefined) {
+        addPoints(samples, row, arrayOf(batch.samples, 'points', Uint32Array), batch.points);
       }
       row += series.length;
     }
@@ -87,13 +65,35 @@ export class SampleCollector {
   }
 }
 
-function hasPoints(arrays: ColumnArrays): boolean {
-  return arrays['times'] !== undefined;
+/** In place, modulo 2^32. */
+function sumDeltas(deltas: Uint32Array): Uint32Array {
+  for (let i = 1; i < deltas.length; i++) deltas[i] = deltas[i]! + deltas[i - 1]!;
+  return deltas;
 }
 
-function readValues(arrays: ColumnArrays): Uint32Array | Float64Array {
-  const values = arrays['values[]'];
-  return values instanceof BigInt64Array
-    ? float64FromInt64(values)
-    : arrayOf(arrays, 'values[]', Uint32Array);
+/** Points of the rows from `row` on, which have `counts` of them. */
+function addPoints(samples: SampleTable, row: number, counts: Uint32Array, points: ColumnArrays): void {
+  const { pointStart, time } = samples;
+  const deltas = arrayOf(points, 'time_delta', Uint32Array);
+  const first = pointStart[row]!;
+  let point = first;
+  let rowBefore = 0;
+  for (let i = 0; i < counts.length; i++) {
+    const end = point + counts[i]!;
+    let before = rowBefore;
+    if (point < end) rowBefore += deltas[point - first]!;
+    for (; point < end; point++) {
+      before += deltas[point - first]!;
+      time[point] = before;
+      before = time[point]!;
+    }
+    rowBefore >>>= 0;
+    pointStart[row + i + 1] = end;
+  }
+  samples.value.set(readValues(points), first);
+}
+
+function readValues(points: ColumnArrays): Uint32Array | Float64Array {
+  const values = points['value'];
+  return values instanceof BigInt64Array ? float64FromInt64(values) : arrayOf(points, 'value', Uint32Array);
 }

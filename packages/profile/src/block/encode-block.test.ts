@@ -14,7 +14,7 @@ describe('encodeBlock and decodeBlock', () => {
         const decoded = decodeBlock(bytes);
         expect(describeBlock(decoded)).toEqual(describeBlock(block));
         expect(decoded.samples).toEqual(block.samples);
-        expect(decoded.stacks).toEqual(block.stacks);
+        expect(decoded.stacks.parent).toEqual(block.stacks.parent);
         expect(encodeBlock(decoded)).toEqual(bytes);
       }),
     );
@@ -47,12 +47,16 @@ describe('encodeBlock and decodeBlock', () => {
     expect(() => decodeBlock(bytes, { limits: { footerBytes: 9 } })).toThrow(/limit footerBytes of 9/u);
   });
 
-  test('refuse another version by name', () => {
+  test.each([1, 3])('refuse version %d by name', (version) => {
     const bytes = resealBlock(encodeBlock(blockFromText('main 1')), (footer) => {
-      footer.formatVersion = 2;
+      footer.formatVersion = version;
     });
     expect(() => decodeBlock(bytes)).toThrow(
-      expect.objectContaining({ code: 'unsupported', field: 'footer.format_version' }),
+      expect.objectContaining({
+        code: 'unsupported',
+        field: 'footer.format_version',
+        message: expect.stringContaining(`format version ${version}`),
+      }),
     );
   });
 });

@@ -12,12 +12,14 @@ import {
   encodeSeries,
   encodeStacks,
 } from './arrow/encode-tables.ts';
+import type { WrittenTable } from './arrow/write-table.ts';
 import type { Block } from './block.ts';
 import { checkedBytes } from './container/batch-checksum.ts';
 import { crc32c } from './container/crc32c.ts';
 import { FORMAT_VERSION, MAGIC, TRAILER_BYTES, alignTable } from './container/layout.ts';
 import { findDatasets, type DatasetRange } from './datasets.ts';
 import { BLOCK_LIMITS } from './limits.ts';
+import { orderLocations } from './tables/order-locations.ts';
 import { validateBlock } from './validate-block.ts';
 
 export interface EncodeBlockOptions {
@@ -58,13 +60,15 @@ export function encodeUnchecked(
       { field: 'datasets.total' },
     );
   }
-  const samples = encodeSamples(block, datasets, rawBelowBytes);
+  const { samples, points } = encodeSamples(block, datasets, rawBelowBytes);
+  const order = orderLocations(block.locations, block.mappings.length);
   const tables: Record<TableName, readonly [bytes: Uint8Array, rows: number]> = {
     series: [encodeSeries(block, rawBelowBytes).bytes, block.series.length],
-    stacks: [encodeStacks(block, rawBelowBytes).bytes, block.stacks.length],
-    locations: [encodeLocations(block, rawBelowBytes).bytes, block.locations.length],
+    stacks: [encodeStacks(block, order, rawBelowBytes).bytes, block.stacks.length],
+    locations: [encodeLocations(block, order, rawBelowBytes).bytes, block.locations.length],
     functions: [encodeFunctions(block, rawBelowBytes).bytes, block.functions.length],
     mappings: [encodeMappings(block, rawBelowBytes).bytes, block.mappings.length],
+    points: [points.bytes, block.samples.time.length],
     samples: [samples.bytes, block.samples.length],
   };
   const entries: Omit<TableEntry, '$typeName'>[] = [];
@@ -81,9 +85,7 @@ export function encodeUnchecked(
     });
     offset += bytes.length;
   }
-  const checksums = samples.batches.map((place) =>
-    crc32c(samples.bytes.subarray(place.offset, place.offset + checkedBytes(place))),
-  );
+  const checksums = [samples, points].map(batchChecksums);
   const footer = encodeFooter(block, datasets, checksums, entries);
   const out = new Uint8Array(offset + footer.length + TRAILER_BYTES);
   out.set(MAGIC, 0);
@@ -96,10 +98,14 @@ export function encodeUnchecked(
   return out;
 }
 
+function batchChecksums({ bytes, batches }: WrittenTable): number[] {
+  return batches.map((place) => crc32c(bytes.subarray(place.offset, place.offset + checkedBytes(place))));
+}
+
 function encodeFooter(
   block: Block,
   datasets: readonly DatasetRange[],
-  checksums: readonly number[],
+  [sampleChecksums = [], pointChecksums = []]: readonly (readonly number[])[],
   tables: readonly Omit<TableEntry, '$typeName'>[],
 ): Uint8Array {
   const losses = [...block.losses].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -120,7 +126,8 @@ function encodeFooter(
         timeMinMs: BigInt(dataset.timeMinMs),
         timeMaxMs: BigInt(dataset.timeMaxMs),
         total: BigInt(dataset.total),
-        batchCrc32c: checksums[i]!,
+        batchCrc32c: sampleChecksums[i]!,
+        pointsCrc32c: pointChecksums[i]!,
       })),
       losses: losses.map(([cause, samples]) => ({ cause, samples: BigInt(samples) })),
     }),

@@ -15,7 +15,7 @@ import { encodeBlock } from './encode-block.ts';
 import { BLOCK_LIMITS } from './limits.ts';
 import { mergeBlocks } from './merge-blocks.ts';
 
-const TABLES = ['series', 'stacks', 'locations', 'functions', 'mappings', 'samples'];
+const TABLES = ['series', 'stacks', 'locations', 'functions', 'mappings', 'points', 'samples'];
 const KINDS = ['unknown', 'native', 'kernel', 'jit', 'interpreted', 'vdso'];
 const text = new TextDecoder('utf-8', { fatal: true });
 
@@ -98,7 +98,7 @@ function readObject(bytes: Uint8Array): DocumentBlock {
   const footerBytes = bytes.subarray(footerAt, footerAt + length);
   expect(crc(footerBytes)).toBe(view.getUint32(bytes.length - 12, true));
   const footer = new Message(footerBytes);
-  expect(footer.number(1)).toBe(1);
+  expect(footer.number(1)).toBe(2);
   const entries = footer.messages(4);
   expect(entries.map((entry) => entry.string(1))).toEqual(TABLES);
   let end = 8;
@@ -115,12 +115,39 @@ function readObject(bytes: Uint8Array): DocumentBlock {
     tables.set(entry.string(1), rows);
   }
   expect(end).toBe(footerAt);
+  undoDeltas(tables, footer);
   return { footer, tables };
 }
 
-/** Of the record batches of samples, found by the library's reading of the Arrow footer. */
-function batchChecksums(bytes: Uint8Array, footer: Message): number[] {
-  const entry = footer.messages(4).at(-1)!;
+/** "Differences": puts the columns `parent`, `address`, `stack`, `times` and `values` into the rows. */
+function undoDeltas(tables: ReadonlyMap<string, Row[]>, footer: Message): void {
+  for (const [i, row] of tables.get('stacks')!.entries()) row['parent'] = i - Number(row['parent_distance']);
+  let address = 0n;
+  for (const row of tables.get('locations')!) {
+    address = BigInt.asUintN(64, address + BigInt(row['address_delta'] as number | bigint));
+    row['address'] = address;
+  }
+  const points = tables.get('points')!;
+  let point = 0;
+  for (const dataset of footer.messages(5)) {
+    const first = dataset.number(5);
+    let stack = 0;
+    let above = 0;
+    for (const row of tables.get('samples')!.slice(first, first + dataset.number(6))) {
+      row['stack'] = stack = (stack + Number(row['stack_delta'])) % 2 ** 32;
+      const own = points.slice(point, (point += Number(row['points'])));
+      let time = above;
+      row['times'] = own.map((p) => (time = (time + Number(p['time_delta'])) % 2 ** 32));
+      row['values'] = own.map((p) => p['value']);
+      [above] = row['times'] as [number];
+    }
+  }
+  expect(point).toBe(points.length);
+}
+
+/** Of the record batches of a table, found by the library's reading of the Arrow footer. */
+function batchChecksums(bytes: Uint8Array, footer: Message, table: string): number[] {
+  const entry = footer.messages(4).find((e) => e.string(1) === table)!;
   const samples = bytes.slice(entry.number(2), entry.number(2) + entry.number(3));
   const footerBytes = new DataView(samples.buffer).getInt32(samples.length - 10, true);
   const arrowFooter = ArrowFooter.decode(samples.subarray(-10 - footerBytes, -10));
@@ -222,7 +249,13 @@ describe('a reader written from docs/format.md', () => {
     const { footer, tables } = readObject(bytes);
     const samples = tables.get('samples')!;
     let covered = 0;
-    expect(footer.messages(5).map((dataset) => dataset.crc(10))).toEqual(batchChecksums(bytes, footer));
+    for (const [field, table] of [
+      [10, 'samples'],
+      [11, 'points'],
+    ] as const) {
+      const found = footer.messages(5).map((dataset) => dataset.crc(field));
+      expect(found).toEqual(batchChecksums(bytes, footer, table));
+    }
     for (const dataset of footer.messages(5)) {
       expect(dataset.number(5)).toBe(covered);
       const rows = samples.slice(covered, (covered += dataset.number(6)));

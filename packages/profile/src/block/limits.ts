@@ -7,8 +7,10 @@ export const BLOCK_LIMITS = {
   footerBytes: 16 << 20,
   /** Services times profile types in one block; each costs a record batch. */
   datasets: 100_000,
-  /** Rows of any table: keeps indices well inside 32 bits and a hostile row count from being believed. */
+  /** Rows of any table but points: keeps indices well inside 32 bits and a hostile row count from being believed. */
   rows: 1 << 26,
+  /** Rows of the table of points, eight bytes each in memory and more: all that `inflatedBytes` has room for. */
+  points: 1 << 28,
   /** All that decoding one block may allocate, whatever its compressed size says: the guard against bombs. */
   inflatedBytes: 2 ** 31,
   /** UTF-16 units of one string. C++ symbols reach 100,000. */

@@ -1,6 +1,6 @@
 /**
- * Reads parts of a block object: its footer; the tables that name things; of the samples only the
- * record batches of the chosen datasets, and of those, without `points`, only the totals.
+ * Reads parts of a block object: its footer; the tables that name things; of samples and points only
+ * the record batches of the chosen datasets; without `points`, only the totals of samples.
  *
  *   1 tail        footer, and most often the Arrow footer of samples, which lies before it
  *   2 batches     messages of the chosen batches;     ┐ ranges that lie close together
@@ -9,7 +9,7 @@
  */
 import type { Dataset, Footer } from '@fleetflame/proto/block/v1/footer';
 
-import { TABLE_NAMES } from './arrow/columns.ts';
+import { arrayOf, COLUMNS, TABLE_NAMES, type ColumnArrays, type TableName } from './arrow/columns.ts';
 import { corrupt } from './arrow/corrupt.ts';
 import type { TableFile } from './arrow/decode-tables.ts';
 import { MemoryBudget } from './arrow/memory-budget.ts';
@@ -29,8 +29,16 @@ import { checkedBytes, isReadWhole, verifyBatch } from './container/batch-checks
 import { CachingSource } from './container/caching-source.ts';
 import { decodeFooter, footerBytes } from './container/decode-footer.ts';
 import { TRAILER_BYTES } from './container/layout.ts';
-import { SAMPLES_COLUMN_LISTS, assemble, checkedTable, decodeSamples, tablePlace } from './decode-block.ts';
-import { SampleCollector, TOTALS_COLUMNS, checkSampleBatch } from './decode-samples.ts';
+import {
+  assemble,
+  checkBatches,
+  checkedTable,
+  checkRows,
+  decodeSamples,
+  tablePlace,
+  type BatchedTable,
+} from './decode-block.ts';
+import { SampleCollector, TOTALS_COLUMNS } from './decode-samples.ts';
 import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
 import type { RangeSource } from './range-source.ts';
 
@@ -38,9 +46,9 @@ import type { RangeSource } from './range-source.ts';
 const TAIL_BYTES = 64 << 10;
 
 export interface ReadBlockOptions {
-  /** Which datasets' samples to read. Default all. Tables other than samples are read whole. */
+  /** Which datasets' samples to read. Default all. Tables other than samples and points are read whole. */
   readonly datasets?: (dataset: Dataset) => boolean;
-  /** False: leave times and values unread; samples have totals only, `pointStart` is all 0. Default true. */
+  /** False: leave the table of points unread; samples have totals only, `pointStart` is all 0. Default true. */
   readonly points?: boolean;
   /** As `readFooter` gave it, when the caller kept it. */
   readonly footer?: Footer;
@@ -80,15 +88,24 @@ async function openFooter(source: CachingSource, limits: BlockLimits): Promise<F
   return decodeFooter(bytes, source.size, limits);
 }
 
-/** All tables but samples, whole: they are neighbours, so this is one request. */
+/** All tables that name things, whole: they are neighbours, so this is one request. */
 async function readTables(source: CachingSource, footer: Footer): Promise<TableFile[]> {
-  const names = TABLE_NAMES.filter((name) => name !== 'samples');
-  const ranges = names.map((name) => {
-    const { offset, size } = tablePlace(footer, name);
-    return { offset, length: size };
-  });
-  const bytes = await source.readAll(ranges);
+  const names = TABLE_NAMES.filter((name) => name !== 'samples' && name !== 'points');
+  const bytes = await readWhole(source, footer, names);
   return names.map((name, i) => checkedTable(footer, name, bytes[i]!));
+}
+
+async function readWhole(
+  source: CachingSource,
+  footer: Footer,
+  names: readonly TableName[],
+): Promise<Uint8Array[]> {
+  return source.readAll(
+    names.map((name) => {
+      const { offset, size } = tablePlace(footer, name);
+      return { offset, length: size };
+    }),
+  );
 }
 
 async function readAllSamples(
@@ -96,9 +113,13 @@ async function readAllSamples(
   footer: Footer,
   budget: MemoryBudget,
 ): Promise<SampleTable> {
-  const { offset, size } = tablePlace(footer, 'samples');
-  const { bytes } = checkedTable(footer, 'samples', await source.read(offset, size));
-  return decodeSamples(bytes, footer, budget);
+  const [points, samples] = await readWhole(source, footer, ['points', 'samples']);
+  return decodeSamples(
+    checkedTable(footer, 'samples', samples!).bytes,
+    checkedTable(footer, 'points', points!).bytes,
+    footer,
+    budget,
+  );
 }
 
 async function readSamples(
@@ -108,26 +129,43 @@ async function readSamples(
   points: boolean,
   budget: MemoryBudget,
 ): Promise<SampleTable> {
-  const table = tablePlace(footer, 'samples');
-  const arrow = await openSamples(source, table.offset, table.size);
-  if (arrow.batches.length !== footer.datasets.length) {
-    throw corrupt('samples', 'it does not have one batch per dataset');
-  }
-  const wanted = (column: string): boolean => points || TOTALS_COLUMNS.has(column);
-  const needed = buffersOf(arrow.columns, wanted);
   const indices = [...chosen.keys()].filter((i) => chosen[i]);
+  const wanted = (column: string): boolean => points || TOTALS_COLUMNS.has(column);
+  const [samples, more] = await Promise.all([
+    readBatches(source, footer, 'samples', indices, wanted, budget),
+    points ? readBatches(source, footer, 'points', indices, () => true, budget) : undefined,
+  ]);
+  const collector = new SampleCollector(budget);
+  for (const [k, index] of indices.entries()) {
+    checkRows(arrayOf(samples[k]!, 'series', Uint32Array).length, footer, index);
+    collector.add(samples[k]!, more?.[k], `samples.batch[${index}]`);
+  }
+  return collector.collect();
+}
+
+/** The wanted columns of the datasets' batches, in the order of `indices`, ascending. */
+async function readBatches(
+  source: CachingSource,
+  footer: Footer,
+  name: BatchedTable,
+  indices: readonly number[],
+  wanted: (column: string) => boolean,
+  budget: MemoryBudget,
+): Promise<ColumnArrays[]> {
+  const table = tablePlace(footer, name);
+  const arrow = checkBatches(name, await openArrow(source, name, table.offset, table.size), footer);
+  const needed = buffersOf(arrow.columns, wanted);
   const places = indices.map((i) => arrow.batches[i]!);
   const heads = await source.readAll(
     places.map((place) => ({ offset: table.offset + place.offset, length: checkedBytes(place) })),
   );
   const batches = indices.map((i, k) => {
-    const field = `samples.batch[${i}]`;
-    const dataset = footer.datasets[i]!;
+    const field = `${name}.batch[${i}]`;
+    const { batchCrc32c, pointsCrc32c } = footer.datasets[i]!;
     const place = places[k]!;
     const head = heads[k]!;
-    verifyBatch(head, dataset.batchCrc32c, field);
+    verifyBatch(head, name === 'samples' ? batchCrc32c : pointsCrc32c, field);
     const message = decodeBatchMessage(field, head.subarray(0, place.metadataBytes), place);
-    checkSampleBatch(message, dataset, field);
     return { field, message, place, head };
   });
   const buffers = await source.readAll(
@@ -137,18 +175,16 @@ async function readSamples(
         : rangesOf(field, message, needed, table.offset + place.offset, place),
     ),
   );
-  const collector = new SampleCollector(budget);
   let next = 0;
-  for (const { field, message, place, head } of batches) {
+  return batches.map(({ field, message, place, head }) => {
     const raw = isReadWhole(place.bodyBytes);
     const first = next;
     if (!raw) next += needed.length;
     const buffer = raw
       ? bufferSource(head, { ...place, offset: 0 }, message)
       : (index: number): Uint8Array => buffers[first + needed.indexOf(index)]!;
-    collector.add(readBatch(field, message, buffer, arrow.columns, budget, { raw, wanted }), field);
-  }
-  return collector.collect();
+    return readBatch(field, message, buffer, arrow.columns, budget, { raw, wanted });
+  });
 }
 
 /** Where the needed buffers of a batch lie in the object; `start`: where the batch does. */
@@ -166,11 +202,16 @@ function rangesOf(
   });
 }
 
-async function openSamples(source: CachingSource, offset: number, size: number): Promise<ArrowFooter> {
-  if (size < ARROW_TAIL_BYTES) throw corrupt('samples', 'it is too short for an Arrow file');
+async function openArrow(
+  source: CachingSource,
+  table: BatchedTable,
+  offset: number,
+  size: number,
+): Promise<ArrowFooter> {
+  if (size < ARROW_TAIL_BYTES) throw corrupt(table, 'it is too short for an Arrow file');
   const tailAt = size - ARROW_TAIL_BYTES;
   const tail = await source.read(offset + tailAt, ARROW_TAIL_BYTES);
-  const footerAt = tailAt - arrowFooterBytes('samples', tail, size);
+  const footerAt = tailAt - arrowFooterBytes(table, tail, size);
   const footer = await source.read(offset + footerAt, tailAt - footerAt);
-  return decodeArrowFooter('samples', footer, footerAt, SAMPLES_COLUMN_LISTS);
+  return decodeArrowFooter(table, footer, footerAt, COLUMNS[table]);
 }

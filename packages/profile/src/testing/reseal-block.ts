@@ -1,11 +1,12 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { FooterSchema, type Footer } from '@fleetflame/proto/block/v1/footer';
 
+import { COLUMNS } from '../block/arrow/columns.ts';
 import { openTable } from '../block/arrow/read-table.ts';
 import { checkedBytes } from '../block/container/batch-checksum.ts';
 import { crc32c } from '../block/container/crc32c.ts';
 import { MAGIC, TRAILER_BYTES } from '../block/container/layout.ts';
-import { SAMPLES_COLUMN_LISTS, tablePlace } from '../block/decode-block.ts';
+import { tablePlace } from '../block/decode-block.ts';
 import { FleetflameError } from '../errors.ts';
 
 /**
@@ -32,16 +33,23 @@ export function resealBlock(bytes: Uint8Array, edit: (footer: Footer) => void = 
   return out;
 }
 
-/** Checksums of the record batches of samples, as far as their places can be read. */
+/** Checksums of the record batches of samples and points, as far as their places can be read. */
 function resealBatches(bytes: Uint8Array, footer: Footer): void {
-  const { offset, size } = tablePlace(footer, 'samples');
-  const samples = bytes.subarray(offset, offset + size);
+  for (const name of ['samples', 'points'] as const) {
+    const { offset, size } = tablePlace(footer, name);
+    resealTable(bytes.subarray(offset, offset + size), footer, name);
+  }
+}
+
+function resealTable(table: Uint8Array, footer: Footer, name: 'samples' | 'points'): void {
   try {
-    const { batches } = openTable('samples', samples, SAMPLES_COLUMN_LISTS);
+    const { batches } = openTable(name, table, COLUMNS[name]);
     for (const [i, place] of batches.entries()) {
       const dataset = footer.datasets[i];
       if (dataset === undefined) continue;
-      dataset.batchCrc32c = crc32c(samples.subarray(place.offset, place.offset + checkedBytes(place)));
+      const checksum = crc32c(table.subarray(place.offset, place.offset + checkedBytes(place)));
+      if (name === 'samples') dataset.batchCrc32c = checksum;
+      else dataset.pointsCrc32c = checksum;
     }
   } catch (error) {
     if (!(error instanceof FleetflameError)) throw error;

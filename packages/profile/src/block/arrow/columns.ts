@@ -51,7 +51,15 @@ const struct = (...fields: Column[]): ColumnType => ({ kind: 'struct', fields })
 const column = (name: string, type: ColumnType): Column => ({ name, type });
 
 /** Order of the tables in an object: samples last, next to the footer, so that one tail read finds both. */
-export const TABLE_NAMES = ['series', 'stacks', 'locations', 'functions', 'mappings', 'samples'] as const;
+export const TABLE_NAMES = [
+  'series',
+  'stacks',
+  'locations',
+  'functions',
+  'mappings',
+  'points',
+  'samples',
+] as const;
 export type TableName = (typeof TABLE_NAMES)[number];
 
 export const SERIES_COLUMNS = [
@@ -59,10 +67,10 @@ export const SERIES_COLUMNS = [
   column('period', I64),
   column('labels', list(struct(column('name', TEXT), column('value', TEXT)))),
 ];
-export const STACKS_COLUMNS = [column('parent', U32), column('location', U32)];
+export const STACKS_COLUMNS = [column('parent_distance', U32), column('location', U32)];
 export const LOCATIONS_COLUMNS = [
   column('mapping', U32),
-  column('address', U64),
+  column('address_delta', U64),
   column('lines', list(struct(column('function', U32), column('line', U32)))),
 ];
 export const FUNCTIONS_COLUMNS = [
@@ -73,15 +81,18 @@ export const FUNCTIONS_COLUMNS = [
 ];
 export const MAPPINGS_COLUMNS = [column('file', TEXT), column('build_id', TEXT), column('kind', U8)];
 
-/** What a query over a whole block needs comes first; the points, which it can do without, last. */
-const samplesColumns = (values: 'u32' | 'i64'): readonly Column[] => [
+/** `points`: how many rows of the table of points are the row's. */
+export const SAMPLES_COLUMNS = [
   column('series', U32),
-  column('stack', U32),
+  column('stack_delta', U32),
   column('total', I64),
-  column('times', list(U32)),
-  column('values', list({ kind: values })),
+  column('points', U32),
 ];
-export const SAMPLES_COLUMNS = { u32: samplesColumns('u32'), i64: samplesColumns('i64') } as const;
+const pointsColumns = (values: 'u32' | 'i64'): readonly Column[] => [
+  column('time_delta', U32),
+  column('value', { kind: values }),
+];
+export const POINTS_COLUMNS = { u32: pointsColumns('u32'), i64: pointsColumns('i64') } as const;
 
 /** Path of what is inside: labels → labels[] → labels[].name. */
 export function itemPath(path: string): string {
@@ -98,5 +109,6 @@ export const COLUMNS: Readonly<Record<TableName, readonly (readonly Column[])[]>
   locations: [LOCATIONS_COLUMNS],
   functions: [FUNCTIONS_COLUMNS],
   mappings: [MAPPINGS_COLUMNS],
-  samples: Object.values(SAMPLES_COLUMNS),
+  points: Object.values(POINTS_COLUMNS),
+  samples: [SAMPLES_COLUMNS],
 };

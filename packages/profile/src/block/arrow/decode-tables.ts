@@ -45,7 +45,9 @@ export class TableDecoder {
 
   stacks(file: TableFile): StackTable {
     const columns = this.#read('stacks', file, STACKS_COLUMNS);
-    return { length: file.rows, parent: columns.u32('parent'), location: columns.u32('location') };
+    const parent = columns.u32('parent_distance');
+    for (let row = 0; row < parent.length; row++) parent[row] = row - parent[row]!;
+    return { length: file.rows, parent, location: columns.u32('location') };
   }
 
   locations(file: TableFile): LocationTable {
@@ -53,7 +55,7 @@ export class TableDecoder {
     return {
       length: file.rows,
       mapping: columns.u32('mapping'),
-      address: columns.u64('address'),
+      address: addDeltas(columns.u64('address_delta')),
       lineStart: columns.offsets('lines'),
       lineFunction: columns.u32('lines[].function'),
       lineNumber: columns.u32('lines[].line'),
@@ -154,4 +156,15 @@ class DecodedColumns {
   #get<T extends ColumnArray>(path: string, kind: new (length: number) => T, empty: () => T): T {
     return this.#read === undefined ? empty() : arrayOf(this.#read.arrays, path, kind);
   }
+}
+
+/** Sums of differences modulo 2^64, in place. */
+function addDeltas(deltas: BigUint64Array): BigUint64Array {
+  const words = new Uint32Array(deltas.buffer, deltas.byteOffset, 2 * deltas.length);
+  for (let at = 2; at < words.length; at += 2) {
+    const low = words[at - 2]! + words[at]!;
+    words[at + 1] = words[at - 1]! + words[at + 1]! + (low > 0xffff_ffff ? 1 : 0);
+    words[at] = low;
+  }
+  return deltas;
 }

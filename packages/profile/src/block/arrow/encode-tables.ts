@@ -4,9 +4,9 @@ import { WHOLE_BATCH_BYTES } from '../container/layout.ts';
 import type { DatasetRange } from '../datasets.ts';
 import {
   FUNCTIONS_COLUMNS,
-  INTEGER_BYTES,
   LOCATIONS_COLUMNS,
   MAPPINGS_COLUMNS,
+  POINTS_COLUMNS,
   SAMPLES_COLUMNS,
   SERIES_COLUMNS,
   STACKS_COLUMNS,
@@ -33,21 +33,61 @@ export function encodeSeries({ series, strings }: Block, rawBelowBytes: number):
   });
 }
 
-export function encodeStacks({ stacks }: Block, rawBelowBytes: number): WrittenTable {
+/** `order`: of the locations. */
+export function encodeStacks({ stacks }: Block, order: Uint32Array, rawBelowBytes: number): WrittenTable {
+  const place = new Uint32Array(order.length);
+  for (let at = 0; at < order.length; at++) place[order[at]!] = at;
   return single(STACKS_COLUMNS, stacks.length, undefined, rawBelowBytes, {
-    parent: stacks.parent,
-    location: stacks.location,
+    parent_distance: stacks.parent.map((parent, row) => row - parent),
+    // The root's location means nothing.
+    location: stacks.location.map((location, row) => (row === 0 ? 0 : place[location]!)),
   });
 }
 
-export function encodeLocations({ locations }: Block, rawBelowBytes: number): WrittenTable {
+/** `order`: of the locations. */
+export function encodeLocations(
+  { locations }: Block,
+  order: Uint32Array,
+  rawBelowBytes: number,
+): WrittenTable {
+  const { lineStart, lineFunction, lineNumber } = locations;
+  const lines = new Int32Array(order.length + 1);
+  const functions = new Uint32Array(lineFunction.length);
+  const numbers = new Uint32Array(lineNumber.length);
+  let line = 0;
+  for (let at = 0; at < order.length; at++) {
+    const end = lineStart[order[at]! + 1]!;
+    for (let from = lineStart[order[at]!]!; from < end; from++, line++) {
+      functions[line] = lineFunction[from]!;
+      numbers[line] = lineNumber[from]!;
+    }
+    lines[at + 1] = line;
+  }
   return single(LOCATIONS_COLUMNS, locations.length, undefined, rawBelowBytes, {
-    mapping: locations.mapping,
-    address: locations.address,
-    lines: asInt32(locations.lineStart),
-    'lines[].function': locations.lineFunction,
-    'lines[].line': locations.lineNumber,
+    mapping: order.map((row) => locations.mapping[row]!),
+    address_delta: addressDeltas(locations.address, order),
+    lines,
+    'lines[].function': functions.subarray(0, line),
+    'lines[].line': numbers.subarray(0, line),
   });
+}
+
+/** Differences modulo 2^64, two words at a time: no BigInt per address. */
+function addressDeltas(address: BigUint64Array, order: Uint32Array): BigUint64Array {
+  const words = new Uint32Array(address.buffer, address.byteOffset, 2 * address.length);
+  const out = new BigUint64Array(order.length);
+  const outWords = new Uint32Array(out.buffer);
+  let beforeLow = 0;
+  let beforeHigh = 0;
+  for (let at = 0; at < order.length; at++) {
+    const low = words[2 * order[at]!]!;
+    const high = words[2 * order[at]! + 1]!;
+    outWords[2 * at] = low - beforeLow;
+    outWords[2 * at + 1] = high - beforeHigh - (low < beforeLow ? 1 : 0);
+    beforeLow = low;
+    beforeHigh = high;
+  }
+  return out;
 }
 
 export function encodeFunctions({ functions, strings }: Block, rawBelowBytes: number): WrittenTable {
@@ -69,56 +109,79 @@ export function encodeMappings({ mappings, strings }: Block, rawBelowBytes: numb
   });
 }
 
-/** One record batch per dataset. */
+/** Samples and their points: one record batch of each per dataset. */
 export function encodeSamples(
   { samples }: Block,
   datasets: readonly DatasetRange[],
   rawBelowBytes: number,
-): WrittenTable {
+): { readonly samples: WrittenTable; readonly points: WrittenTable } {
   const kind = fitsU32(samples.value) ? 'u32' : 'i64';
-  const batches = datasets.map((dataset) => sampleBatch(samples, dataset, kind, rawBelowBytes));
-  return writeTable(SAMPLES_COLUMNS[kind], batches);
+  return {
+    samples: writeTable(
+      SAMPLES_COLUMNS,
+      datasets.map((dataset) => sampleBatch(samples, dataset, rawBelowBytes)),
+    ),
+    points: writeTable(
+      POINTS_COLUMNS[kind],
+      datasets.map((dataset) => pointBatch(samples, dataset, kind, rawBelowBytes)),
+    ),
+  };
 }
 
-function sampleBatch(
+function sampleBatch(samples: SampleTable, dataset: DatasetRange, rawBelowBytes: number): BatchToWrite {
+  const { sampleStart: start, sampleEnd: end } = dataset;
+  const stacks = new Uint32Array(end - start);
+  const counts = new Uint32Array(end - start);
+  let before = 0;
+  for (let row = start; row < end; row++) {
+    // Modulo 2^32: the next series begins with a smaller stack.
+    stacks[row - start] = samples.stack[row]! - before;
+    before = samples.stack[row]!;
+    counts[row - start] = samples.pointStart[row + 1]! - samples.pointStart[row]!;
+  }
+  const arrays = {
+    series: samples.series.subarray(start, end),
+    stack_delta: stacks,
+    total: int64FromFloat64(samples.total.subarray(start, end)),
+    points: counts,
+  };
+  return batchOf(end - start, arrays, rawBelowBytes);
+}
+
+function pointBatch(
   samples: SampleTable,
   dataset: DatasetRange,
   kind: 'u32' | 'i64',
   rawBelowBytes: number,
 ): BatchToWrite {
-  const { sampleStart: start, sampleEnd: end } = dataset;
-  const pointStart = samples.pointStart[start]!;
-  const pointEnd = samples.pointStart[end]!;
-  const offsets = new Int32Array(end - start + 1);
-  for (let row = start; row <= end; row++) offsets[row - start] = samples.pointStart[row]! - pointStart;
-  const values = samples.value.subarray(pointStart, pointEnd);
-  return {
-    rows: end - start,
-    arrays: {
-      series: samples.series.subarray(start, end),
-      stack: samples.stack.subarray(start, end),
-      total: int64FromFloat64(samples.total.subarray(start, end)),
-      times: offsets,
-      'times[]': samples.time.subarray(pointStart, pointEnd),
-      values: offsets,
-      'values[]': kind === 'u32' ? Uint32Array.from(values) : int64FromFloat64(values),
-    },
-    metadata: new Map([
-      ['profile_type', dataset.profileType],
-      ['service_name', dataset.serviceName],
-      ['rows', String(end - start)],
-      ['time_min_ms', String(dataset.timeMinMs)],
-      ['time_max_ms', String(dataset.timeMaxMs)],
-      ['total', String(BigInt(dataset.total))],
-    ]),
-    rawBelowBytes:
-      uncompressedBytes(end - start, pointEnd - pointStart, kind) <= RAW_BATCH_BYTES ? rawBelowBytes : 0,
+  const { sampleStart, sampleEnd } = dataset;
+  const { pointStart, time } = samples;
+  const first = pointStart[sampleStart]!;
+  const end = pointStart[sampleEnd]!;
+  const times = new Uint32Array(end - first);
+  let rowBefore = 0;
+  for (let row = sampleStart; row < sampleEnd; row++) {
+    let before = rowBefore;
+    for (let point = pointStart[row]!; point < pointStart[row + 1]!; point++) {
+      // Modulo 2^32: a row may begin before the one above it does.
+      times[point - first] = time[point]! - before;
+      before = time[point]!;
+    }
+    rowBefore = time[pointStart[row]!]!;
+  }
+  const values = samples.value.subarray(first, end);
+  const arrays = {
+    time_delta: times,
+    value: kind === 'u32' ? Uint32Array.from(values) : int64FromFloat64(values),
   };
+  return batchOf(end - first, arrays, rawBelowBytes);
 }
 
-/** Of a batch of samples: series, stack, total and two offsets a row, time and value a point. */
-function uncompressedBytes(rows: number, points: number, kind: 'u32' | 'i64'): number {
-  return 24 * rows + (4 + INTEGER_BYTES[kind]) * points;
+/** A batch that may be read in parts has no raw buffers: the checksum of the whole is not looked at then. */
+function batchOf(rows: number, arrays: ColumnArrays, rawBelowBytes: number): BatchToWrite {
+  let bytes = 0;
+  for (const array of Object.values(arrays)) bytes += array.byteLength;
+  return { rows, arrays, rawBelowBytes: bytes <= RAW_BATCH_BYTES ? rawBelowBytes : 0 };
 }
 
 /** A table without rows has no record batch, and then no dictionary. */

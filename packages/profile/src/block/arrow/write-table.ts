@@ -22,7 +22,6 @@ const END_OF_BATCHES = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0);
 export interface BatchToWrite {
   readonly rows: number;
   readonly arrays: ColumnArrays;
-  readonly metadata?: Map<string, string>;
   /** Buffers of fewer bytes are stored as they are. */
   readonly rawBelowBytes: number;
 }
@@ -46,10 +45,10 @@ export function writeTable(
     writeStrings(body, dictionary);
     file.dictionary(dictionary.length, body);
   }
-  for (const { rows, arrays, metadata, rawBelowBytes } of batches) {
+  for (const { rows, arrays, rawBelowBytes } of batches) {
     const body = new BodyWriter(rawBelowBytes);
     body.columns(columns, arrays, rows);
-    file.batch(rows, body, metadata);
+    file.batch(rows, body);
   }
   return file.finish(columns);
 }
@@ -65,8 +64,8 @@ class FileWriter {
     this.#dictionaries.push(this.#message(new DictionaryBatch(batch, DICTIONARY_ID), body));
   }
 
-  batch(rows: number, body: BodyWriter, metadata: Map<string, string> | undefined): void {
-    const batch = new RecordBatch(rows, body.nodes, body.regions, ZSTD, [], metadata);
+  batch(rows: number, body: BodyWriter): void {
+    const batch = new RecordBatch(rows, body.nodes, body.regions, ZSTD);
     this.#batches.push(this.#message(batch, body));
   }
 

@@ -63,7 +63,10 @@ function checkFooter(footer: Footer, footerOffset: number, limits: BlockLimits):
   if (footer.formatVersion !== FORMAT_VERSION) {
     throw new FleetflameError(
       'unsupported',
-      `The block has format version ${footer.formatVersion}; this build reads version ${FORMAT_VERSION}. Read it with a newer build.`,
+      `The block has format version ${footer.formatVersion}; this build reads version ${FORMAT_VERSION}. ` +
+        (footer.formatVersion > FORMAT_VERSION
+          ? 'Read it with a newer build.'
+          : 'Version 1 was never released: read it with the build that wrote it.'),
       { field: 'footer.format_version' },
     );
   }
@@ -80,17 +83,18 @@ function checkFooter(footer: Footer, footerOffset: number, limits: BlockLimits):
   if (causes.size !== footer.losses.length) throw corrupt('footer.losses', 'a cause is there twice');
 }
 
-/** The six tables lie one after another, from the magic to the footer. */
+/** The tables lie one after another, from the magic to the footer. */
 function checkTables(footer: Footer, footerOffset: number, limits: BlockLimits): void {
   let end = MAGIC.length;
   for (const [i, name] of TABLE_NAMES.entries()) {
     const table = footer.tables[i];
     if (table?.name !== name) throw corrupt(`footer.tables[${i}]`, `it should be the table ${name}`);
     const rows = footerNumber(table.rows, `tables[${i}].rows`);
-    if (rows > limits.rows) {
+    const limit = name === 'points' ? 'points' : 'rows';
+    if (rows > limits[limit]) {
       throw new FleetflameError(
         'limit_exceeded',
-        `The table ${name} has ${rows} rows, over the limit rows of ${limits.rows}.`,
+        `The table ${name} has ${rows} rows, over the limit ${limit} of ${limits[limit]}.`,
         { field: `footer.tables[${i}].rows` },
       );
     }

@@ -1,15 +1,15 @@
 /**
  * The bytes around the tables. docs/format.md is the description; this is its constants.
  *
- *   magic │ series │ stacks │ locations │ functions │ mappings │ samples │ footer │ length │ crc │ magic
+ *   magic │ series │ stacks │ locations │ functions │ mappings │ points │ samples │ footer │ length │ crc │ magic
  */
 export const MAGIC = Uint8Array.of(0x46, 0x4c, 0x45, 0x45, 0x54, 0x42, 0x4b, 0x31); // FLEETBK1
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 /** Footer length, footer CRC32C, magic. */
 export const TRAILER_BYTES = 4 + 4 + MAGIC.length;
 export const TABLE_ALIGNMENT = 8;
 /**
- * A record batch of samples with a body of at most this is read whole and checked whole, so its buffers
+ * A record batch of samples or points with a body of at most this is read whole and checked whole, so its buffers
  * may be raw. One request reads this much either way; of larger ones single buffers are read, which
  * carry their own checksums.
  */

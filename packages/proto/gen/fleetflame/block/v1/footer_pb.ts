@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fleetflame/block/v1/footer.proto.
  */
 export const file_fleetflame_block_v1_footer: GenFile = /*@__PURE__*/
-  fileDesc("CiBmbGVldGZsYW1lL2Jsb2NrL3YxL2Zvb3Rlci5wcm90bxITZmxlZXRmbGFtZS5ibG9jay52MSLYAQoGRm9vdGVyEhYKDmZvcm1hdF92ZXJzaW9uGAEgASgNEhUKDXRpbWVfc3RhcnRfbXMYAiABKAMSEwoLdGltZV9lbmRfbXMYAyABKAMSLwoGdGFibGVzGAQgAygLMh8uZmxlZXRmbGFtZS5ibG9jay52MS5UYWJsZUVudHJ5Ei4KCGRhdGFzZXRzGAUgAygLMhwuZmxlZXRmbGFtZS5ibG9jay52MS5EYXRhc2V0EikKBmxvc3NlcxgGIAMoCzIZLmZsZWV0ZmxhbWUuYmxvY2sudjEuTG9zcyJcCgpUYWJsZUVudHJ5EgwKBG5hbWUYASABKAkSDgoGb2Zmc2V0GAIgASgEEhIKCnNpemVfYnl0ZXMYAyABKAQSDgoGY3JjMzJjGAQgASgHEgwKBHJvd3MYBSABKAQi3AEKB0RhdGFzZXQSFAoMcHJvZmlsZV90eXBlGAEgASgJEhQKDHNlcnZpY2VfbmFtZRgCIAEoCRIUCgxzZXJpZXNfc3RhcnQYAyABKA0SFAoMc2VyaWVzX2NvdW50GAQgASgNEhQKDHNhbXBsZV9zdGFydBgFIAEoDRIUCgxzYW1wbGVfY291bnQYBiABKA0SEwoLdGltZV9taW5fbXMYByABKAMSEwoLdGltZV9tYXhfbXMYCCABKAMSDQoFdG90YWwYCSABKBISFAoMYmF0Y2hfY3JjMzJjGAogASgHIiYKBExvc3MSDQoFY2F1c2UYASABKAkSDwoHc2FtcGxlcxgCIAEoBGIGcHJvdG8z");
+  fileDesc("CiBmbGVldGZsYW1lL2Jsb2NrL3YxL2Zvb3Rlci5wcm90bxITZmxlZXRmbGFtZS5ibG9jay52MSLYAQoGRm9vdGVyEhYKDmZvcm1hdF92ZXJzaW9uGAEgASgNEhUKDXRpbWVfc3RhcnRfbXMYAiABKAMSEwoLdGltZV9lbmRfbXMYAyABKAMSLwoGdGFibGVzGAQgAygLMh8uZmxlZXRmbGFtZS5ibG9jay52MS5UYWJsZUVudHJ5Ei4KCGRhdGFzZXRzGAUgAygLMhwuZmxlZXRmbGFtZS5ibG9jay52MS5EYXRhc2V0EikKBmxvc3NlcxgGIAMoCzIZLmZsZWV0ZmxhbWUuYmxvY2sudjEuTG9zcyJcCgpUYWJsZUVudHJ5EgwKBG5hbWUYASABKAkSDgoGb2Zmc2V0GAIgASgEEhIKCnNpemVfYnl0ZXMYAyABKAQSDgoGY3JjMzJjGAQgASgHEgwKBHJvd3MYBSABKAQi8wEKB0RhdGFzZXQSFAoMcHJvZmlsZV90eXBlGAEgASgJEhQKDHNlcnZpY2VfbmFtZRgCIAEoCRIUCgxzZXJpZXNfc3RhcnQYAyABKA0SFAoMc2VyaWVzX2NvdW50GAQgASgNEhQKDHNhbXBsZV9zdGFydBgFIAEoDRIUCgxzYW1wbGVfY291bnQYBiABKA0SEwoLdGltZV9taW5fbXMYByABKAMSEwoLdGltZV9tYXhfbXMYCCABKAMSDQoFdG90YWwYCSABKBISFAoMYmF0Y2hfY3JjMzJjGAogASgHEhUKDXBvaW50c19jcmMzMmMYCyABKAciJgoETG9zcxINCgVjYXVzZRgBIAEoCRIPCgdzYW1wbGVzGAIgASgEYgZwcm90bzM");
 
 /**
  * The footer of a block object: where its tables are and what they hold.
@@ -41,7 +41,7 @@ export type Footer = Message<"fleetflame.block.v1.Footer"> & {
   timeEndMs: bigint;
 
   /**
-   * The six tables, each a complete Arrow IPC file.
+   * The tables, each a complete Arrow IPC file.
    *
    * @generated from field: repeated fleetflame.block.v1.TableEntry tables = 4;
    */
@@ -76,7 +76,7 @@ export const FooterSchema: GenMessage<Footer> = /*@__PURE__*/
  */
 export type TableEntry = Message<"fleetflame.block.v1.TableEntry"> & {
   /**
-   * series, samples, stacks, locations, functions or mappings.
+   * series, stacks, locations, functions, mappings, points or samples.
    *
    * @generated from field: string name = 1;
    */
@@ -115,7 +115,7 @@ export const TableEntrySchema: GenMessage<TableEntry> = /*@__PURE__*/
   messageDesc(file_fleetflame_block_v1_footer, 1);
 
 /**
- * The rows of one (profile type, service_name): one record batch of the samples table.
+ * The rows of one (profile type, service_name): one record batch of the samples table and one of points.
  *
  * @generated from message fleetflame.block.v1.Dataset
  */
@@ -176,11 +176,18 @@ export type Dataset = Message<"fleetflame.block.v1.Dataset"> & {
   total: bigint;
 
   /**
-   * CRC32C of the record batch: of its message and, when its body is at most 64 KiB, of the body.
+   * CRC32C of the record batch of samples: of its message and, when its body is at most 64 KiB, of the body.
    *
    * @generated from field: fixed32 batch_crc32c = 10;
    */
   batchCrc32c: number;
+
+  /**
+   * The same of the record batch of points.
+   *
+   * @generated from field: fixed32 points_crc32c = 11;
+   */
+  pointsCrc32c: number;
 };
 
 /**
