@@ -155,32 +155,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 }
 
 #ifdef REPLAY
-
-#include <fstream>
-#include <iterator>
-#include <random>
-
-/// fuzz-tables SEED TIMES FILE ...
-int main(int argc, char** argv) {
-  if (argc < 4) return 2;
-  std::mt19937_64 random(std::strtoull(argv[1], nullptr, 10));
-  const long times = std::atol(argv[2]);
-  for (int i = 3; i < argc; i++) {
-    std::ifstream file(argv[i], std::ios::binary);
-    const Bytes whole((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    if (whole.empty()) return 2;
-    LLVMFuzzerTestOneInput(whole.data(), whole.size());
-    for (long time = 0; time < times; time++) {
-      Bytes damaged = whole;
-      for (size_t count = random() % 8 + 1; count > 0; count--) {
-        const size_t at = 1 + random() % damaged.size();
-        if (at < damaged.size()) damaged[at] = static_cast<uint8_t>(random() % 3 == 0 ? 0xff : random());
-      }
-      if (random() % 4 == 0) damaged.resize(1 + random() % damaged.size());
-      LLVMFuzzerTestOneInput(damaged.data(), damaged.size());
-    }
-  }
-  std::printf("ok\n");
-}
-
+#include "../../testing/replay.h"
 #endif
