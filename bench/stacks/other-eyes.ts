@@ -32,8 +32,17 @@ many seconds) and of gdb (so many stops). As root, with linux-perf and gdb. --ex
 
 /** Until a program does what it does all the time. */
 const WARM_UP_MS = 3000;
+/** A child that runs for one task has ended by then. */
+const STILL_MS = 1000;
 
-/** A process and those that it started, with them. */
+/** Those that are there now and a moment later: perf and gdb refuse others. */
+async function lastingFamily(roots: readonly number[]): Promise<number[]> {
+  const before = new Set(roots.flatMap(family));
+  await delay(STILL_MS);
+  return roots.flatMap(family).filter((pid) => before.has(pid));
+}
+
+/** A process and those that it started. */
 function family(root: number): number[] {
   const parents = new Map<number, number>();
   for (const name of readdirSync('/proc')) {
@@ -82,7 +91,7 @@ try {
     try {
       const roots = await program.start({ directory, load });
       await delay(WARM_UP_MS);
-      const pids = roots.flatMap(family);
+      const pids = await lastingFamily(roots);
       const settings = { walker, directory, pids };
       const perf = await compareWithPerf({
         ...settings,

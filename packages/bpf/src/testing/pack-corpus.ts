@@ -20,4 +20,4 @@ for (const [i, bytes] of cases.entries()) {
   parts.push(length, bytes);
 }
 writeFileSync(output, Buffer.concat(parts));
-console.log(`${(parts.length - 1) / 2} cases, ${Buffer.concat(parts).length} bytes`);
+process.stdout.write(`${(parts.length - 1) / 2} cases, ${Buffer.concat(parts).length} bytes\n`);
