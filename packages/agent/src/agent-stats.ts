@@ -74,8 +74,12 @@ export interface AgentStats {
     readonly entries: number;
     readonly unnamed: number;
     readonly bytesRead: number;
+    readonly dumpBytesRead: number;
     readonly evicted: number;
     readonly foreign: number;
+    readonly unreadable: number;
+    readonly malformed: number;
+    readonly overLimit: number;
   };
   /** Different frames of windows without a name that only the agent could have given. */
   readonly unnamedFrames: Readonly<Record<string, number>>;

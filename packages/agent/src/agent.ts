@@ -16,6 +16,7 @@ import { ProcessTable } from './labels/process-table.ts';
 import { Losses } from './losses.ts';
 import { registerMetrics } from './metrics.ts';
 import { FilterSource, type FilterOptions, type FilterStatus } from './filter/filter-source.ts';
+import { isJitDump } from './names/jit-dump-file.ts';
 import { JitNames } from './names/jit-names.ts';
 import { KernelNames } from './names/kernel-names.ts';
 import { newAgentId } from './send/agent-id.ts';
@@ -228,6 +229,9 @@ class RunningAgent implements Agent {
     for (const { kind, pid } of collection.processes) if (kind !== 'exit') this.#jit.forget(pid);
     this.#processes.apply(collection.processes, nowMs);
     this.#binaries.add(collection.binaries);
+    for (const binary of collection.binaries) {
+      if (isJitDump(binary.path)) this.#jit.announceDump(binary.pid, binary);
+    }
     this.#windows.add(collection, nowMs);
     this.#close(this.#windows.close(nowMs), nowMs);
     const spent = process.threadCpuUsage(cpu);

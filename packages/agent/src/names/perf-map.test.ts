@@ -100,7 +100,8 @@ describe('names of V8 lose their compiler and gain file and line', () => {
     ['py::work:/srv/w.py', { name: 'py::work:/srv/w.py', filename: '', startLine: 0 }],
     ['Builtin:ArrayMap', { name: 'Builtin:ArrayMap', filename: '', startLine: 0 }],
   ])('%s', (text, expected) => {
-    expect(parseJitName(text)).toEqual(expected);
+    const interpreted = text.includes(':~');
+    expect(parseJitName(text)).toEqual({ ...expected, line: expected.startLine, interpreted });
   });
 });
 
@@ -179,14 +180,14 @@ describe('the file of a process', () => {
     writeFileSync(map, '1000 10 first\n');
     const names = new JitNames(new ProcFiles(proc));
     names.beginCollection();
-    const generation = names.generation(7, 1000);
-    expect(names.name(7, 0x1008, 1000)).toBe('first');
+    const generation = names.generation(7, 1000, 0);
+    expect(names.find(7, 0x1008, 1000, 0)?.name).toBe('first');
     appendFileSync(map, '3000 10 late\n');
-    expect(names.name(7, 0x3000, 1000)).toBeUndefined();
-    expect(names.generation(7, 1000)).toBe(generation);
+    expect(names.find(7, 0x3000, 1000, 0)).toBeUndefined();
+    expect(names.generation(7, 1000, 0)).toBe(generation);
     names.beginCollection();
-    expect(names.name(7, 0x3000, 1250)).toBe('late');
-    expect(names.generation(7, 1250)).not.toBe(generation);
+    expect(names.find(7, 0x3000, 1250, 0)?.name).toBe('late');
+    expect(names.generation(7, 1250, 0)).not.toBe(generation);
     expect(names.counters.unnamed).toBe(1);
     names.forget(7);
     expect(names.processCount).toBe(0);

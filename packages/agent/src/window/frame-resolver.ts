@@ -10,7 +10,6 @@ import {
 } from '@fleetflame/profile';
 import { type BinaryTable, binaryAddress } from '../binaries/binary-table.ts';
 import type { Vdso } from '../binaries/vdso.ts';
-import { parseJitName } from '../names/jit-name.ts';
 import type { JitNames } from '../names/jit-names.ts';
 import { KERNEL_FILE, type KernelNames } from '../names/kernel-names.ts';
 
@@ -60,6 +59,7 @@ export class FrameResolver {
     this.#vdso = builder.mapping(builder.string('[vdso]'), builder.string(sources.vdso.buildId), 'vdso');
   }
 
+  /** `timeMs`: the second of the sample; code of JIT compilers changes. */
   resolve(
     binary: number,
     low: number,
@@ -67,13 +67,14 @@ export class FrameResolver {
     isReturn: boolean,
     pid: number,
     nowMs: number,
+    timeMs: number,
   ): LocationIndex {
     if (binary >= FIRST_FILE_BINARY) return this.#file(binary, high * TWO_32 + low, isReturn, pid, nowMs);
     switch (binary) {
       case KERNEL_BINARY:
         return this.#kernelFrame(low, high, isReturn);
       case ANONYMOUS_BINARY:
-        return this.#jitFrame(low, high, isReturn, pid, nowMs);
+        return this.#jitFrame(low, high, isReturn, pid, nowMs, timeMs);
       case VDSO_BINARY:
         this.buildIds.add(this.#sources.vdso.buildId);
         return this.#at(this.#vdso, this.#sources.vdso.base + high * TWO_32 + low - (isReturn ? 1 : 0));
@@ -98,17 +99,26 @@ export class FrameResolver {
     return this.#builder.location(this.#kernel, low, high, [this.#function(name, '', 0), 0]);
   }
 
-  #jitFrame(low: number, high: number, isReturn: boolean, pid: number, nowMs: number): LocationIndex {
-    const text = this.#sources.jit.name(pid, high * TWO_32 + low - (isReturn ? 1 : 0), nowMs);
-    if (text === undefined) {
+  #jitFrame(
+    low: number,
+    high: number,
+    isReturn: boolean,
+    pid: number,
+    nowMs: number,
+    timeMs: number,
+  ): LocationIndex {
+    const frame = this.#sources.jit.find(pid, high * TWO_32 + low - (isReturn ? 1 : 0), nowMs, timeMs);
+    if (frame === undefined) {
       this.#unnamed.jit++;
       return this.#builder.location(this.#jit, low, high, []);
     }
-    const { name, filename, startLine } = parseJitName(text);
-    return this.#builder.location(this.#jit, low, high, [
-      this.#function(name, filename, startLine),
-      startLine,
-    ]);
+    const { name, filename, startLine, line, interpreted } = frame;
+    const mapping = interpreted ? this.#interpreted() : this.#jit;
+    return this.#builder.location(mapping, low, high, [this.#function(name, filename, startLine), line]);
+  }
+
+  #interpreted(): MappingIndex {
+    return this.#builder.mapping(this.#builder.string('[interpreted]'), 0, 'interpreted');
   }
 
   #file(id: number, offset: number, isReturn: boolean, pid: number, nowMs: number): LocationIndex {

@@ -65,7 +65,7 @@ export class Window {
     const pid = collection.pid[i]!;
     const count = collection.count[i]!;
     const series = this.#seriesOf(pid, collection.comms[collection.comm[i]!] ?? '', nowMs);
-    const stack = this.#stackOf(collection, addressWords, i, pid, nowMs);
+    const stack = this.#stackOf(collection, addressWords, i, pid, nowMs, timeMs);
     this.#builder.add(series, stack, timeMs, count * this.#periodNs);
     this.samples += count;
   }
@@ -108,6 +108,7 @@ export class Window {
     i: number,
     pid: number,
     nowMs: number,
+    timeMs: number,
   ): StackIndex {
     const { frameBinary, frameIsReturn } = collection;
     const first = collection.stackStart[i]!;
@@ -129,14 +130,14 @@ export class Window {
       const isReturn = frameIsReturn[frame]!;
       let space = binary;
       if (binary === ANONYMOUS_BINARY) {
-        jitSpace = jitSpace || JIT_SPACE + this.#sources.jit.generation(pid, nowMs);
+        jitSpace = jitSpace || JIT_SPACE + this.#sources.jit.generation(pid, nowMs, timeMs);
         space = jitSpace;
       }
       // One bit below: the same address names another instruction when it is a return address.
       space = space * 2 + isReturn;
       let location = this.#frames.get(space, low, high);
       if (location < 0) {
-        location = this.#resolver.resolve(binary, low, high, isReturn === 1, pid, nowMs);
+        location = this.#resolver.resolve(binary, low, high, isReturn === 1, pid, nowMs, timeMs);
         this.#frames.set(space, low, high, location);
       }
       stack = this.#builder.stack(stack, location);
