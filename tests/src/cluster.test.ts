@@ -1,12 +1,19 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { BlockBuilder, encodeBlock } from '@fleetflame/profile';
+import { SymbolQuality } from '@fleetflame/proto/symbols/v1/symbols';
+import { S3_FAULTS } from '@fleetflame/store/testing';
 import { Cluster, type ClusterProcess } from './support/cluster.ts';
 import { run, runCli, until } from './support/product.ts';
+import { Workshop } from './support/workloads.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const WRITERS = 6;
+/** Of the requests to S3, while the processes are restarted: hundreds of failures, each of which must be cured. */
+const FAULTS = 0.1;
+const SEED = Number(process.env['FLEETFLAME_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
 /** What a writer knows: it sends one batch at a time, and repeats it until somebody acks it. */
 interface Written {
@@ -17,17 +24,20 @@ interface Written {
   repeats: number;
 }
 
-describe('the cluster of docs/deployment.md', () => {
+describe(`the cluster of docs/deployment.md (FLEETFLAME_SEED=${SEED})`, () => {
   let cluster: Cluster;
+  let workshop: Workshop;
   const startedMs = Date.now();
   const written = new Map<string, Written>();
 
   beforeAll(async () => {
-    cluster = await Cluster.start();
+    workshop = await Workshop.open();
+    cluster = await Cluster.start(SEED);
   });
 
   afterAll(async () => {
     await cluster?.[Symbol.asyncDispose]();
+    await workshop?.close();
   });
 
   it('has every role up, each with its own pages and nothing but its own RPCs', async () => {
@@ -64,7 +74,9 @@ describe('the cluster of docs/deployment.md', () => {
     for (const query of cluster.role('query')) expect(await total(query, 'both')).toBe(123);
   });
 
-  it('loses and doubles nothing while every process is restarted under load', async () => {
+  it('loses and doubles nothing while S3 fails now and then and every process is restarted under load', async () => {
+    cluster.s3.lateMs = 300;
+    cluster.s3.inject(FAULTS, [...S3_FAULTS, 'bent']);
     let stop = false;
     const writers = Array.from({ length: WRITERS }, (_, i) => keepWriting(`writer${i}`, i, () => stop));
     const reader = keepReading(() => stop);
@@ -85,6 +97,7 @@ describe('the cluster of docs/deployment.md', () => {
     }
     stop = true;
     await Promise.all(writers);
+    expect([...cluster.s3.injected.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThan(10);
     expect(await reader).toBeGreaterThan(0);
 
     for (const [service, { acked, sent }] of written) {
@@ -106,6 +119,10 @@ describe('the cluster of docs/deployment.md', () => {
       },
       (levels) => levels.some(([level = 0]) => level > 0) && !levels.some(([level]) => level === 0),
     );
+    cluster.s3.choose = () => undefined;
+    expect(JSON.parse((await compactor?.get('/status'))?.text ?? '{}')).toMatchObject({
+      store: { quarantined: 0 },
+    });
     for (const [service, { acked }] of written) {
       for (const query of cluster.role('query')) expect(await total(query, service), service).toBe(acked);
     }
@@ -117,23 +134,43 @@ describe('the cluster of docs/deployment.md', () => {
 
   it('keeps symbols in the bucket: a symbolizer that starts again knows what was uploaded', async () => {
     const [symbolizer] = cluster.role('symbolizer');
-    const buildId = 'ab'.repeat(20);
-    const bytes = await readFile('/bin/true');
-    const upload = symbolizer?.symbols.upload({
+    if (symbolizer === undefined) throw new Error('there is no symbolizer');
+    const path = await workshop.c('shares');
+    const notes = await run('readelf', ['--notes', path]);
+    const buildId = /Build ID: ([0-9a-f]+)/.exec(notes.stdout)?.[1] ?? '';
+    const bytes = await readFile(path);
+    const upload = {
       buildId,
-      fileName: 'true',
+      fileName: 'shares',
       totalBytes: BigInt(bytes.length),
-      offset: 0n,
-      part: bytes,
-    });
-    // Its own build id is another one: it is refused, and that is remembered in the bucket.
-    await expect(upload).rejects.toMatchObject({ code: Code.InvalidArgument });
-    const known = await symbolizer?.symbols.status({ buildIds: [buildId] });
-    expect(known?.binaries).toHaveLength(1);
-    expect(await symbolizer?.stop()).toBe(0);
-    await symbolizer?.startAgain();
-    const again = await symbolizer?.symbols.status({ buildIds: [buildId] });
-    expect(again?.binaries[0]?.problem).toBe(known?.binaries[0]?.problem);
+      content: createHash('sha256').update(bytes).digest('hex'),
+      uploader: 'ab'.repeat(8),
+      quality: SymbolQuality.SYMTAB,
+    };
+    let offset = 0;
+    const send = async (): Promise<boolean> => {
+      const part = bytes.subarray(offset);
+      const answer = await symbolizer.symbols.upload({ ...upload, offset: BigInt(offset), part });
+      offset = Number(answer.nextOffset);
+      return answer.complete;
+    };
+    await until('the binary is converted', send, (complete) => complete);
+    const known = await symbolizer.symbols.status({ buildIds: [buildId] });
+    expect(known.binaries[0]?.symbols).toBeGreaterThan(5n);
+    expect(await symbolizer.stop()).toBe(0);
+    await symbolizer.startAgain();
+    const again = await symbolizer.symbols.status({ buildIds: [buildId] });
+    expect(again.binaries).toEqual(known.binaries);
+
+    // And every query names frames with them.
+    const address = await run('nm', [path]);
+    const start = /^([0-9a-f]+) [Tt] parse_request$/m.exec(address.stdout)?.[1] ?? '';
+    const block = nativeBatch('named', buildId, Number.parseInt(start, 16) + 1, startedMs);
+    await cluster.role('ingest')[0]?.ingest.write({ agentId: 'named', seq: 1n, block });
+    for (const query of cluster.role('query')) {
+      const { functions } = await query.query.top({ scope: scope('named'), limit: 5 });
+      expect(functions[0]?.name).toBe('parse_request');
+    }
   });
 
   it('shows the settings in force without the secrets', async () => {
@@ -193,16 +230,17 @@ describe('the cluster of docs/deployment.md', () => {
     return answers;
   }
 
+  function scope(service: string) {
+    return {
+      fromMs: BigInt(startedMs - 7_200_000),
+      toMs: BigInt(Date.now() + 1000),
+      selector: `{service_name="${service}"}`,
+      profileType: CPU,
+    };
+  }
+
   async function total(query: ClusterProcess, service: string): Promise<number> {
-    const answer = await query.query.top({
-      scope: {
-        fromMs: BigInt(startedMs - 7_200_000),
-        toMs: BigInt(Date.now() + 1000),
-        selector: `{service_name="${service}"}`,
-        profileType: CPU,
-      },
-      limit: 1,
-    });
+    const answer = await query.query.top({ scope: scope(service), limit: 1 });
     expect(answer.coverage?.missing).toEqual([]);
     return Number(answer.total);
   }
@@ -244,5 +282,14 @@ function batch(service: string, seq: number, value: number, timeMs: number): Uin
   const fn = builder.function(name, name, builder.string('main.c'), 1);
   const stack = builder.stack(0, builder.location(0, 0, 0, [fn, 1]));
   builder.add(builder.series(CPU, 1, { service_name: service }), stack, timeMs, value);
+  return encodeBlock(builder.build());
+}
+
+/** A block with one sample at an address of a binary that only the symbolizer can name. */
+function nativeBatch(service: string, buildId: string, address: number, timeMs: number): Uint8Array {
+  const builder = new BlockBuilder();
+  const mapping = builder.mapping(builder.string('/usr/bin/shares'), builder.string(buildId), 'native');
+  const stack = builder.stack(0, builder.location(mapping, address, 0, []));
+  builder.add(builder.series(CPU, 1, { service_name: service }), stack, timeMs, 1);
   return encodeBlock(builder.build());
 }

@@ -15,9 +15,10 @@ describe('the command line against a running product', () => {
     product = await Product.start({ args: ['--window', '1s', '--frequency', '99'] });
     load = new Workload('cli-load', await workshop.c('shares'), ['120']);
     await until(
-      'the load',
+      'the load, and its names',
       () => top('{service_name="cli-load"}'),
-      (answer) => answer.total > 2e9,
+      ({ total, functions }) => total > 2e9 && functions.some((f) => f.name === 'parse_request'),
+      120_000,
     );
   });
 

@@ -1,6 +1,6 @@
 import { readBlock, readFooter, type Block, type RangeSource } from '@fleetflame/profile';
 import type { Dataset, Footer } from '@fleetflame/proto/block/v1/footer';
-import type { BlockEntry } from '@fleetflame/store';
+import type { BlockEntry, Store } from '@fleetflame/store';
 import { ByteLru } from './byte-lru.ts';
 import type { QueryLimits } from './limits.ts';
 import type { QueryMetrics } from './query-metrics.ts';
@@ -13,13 +13,13 @@ export interface ReadResult {
 
 /** Footers and blocks by block id. Blocks are immutable, so both are cached. */
 export class BlockReader {
-  readonly #source: (entry: BlockEntry) => RangeSource;
+  readonly #store: Pick<Store, 'read'>;
   readonly #metrics: QueryMetrics;
   readonly #footers: ByteLru<Footer>;
   readonly #blocks: ByteLru<Block>;
 
-  constructor(source: (entry: BlockEntry) => RangeSource, limits: QueryLimits, metrics: QueryMetrics) {
-    this.#source = source;
+  constructor(store: Pick<Store, 'read'>, limits: QueryLimits, metrics: QueryMetrics) {
+    this.#store = store;
     this.#metrics = metrics;
     this.#footers = new ByteLru('footer', limits.footerCacheBytes, metrics);
     this.#blocks = new ByteLru('block', limits.blockCacheBytes, metrics);
@@ -28,11 +28,9 @@ export class BlockReader {
   async footer(entry: BlockEntry): Promise<{ readonly footer: Footer; readonly bytesRead: number }> {
     const cached = this.#footers.get(entry.id);
     if (cached !== undefined) return { footer: cached, bytesRead: 0 };
-    const source = new CountingSource(this.#source(entry));
-    const footer = await readFooter(source);
-    this.#metrics.bytesRead.inc(source.bytesRead);
+    const { value: footer, bytesRead } = await this.#read(entry, readFooter);
     this.#footers.set(entry.id, footer, footerBytes(footer));
-    return { footer, bytesRead: source.bytesRead };
+    return { footer, bytesRead };
   }
 
   /** The chosen datasets (indices into the footer's, ascending), with points or with totals only. */
@@ -53,16 +51,33 @@ export class BlockReader {
       this.#blocks.peek(key);
     this.#metrics.cacheRequests.inc({ cache: 'block', result: cached === undefined ? 'miss' : 'hit' });
     if (cached !== undefined) return { block: cached, bytesRead: 0 };
-    const source = new CountingSource(this.#source(entry));
     const wanted = new Set<Dataset>(chosen.map((index) => footer.datasets[index]!));
-    const { block } = await readBlock(source, {
+    const options = {
       footer,
       points,
       ...(all ? {} : { datasets: (dataset: Dataset) => wanted.has(dataset) }),
+    };
+    const { value, bytesRead } = await this.#read(entry, (source) => readBlock(source, options));
+    this.#blocks.set(key, value.block, blockBytes(value.block));
+    return { block: value.block, bytesRead };
+  }
+
+  /** Bytes of a second look count as well. */
+  async #read<T>(
+    entry: BlockEntry,
+    read: (source: RangeSource) => Promise<T>,
+  ): Promise<{ readonly value: T; readonly bytesRead: number }> {
+    let bytesRead = 0;
+    const value = await this.#store.read(entry, async (inner) => {
+      const source = new CountingSource(inner);
+      try {
+        return await read(source);
+      } finally {
+        bytesRead += source.bytesRead;
+      }
     });
-    this.#metrics.bytesRead.inc(source.bytesRead);
-    this.#blocks.set(key, block, blockBytes(block));
-    return { block, bytesRead: source.bytesRead };
+    this.#metrics.bytesRead.inc(bytesRead);
+    return { value, bytesRead };
   }
 }
 

@@ -24,7 +24,7 @@ import type { LimitCheck, Scope } from './scope.ts';
 import type { SymbolSource } from './symbol-source.ts';
 
 /** The store as queries use it. */
-export type QueryStore = Pick<Store, 'snapshot' | 'source' | 'quarantine'>;
+export type QueryStore = Pick<Store, 'snapshot' | 'read' | 'quarantine'>;
 
 /** What all queries share. */
 export interface QueryContext {

@@ -48,7 +48,7 @@ export function createQuery(options: QueryOptions): Query {
   const context: QueryContext = {
     store,
     symbols,
-    reader: new BlockReader((entry) => store.source(entry), limits, metrics),
+    reader: new BlockReader(store, limits, metrics),
     checks: new LimitCheck(limits, metrics),
     metrics,
     log,

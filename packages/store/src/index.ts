@@ -8,6 +8,7 @@ export type { CatalogConfig } from './catalog/open-catalog.ts';
 export { POSTGRES_LIMITS, type PostgresLimits } from './catalog/postgres.ts';
 export { SCHEMA_VERSION } from './catalog/migrations.ts';
 export type { ObjectStat, ObjectStore, ObjectStoreConfig } from './objects/object-store.ts';
+export { createObjectStore } from './objects/open-object-store.ts';
 export { S3_LIMITS, type S3Limits } from './objects/s3/s3-limits.ts';
 export type { S3Credentials, S3ObjectStoreConfig } from './objects/s3/s3-config.ts';
 export type { TaskStatus } from './maintenance/maintenance-loop.ts';

@@ -18,6 +18,7 @@ export class StoreMetrics {
   readonly removed: Counter;
   readonly swept: Counter<'what'>;
   readonly quarantined: Counter<'reason'>;
+  readonly reread: Counter;
   readonly maintenanceFailures: Counter<'task'>;
 
   constructor(registry: Registry, totals: () => Promise<CatalogTotals>, pinned: () => number) {
@@ -56,6 +57,10 @@ export class StoreMetrics {
     this.quarantined = counter('fleetflame_store_quarantined_total', 'Blocks set aside, by who found them.', [
       'reason',
     ]);
+    this.reread = counter(
+      'fleetflame_store_reread_total',
+      'Blocks read as a whole because parts of them did not check out.',
+    );
     this.maintenanceFailures = counter(
       'fleetflame_store_maintenance_failures_total',
       'Rounds of maintenance that failed, by task.',

@@ -9,7 +9,7 @@
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { FleetflameError, type Block, type RangeSource } from '@fleetflame/profile';
+import { bytesSource, FleetflameError, type Block, type RangeSource } from '@fleetflame/profile';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { BlockPins } from './block-pins.ts';
@@ -226,6 +226,26 @@ export class Store {
 
   source(entry: BlockEntry): RangeSource {
     return new ObjectSource(this.objects, entry.key, entry.sizeBytes);
+  }
+
+  /**
+   * What `read` makes of parts of a block. Parts that do not check out may have been changed on their
+   * way: before the block is taken for damaged, it is read once more as a whole, which the object store
+   * checks and repeats by itself.
+   */
+  async read<T>(entry: BlockEntry, read: (source: RangeSource) => Promise<T>): Promise<T> {
+    try {
+      return await read(this.source(entry));
+    } catch (error) {
+      if (!(error instanceof FleetflameError) || error.code !== 'corrupt_data') throw error;
+      this.#metrics.reread.inc();
+      this.#log.warn(
+        { err: error, block: entry.id },
+        'parts of a block did not check out: it is read as a whole',
+      );
+    }
+    const bytes = await this.objects.get(entry.key);
+    return await read(bytesSource(bytes));
   }
 
   /** Sets a block aside that could not be read (I7): queries report it as missing, merges leave it alone. */

@@ -1,6 +1,6 @@
 /**
- * The cluster of docs/deployment.md as processes of this checkout, on a real S3 server and a real
- * PostgreSQL. Its file and its commands are taken from the document; only ports, endpoint, bucket,
+ * The cluster of docs/deployment.md as processes of this checkout, on a real S3 server, which they
+ * reach through a proxy that makes faults when it is told to, and a real PostgreSQL. Its file and its commands are taken from the document; only ports, endpoint, bucket,
  * database and the time to drain are put in.
  */
 import type { ChildProcess } from 'node:child_process';
@@ -12,7 +12,7 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
 import { QueryService } from '@fleetflame/proto/query/v1/query';
 import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
-import { PostgresServer, Rgw } from '@fleetflame/store/testing';
+import { FaultyS3, PostgresServer, Rgw } from '@fleetflame/store/testing';
 import { endProcess, MAIN, ROOT, startServer } from './server-process.ts';
 
 const DOCUMENT = join(ROOT, 'docs/deployment.md');
@@ -99,20 +99,24 @@ export class ClusterProcess {
 
 export class Cluster implements AsyncDisposable {
   readonly rgw: Rgw;
+  /** Between the processes and `rgw`. */
+  readonly s3: FaultyS3;
   readonly postgres: PostgresServer;
   readonly processes: ClusterProcess[] = [];
   readonly #directory: string;
 
-  private constructor(rgw: Rgw, postgres: PostgresServer, directory: string) {
+  private constructor(rgw: Rgw, s3: FaultyS3, postgres: PostgresServer, directory: string) {
     this.rgw = rgw;
+    this.s3 = s3;
     this.postgres = postgres;
     this.#directory = directory;
   }
 
-  static async start(): Promise<Cluster> {
+  /** `seed` decides which requests meet faults, once `s3` injects some. */
+  static async start(seed = 1): Promise<Cluster> {
     const directory = await mkdtemp(join(tmpdir(), 'fleetflame-cluster-'));
     const [rgw, postgres] = await Promise.all([Rgw.start(), PostgresServer.start()]);
-    const cluster = new Cluster(rgw, postgres, directory);
+    const cluster = new Cluster(rgw, await FaultyS3.start(rgw.endpoint, seed), postgres, directory);
     try {
       await cluster.#start();
     } catch (error) {
@@ -128,6 +132,7 @@ export class Cluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.processes.map(async (process) => await process.kill()));
+    await this.s3[Symbol.asyncDispose]();
     await Promise.all([this.rgw[Symbol.asyncDispose](), this.postgres[Symbol.asyncDispose]()]);
     await rm(this.#directory, { recursive: true, force: true });
   }
@@ -138,7 +143,7 @@ export class Cluster implements AsyncDisposable {
     const path = join(this.#directory, 'cluster.yaml');
     const replacements: readonly (readonly [string, string])[] = [
       ['s3://fleetflame/', `s3://${bucket}/`],
-      ['http://127.0.0.1:7480', this.rgw.endpoint],
+      ['http://127.0.0.1:7480', this.s3.endpoint],
       ['postgres://fleetflame:secret@127.0.0.1:5432/fleetflame', await this.postgres.createDatabase()],
       ['drain: 5s', 'drain: 100ms'],
     ];

@@ -6,7 +6,7 @@ export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 export const MAIN = join(ROOT, 'packages/cli/src/main.ts');
 
 /** Starting builds nothing and takes a second or two; a busy machine may need longer. */
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 120_000;
 
 export interface StartedServer {
   readonly child: ChildProcess;
