@@ -58,6 +58,7 @@ export type { Symbolize, SymbolLine, UnnamedReason } from './projection/symboliz
 export { baseName, LocationFrames, type UnnamedSelf } from './projection/block-frames.ts';
 export { FlameBuilder, missingLabelName, type FlameBuilderOptions } from './projection/flame-builder.ts';
 export { binarySums, type BinarySums } from './projection/binary-sums.ts';
+export { unnamedAdvice, type UnnamedAdvice, type UnnamedFrames } from './projection/unnamed-advice.ts';
 export { FunctionLines } from './projection/function-lines.ts';
 export type { FunctionBuild, FunctionLine, FunctionName } from './projection/function-lines.ts';
 export type { StoppedStacks } from './projection/stopped-stacks.ts';

@@ -15,6 +15,7 @@ export class CoverageBuilder {
   #rows = 0;
   #profileType = '';
   #unnamed: readonly UnnamedSelf[] = [];
+  #framesTooDeep = 0;
   #stopped: readonly StoppedStacks[] = [];
 
   constructor(snapshot: Snapshot) {
@@ -49,6 +50,10 @@ export class CoverageBuilder {
     this.#unnamed = unnamed;
   }
 
+  framesTooDeep(frames: number): void {
+    this.#framesTooDeep = frames;
+  }
+
   stopped(stopped: readonly StoppedStacks[]): void {
     this.#stopped = stopped;
   }
@@ -80,6 +85,7 @@ export class CoverageBuilder {
       unit: unitOf(this.#profileType),
       sampleRows: BigInt(this.#rows),
       series: this.#series.size,
+      framesTooDeep: BigInt(this.#framesTooDeep),
       stopped: this.#stopped.map(({ reason, binary, value }) => ({ reason, binary, value: BigInt(value) })),
     });
   }

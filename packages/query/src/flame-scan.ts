@@ -63,6 +63,7 @@ export async function scanFlame(
   run.coverage.samples(answer);
   run.coverage.unnamed(answer.builder.unnamed);
   run.coverage.stopped(answer.builder.stopped);
+  run.coverage.framesTooDeep(answer.builder.tree.framesTooDeep);
   const [period = 0] = answer.periods;
   return { builder: answer.builder, period: answer.periods.size === 1 ? period : 0 };
 }

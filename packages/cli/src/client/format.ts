@@ -79,6 +79,9 @@ export function coverageWarnings(coverage: Coverage | undefined, total: number):
       .join(', ');
     warnings.push(`${formatPercent(Number(coverage.unnamedSelf), total)} has no function name: ${worst}`);
   }
+  if (coverage.framesTooDeep > 0n) {
+    warnings.push(`${coverage.framesTooDeep} frames are deeper than a flame graph can be, and left out`);
+  }
   const stopped = coverage.stopped.reduce((sum, { value }) => sum + Number(value), 0);
   if (stopped > 0) {
     const worst = coverage.stopped
@@ -115,6 +118,7 @@ export function coverageJson(coverage: Coverage | undefined): object {
       self: Number(binary.self),
       reason: binary.reason,
     })),
+    framesTooDeep: Number(coverage.framesTooDeep),
     stopped: coverage.stopped.map(({ reason, binary, value }) => ({ reason, binary, value: Number(value) })),
     lost: Object.fromEntries(coverage.lost.map((lost) => [lost.cause, Number(lost.samples)])),
   };

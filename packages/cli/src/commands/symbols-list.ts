@@ -1,9 +1,9 @@
+import { unnamedAdvice } from '@fleetflame/profile';
 import type { Command } from 'commander';
 import { connect, connectSymbols } from '../client/connection.ts';
 import { coverageJson, coverageWarnings, formatPercent, formatTable, formatValue } from '../client/format.ts';
 import { printJson, printLine, printWarnings } from '../client/output.ts';
 import { type ScopeOptions, scopeOf } from '../client/scope.ts';
-import { adviceFor } from '../client/unnamed-remedy.ts';
 
 /** Build ids that the server tells of in one call. */
 const STATUS_BATCH = 4096;
@@ -32,7 +32,7 @@ export async function listUnnamed(
   );
   const rows = shown.map((one) => {
     const status = known.get(one.buildId);
-    return { ...one, self: Number(one.self), ...adviceFor(one, status), source: status?.source ?? '' };
+    return { ...one, self: Number(one.self), ...unnamedAdvice(one, status), source: status?.source ?? '' };
   });
   const omitted = unnamed.slice(shown.length);
   const omittedSelf = omitted.reduce((sum, one) => sum + Number(one.self), 0);

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { FlameTree } from './flame-tree.ts';
+import { FLAME_TREE_MAX_DEPTH, FlameTree } from './flame-tree.ts';
 
 /** Paths with their values, as the tree has them. */
 function pathsOf(tree: FlameTree): Map<string, number> {
@@ -71,4 +71,15 @@ test('a large tree grows from a copy in the same way as from nothing', () => {
   twice.addTree(whole);
   expect([...pathsOf(twice).values()]).toEqual([...pathsOf(whole).values()].map((value) => value * 2));
   expect(pathsOf(sum)).toEqual(pathsOf(whole));
+});
+
+test('frames beyond the greatest depth are counted, and their value stays', () => {
+  const tree = new FlameTree();
+  let node = 0;
+  for (let i = 0; i < FLAME_TREE_MAX_DEPTH + 5; i++) node = tree.child(node, i % 3);
+  tree.addSelf(node, 7);
+  expect([tree.length - 1, tree.framesTooDeep]).toEqual([FLAME_TREE_MAX_DEPTH, 5]);
+  const sum = new FlameTree({ frames: tree.frames });
+  sum.addTree(tree);
+  expect([sum.framesTooDeep, sum.self.reduce((all, self) => all + self, 0)]).toEqual([5, 7]);
 });

@@ -2,7 +2,7 @@ import { lossKind, STOPPED_REASONS } from '@fleetflame/profile';
 import type { Coverage, LostSamples } from '@fleetflame/proto/query/v1/query';
 import { formatAmount, integer, percent, type Quantity } from '../quantity/format.ts';
 import { usePage } from './page-context.ts';
-import { unnamedHelp } from './unnamed-reasons.ts';
+import { UnnamedHelp } from './unnamed-help.tsx';
 
 /** Lines of the list; what is beyond them is summed. */
 const MOST_ROWS = 30;
@@ -58,8 +58,7 @@ export function UnnamedPanel(props: {
                 <small>{percent(Number(self), total)}</small>
               </td>
               <td>
-                {unnamedHelp(binary, reason).why}
-                <small>{unnamedHelp(binary, reason).remedy}</small>
+                <UnnamedHelp frames={{ binary, buildId, reason }} status={undefined} />
               </td>
             </tr>
           ))}

@@ -307,6 +307,9 @@ function StatusBar(props: {
       <span>{counted(coverage.blocksAnswered, 'block')}</span>
       <span>{coverage.bytesRead === 0n ? 'from memory' : `${formatBytes(coverage.bytesRead)} read`}</span>
       <span>{counted(flame.table.length - 1, 'box', 'boxes')}</span>
+      {coverage.framesTooDeep > 0n && (
+        <span className="warn">{counted(coverage.framesTooDeep, 'frame')} too deep to be drawn</span>
+      )}
       <span>
         {flame.prunedNodes === 0
           ? 'nothing left out'

@@ -9,7 +9,7 @@ import { RegionError } from './region-error.tsx';
 import { TableSkeleton } from './skeletons.tsx';
 import { symbolRows, type SymbolRow } from './symbol-rows.ts';
 import { symbolStatus } from './symbol-status.ts';
-import { unnamedHelp } from './unnamed-reasons.ts';
+import { UnnamedHelp } from './unnamed-help.tsx';
 import { useSignal } from './use-signal.ts';
 
 /** Rows on the page: each is a few lines high. What is beyond is counted. */
@@ -192,15 +192,9 @@ function Row(props: {
         )}
       </td>
       <td>
-        {[...new Set(row.reasons)].map((reason) => {
-          const help = unnamedHelp(row.binary, reason);
-          return (
-            <p key={reason}>
-              {help.why}
-              <small>{help.remedy}</small>
-            </p>
-          );
-        })}
+        {[...new Set(row.reasons)].map((reason) => (
+          <UnnamedHelp key={reason} frames={{ ...row, reason }} status={status} withCommand />
+        ))}
         {row.stopped > 0 && <StoppedHelp reasons={row.stoppedReasons} />}
       </td>
     </tr>
