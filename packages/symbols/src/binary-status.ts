@@ -8,10 +8,12 @@ export function binaryStatus(
   buildId: string,
   record: BinaryRecord | undefined,
   upload: UploadState | undefined,
+  debuginfod = '',
 ): MessageInitShape<typeof BinaryStatusSchema> | undefined {
-  if (record === undefined && upload === undefined) return undefined;
+  if (record === undefined && upload === undefined && debuginfod === '') return undefined;
   return {
     buildId,
+    debuginfod,
     fileName: record?.fileName ?? upload?.fileName ?? '',
     ...(record === undefined
       ? {}

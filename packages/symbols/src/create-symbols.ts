@@ -6,6 +6,10 @@ import type { Registry } from 'prom-client';
 import { binaryStatus } from './binary-status.ts';
 import { checkBuildId } from './build-id.ts';
 import { Converter, type ConverterOptions } from './convert/converter.ts';
+import { checkServers, Debuginfod } from './debuginfod/debuginfod.ts';
+import { DebuginfodMetrics } from './debuginfod/debuginfod-metrics.ts';
+import { DEBUGINFOD_LIMITS, type DebuginfodLimits } from './debuginfod/limits.ts';
+import { SymbolNeeds } from './debuginfod/needs.ts';
 import { inParallel } from './in-parallel.ts';
 import { Intake } from './intake.ts';
 import { STORAGE_CONCURRENCY, SYMBOL_LIMITS, type SymbolLimits } from './limits.ts';
@@ -25,6 +29,10 @@ export interface SymbolsOptions {
   /** Memory for symbol tables. Default: DEFAULT_CACHE_BYTES. */
   readonly cacheBytes?: number;
   readonly converter?: ConverterOptions;
+  /** Base URLs of debuginfod servers. Default: none is asked. */
+  readonly debuginfod?: readonly string[];
+  /** Default: DEBUGINFOD_LIMITS. */
+  readonly debuginfodLimits?: Partial<DebuginfodLimits>;
   /** Default: SYMBOL_LIMITS. */
   readonly limits?: Partial<SymbolLimits>;
   /** How long a call waits for a conversion. Default: CONVERSION_POLL_MS. */
@@ -35,6 +43,8 @@ export interface SymbolsOptions {
 
 export interface Symbols {
   readonly store: SymbolStore;
+  /** Undefined when there are no servers to ask. */
+  readonly debuginfod: Debuginfod | undefined;
   readonly routes: (router: ConnectRouter) => void;
   /** Removes uploads that stopped and tables that were replaced; timers do so now and then. */
   readonly maintain: () => Promise<void>;
@@ -42,9 +52,13 @@ export interface Symbols {
 }
 
 const REMOVE_ABANDONED_EVERY_MS = 60_000;
+const TAKE_NEEDS_EVERY_MS = 15_000;
 const SWEEP_EVERY_MS = 3 * 3600_000;
 
-/** The server's half of symbolization: the store of tables, and SymbolService. */
+/**
+ * The server's half of symbolization: the store of tables, SymbolService, and what asks debuginfod servers.
+ * @throws FleetflameError invalid_input when `debuginfod` has what is no URL
+ */
 export function createSymbols(options: SymbolsOptions): Symbols {
   const { storage, log, registry, pollMs } = options;
   const now = options.now ?? Date.now;
@@ -66,13 +80,37 @@ export function createSymbols(options: SymbolsOptions): Symbols {
   });
   const uploads: Uploads = new Uploads({ storage, store, intake, log, metrics, limits, now, pollMs });
   const wanted = new Wanted({ store, uploads, limits, now });
+  const servers = checkServers(options.debuginfod ?? []);
+  const debuginfod: Debuginfod | undefined =
+    servers.length === 0
+      ? undefined
+      : new Debuginfod({
+          servers,
+          storage,
+          store,
+          intake,
+          log,
+          metrics: new DebuginfodMetrics(registry, () => debuginfod?.queued ?? 0),
+          symbolLimits: limits,
+          limits: { ...DEBUGINFOD_LIMITS, ...options.debuginfodLimits },
+          now,
+        });
+  const needs = new SymbolNeeds(storage, log, now);
+  if (debuginfod !== undefined) store.onAsked = debuginfod.met;
+  /** What other processes met. */
+  const takeNeeds = async (): Promise<void> => {
+    if (debuginfod === undefined) return;
+    for (const buildId of await needs.take(DEBUGINFOD_LIMITS.queued)) await store.record(buildId);
+  };
   const sweep = async (): Promise<void> => {
+    await debuginfod?.sweep();
     await sweepSymbols({ storage, log, now, onDeleted: () => metrics.deleted.inc() });
   };
   const timers = [
     every(REMOVE_ABANDONED_EVERY_MS, log, 'stopped uploads could not be removed', () =>
       uploads.removeAbandoned(),
     ),
+    every(TAKE_NEEDS_EVERY_MS, log, 'needs of symbols could not be read', takeNeeds),
     // Servers that started together need not sweep together.
     every(
       SWEEP_EVERY_MS * (0.75 + Math.random() / 2),
@@ -98,10 +136,11 @@ export function createSymbols(options: SymbolsOptions): Symbols {
     const records = await store.status(asked);
     const known = new Map(records.map((record) => [record.buildId, record]));
     const kept = new Set(await uploads.buildIds());
-    const buildIds = asked.length > 0 ? asked : [...new Set([...known.keys(), ...kept])];
+    const waiting = debuginfod?.buildIds() ?? [];
+    const buildIds = asked.length > 0 ? asked : [...new Set([...known.keys(), ...kept, ...waiting])];
     const all = await inParallel(buildIds, STORAGE_CONCURRENCY, async (buildId) => {
       const upload = kept.has(buildId) ? await uploads.state(buildId) : undefined;
-      return binaryStatus(buildId, known.get(buildId), upload);
+      return binaryStatus(buildId, known.get(buildId), upload, debuginfod?.state(buildId));
     });
     return all.filter((one) => one !== undefined);
   };
@@ -130,14 +169,17 @@ export function createSymbols(options: SymbolsOptions): Symbols {
 
   return {
     store,
+    debuginfod,
     routes,
     async maintain() {
       await uploads.removeAbandoned();
+      await takeNeeds();
       await sweep();
     },
     async close() {
       for (const timer of timers) clearInterval(timer);
-      await converter.close();
+      // What is being fetched ends with it.
+      await Promise.all([debuginfod?.close(), converter.close()]);
       await uploads.close();
       await intake.close();
       await store.settled();

@@ -10,3 +10,4 @@ export { SymbolStore, type SymbolStoreOptions } from './symbol-store.ts';
 export { SymbolTable, type FunctionIndex, type SourcePosition, type SymbolColumns } from './symbol-table.ts';
 export { decodeSymbolTable } from './decode-symbol-table.ts';
 export { encodeSymbolTable } from './encode-symbol-table.ts';
+export { SymbolNeeds } from './debuginfod/needs.ts';

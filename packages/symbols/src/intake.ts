@@ -3,7 +3,7 @@
  * why not. One file at a time.
  */
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { elfConstants, ElfError, ElfFile, readDebugAltLink } from '@fleetflame/elf';
@@ -79,6 +79,13 @@ export class Intake {
     }
   }
 
+  /** As `take`, of a file that is there already; it stays the caller's. */
+  async takeFile(file: IntakeFile, path: string): Promise<BinaryRecord> {
+    return await this.take(file, async (to) => {
+      await link(path, to);
+    });
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#queue;
@@ -128,7 +135,8 @@ export class Intake {
 
   async #convert(file: IntakeFile, path: string): Promise<BinaryRecord> {
     const { store, converter, log } = this.#options;
-    const wanted = inspect(path, false, supplementOf);
+    checkWhole(path);
+    const wanted = supplementOfFile(path);
     const bytes = wanted === undefined ? undefined : await store.supplement(wanted);
     const supplement = bytes === undefined ? undefined : `${path}.supplement`;
     try {
@@ -163,14 +171,38 @@ export class Intake {
   }
 }
 
-/** Build id of the file that this one's debug information refers to. A broken link costs what it leads to. */
-function supplementOf(elf: ElfFile): string | undefined {
-  try {
-    return readDebugAltLink(elf)?.buildId;
-  } catch (error) {
-    if (error instanceof ElfError) return undefined;
-    throw error;
-  }
+/**
+ * Build id of the file that the debug information of this one refers to. A broken link costs what it leads to.
+ * @throws BinaryRefused when the file is broken
+ */
+export function supplementOfFile(path: string): string | undefined {
+  return inspect(path, false, (elf) => {
+    try {
+      return readDebugAltLink(elf)?.buildId;
+    } catch (error) {
+      if (error instanceof ElfError) return undefined;
+      throw error;
+    }
+  });
+}
+
+/**
+ * A file that was cut short is refused, though some of it could be read: what would come of it stands in the way of
+ * an intact one.
+ * @throws BinaryRefused
+ */
+function checkWhole(path: string): void {
+  inspect(path, false, (elf) => {
+    if (elf.sectionsProblem !== undefined)
+      throw new ElfError(`it is cut short or damaged: ${elf.sectionsProblem.message}`);
+    const { size } = elf.source;
+    const beyond = elf.sections.find(
+      (section) => section.type !== elfConstants.SHT_NOBITS && section.offset + section.size > size,
+    );
+    if (beyond === undefined) return;
+    const end = beyond.offset + beyond.size;
+    throw new ElfError(`it is cut short: section ${beyond.name} ends at byte ${end}, the file at ${size}`);
+  });
 }
 
 /** @throws BinaryRefused when the file is broken */

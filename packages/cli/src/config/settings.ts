@@ -90,6 +90,12 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     help: 'into how many parts compaction divides the services: about one per million samples a second; may be changed at any time',
     default: '1',
   },
+  'symbols.debuginfod': {
+    kind: { type: 'list' },
+    roles: ['up', 'query', 'symbolizer'],
+    flag: '--debuginfod <url>',
+    help: 'ask this debuginfod server for debug files of binaries without names or lines, such as https://debuginfod.debian.net; repeatable',
+  },
   drain: {
     kind: { type: 'wait' },
     roles: SERVERS,

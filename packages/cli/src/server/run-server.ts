@@ -53,6 +53,7 @@ export async function runServer(
     drainMs: config.number('drain'),
     ingestLimits: config.limits('ingest'),
     queryLimits: config.limits('query'),
+    debuginfod: config.list('symbols.debuginfod'),
     ...(agent === undefined ? {} : { agent: agent(config, log) }),
   });
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${server.port}`;

@@ -18,7 +18,7 @@ const CLOSE_GRACE_MS = 20_000;
 
 const UI_DIRECTORY = fileURLToPath(new URL('../../../ui/dist/app', import.meta.url));
 
-export interface ServerOptions extends Pick<ServiceOptions, 'ingestLimits' | 'queryLimits'> {
+export interface ServerOptions extends Pick<ServiceOptions, 'ingestLimits' | 'queryLimits' | 'debuginfod'> {
   readonly role: ServerRole;
   /** As Store.open takes them. */
   readonly dataDir?: string;

@@ -3,7 +3,7 @@ import type { ConnectRouter } from '@connectrpc/connect';
 import { createIngest, type IngestLimits } from '@fleetflame/ingest';
 import { createQuery, type QueryLimits } from '@fleetflame/query';
 import { createBlocks, type Store } from '@fleetflame/store';
-import { createSymbols, SymbolStore } from '@fleetflame/symbols';
+import { createSymbols, SymbolNeeds, SymbolStore } from '@fleetflame/symbols';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 
@@ -16,6 +16,8 @@ export interface ServiceOptions {
   readonly registry: Registry;
   readonly ingestLimits: Partial<IngestLimits>;
   readonly queryLimits: Partial<QueryLimits>;
+  /** Base URLs of debuginfod servers. */
+  readonly debuginfod: readonly string[];
 }
 
 export interface Services {
@@ -28,18 +30,25 @@ export interface Services {
 }
 
 export function createServices(options: ServiceOptions): Services {
-  const { role, store, registry, ingestLimits, queryLimits } = options;
+  const { role, store, registry, ingestLimits, queryLimits, debuginfod } = options;
   const has = (service: ServerRole): boolean => role === 'up' || role === service;
   const log = (part: string): Logger => options.log.child({ part });
   const storage = store.objects;
 
-  const symbols = has('symbolizer') ? createSymbols({ storage, log: log('symbols'), registry }) : undefined;
+  const symbols = has('symbolizer')
+    ? createSymbols({ storage, log: log('symbols'), registry, debuginfod })
+    : undefined;
   const ingest = has('ingest')
     ? createIngest({ store, log: log('ingest'), registry, limits: ingestLimits })
     : undefined;
   // A query process looks names up; it takes no binaries.
-  const names = (): SymbolStore =>
-    symbols?.store ?? new SymbolStore({ storage, log: log('symbols'), registry });
+  const names = (): SymbolStore => {
+    if (symbols !== undefined) return symbols.store;
+    const own = new SymbolStore({ storage, log: log('symbols'), registry });
+    // The symbolizer asks the servers.
+    if (debuginfod.length > 0) own.onAsked = new SymbolNeeds(storage, log('symbols')).say;
+    return own;
+  };
   const query = has('query')
     ? createQuery({ store, symbols: names(), log: log('query'), registry, limits: queryLimits })
     : undefined;

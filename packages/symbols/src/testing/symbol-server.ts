@@ -45,6 +45,8 @@ export interface SymbolServer {
   readonly symbols: Symbols;
   readonly registry: Registry;
   readonly folder: string;
+  /** Closes it but leaves the folder, for another server. */
+  readonly stop: () => Promise<void>;
   /** Moves the server's clock, Unix ms. */
   readonly advance: (ms: number) => void;
   readonly close: () => Promise<void>;
@@ -71,6 +73,11 @@ export async function startSymbolServer(
     httpVersion: '1.1',
     baseUrl: `http://127.0.0.1:${address.port}`,
   });
+  const stop = async (): Promise<void> => {
+    await symbols.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
   return {
     client: createClient(SymbolService, transport),
     symbols,
@@ -79,10 +86,9 @@ export async function startSymbolServer(
     advance: (ms) => {
       clockMs += ms;
     },
+    stop,
     async close() {
-      await symbols.close();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await stop();
       await rm(folder, { recursive: true, force: true });
     },
   };

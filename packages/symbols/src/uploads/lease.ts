@@ -43,10 +43,25 @@ interface Numbered {
 export class Leases {
   readonly #storage: SymbolStorage;
   readonly #now: () => number;
+  readonly #prefix: string;
+  readonly #leaseMs: number;
 
-  constructor(storage: SymbolStorage, now: () => number) {
+  /**
+   * @param prefix of keys: leases of other prefixes are other leases
+   * @param leaseMs for how long one is given
+   */
+  constructor(
+    storage: SymbolStorage,
+    now: () => number,
+    {
+      prefix = UPLOADS_PREFIX,
+      leaseMs = LEASE_MS,
+    }: { readonly prefix?: string; readonly leaseMs?: number } = {},
+  ) {
     this.#storage = storage;
     this.#now = now;
+    this.#prefix = prefix;
+    this.#leaseMs = leaseMs;
   }
 
   /** The lease of a build id, also when it has ended. */
@@ -65,29 +80,43 @@ export class Leases {
       const left = (lease?.untilMs ?? 0) - this.#now();
       if (lease !== undefined && lease.holder !== claim.holder && left > 0)
         return { held: false, busyMs: left };
-      const untilMs = this.#now() + LEASE_MS;
+      const untilMs = this.#now() + this.#leaseMs;
       const bytes = new TextEncoder().encode(JSON.stringify({ ...claim, untilMs }));
       try {
-        await this.#storage.put(leaseKey(buildId, number + 1), bytes);
+        await this.#storage.put(this.#key(buildId, number + 1), bytes);
       } catch (error) {
         if (!(error instanceof FleetflameError) || error.code !== 'invalid_input') throw error;
         // Somebody was faster: another sender, or the same one by way of another server.
         continue;
       }
-      if (number >= 0) await this.#storage.delete(leaseKey(buildId, number));
+      if (number >= 0) await this.#storage.delete(this.#key(buildId, number));
       return { held: true, untilMs };
     }
-    return { held: false, busyMs: LEASE_MS };
+    return { held: false, busyMs: this.#leaseMs };
   }
 
   /** The upload has ended, well or not. */
   async release(buildId: string): Promise<void> {
-    for (const key of await this.#storage.list(leasePrefix(buildId))) await this.#storage.delete(key);
+    for (const key of await this.#storage.list(this.#folder(buildId))) await this.#storage.delete(key);
+  }
+
+  /** Deletes leases that have ended and that nobody gave back. */
+  async sweep(): Promise<void> {
+    const buildIds = new Set((await this.#storage.list(this.#prefix)).map((key) => key.split('/')[1] ?? ''));
+    for (const buildId of buildIds) if (!(await this.isHeld(buildId))) await this.release(buildId);
+  }
+
+  #folder(buildId: string): string {
+    return `${this.#prefix}${buildId}/lease/`;
+  }
+
+  #key(buildId: string, number: number): string {
+    return this.#folder(buildId) + number.toString(16).padStart(8, '0');
   }
 
   async #newest(buildId: string): Promise<Numbered> {
-    for (const key of (await this.#storage.list(leasePrefix(buildId))).toReversed()) {
-      const number = Number.parseInt(key.slice(leasePrefix(buildId).length), 16);
+    for (const key of (await this.#storage.list(this.#folder(buildId))).toReversed()) {
+      const number = Number.parseInt(key.slice(this.#folder(buildId).length), 16);
       if (!Number.isSafeInteger(number)) continue;
       try {
         return { number, lease: decodeLease(await this.#storage.get(key)) };
@@ -99,14 +128,6 @@ export class Leases {
     }
     return { number: -1, lease: undefined };
   }
-}
-
-function leasePrefix(buildId: string): string {
-  return `${UPLOADS_PREFIX}${buildId}/lease/`;
-}
-
-function leaseKey(buildId: string, number: number): string {
-  return leasePrefix(buildId) + number.toString(16).padStart(8, '0');
 }
 
 /** Undefined when it is damaged: then anybody may take the next one. */

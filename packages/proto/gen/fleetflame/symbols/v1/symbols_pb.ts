@@ -364,7 +364,8 @@ export type BinaryStatus = Message<"fleetflame.symbols.v1.BinaryStatus"> & {
   converting: boolean;
 
   /**
-   * What debuginfod servers say: empty (not asked), waiting, fetching, found, not_found, or failed with the reason.
+   * What debuginfod servers are asked: empty (nothing now), waiting, fetching; not_found or failed lately; found,
+   * but no better.
    *
    * @generated from field: string debuginfod = 16;
    */
