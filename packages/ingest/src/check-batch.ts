@@ -70,6 +70,25 @@ export function checkLabels(block: Block, { limits, metrics }: BatchRules): void
   }
 }
 
+/** Rows and depths. */
+export function checkShape({ samples, stacks }: Block, { limits, metrics }: BatchRules): void {
+  if (samples.length > limits.rowsPerBatch) {
+    const found = `The batch has ${samples.length} sample rows, the limit is ${limits.rowsPerBatch}`;
+    throw over(metrics, 'rowsPerBatch', 'samples', `${found}: send it in parts.`);
+  }
+  const depth = new Uint16Array(stacks.length);
+  let deepest = 0;
+  // Parents come first; blocks have no more than 16,384 levels.
+  for (let row = 1; row < stacks.length; row++) {
+    depth[row] = depth[stacks.parent[row]!]! + 1;
+    if (depth[row]! > depth[deepest]!) deepest = row;
+  }
+  if (depth[deepest]! > limits.stackDepth) {
+    const found = `A stack has ${depth[deepest]} frames, the limit is ${limits.stackDepth}`;
+    throw over(metrics, 'stackDepth', `stacks[${deepest}]`, `${found}: cut it where it was taken.`);
+  }
+}
+
 function checkName(name: string, limits: IngestLimits, metrics: IngestMetrics): void {
   if (name === '') {
     throw metrics.refuse(

@@ -18,7 +18,10 @@ export class IngestMetrics {
   readonly ackSeconds: Histogram<'source'>;
   readonly #refused: Counter<'reason'>;
 
-  constructor(registry: Registry, pending: () => { readonly batches: number; readonly bytes: number }) {
+  constructor(
+    registry: Registry,
+    now: () => { readonly batches: number; readonly bytes: number; readonly series: number },
+  ) {
     const registers = [registry];
     const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
       new Counter<L>({ name: `fleetflame_ingest_${name}`, help, labelNames, registers });
@@ -50,7 +53,7 @@ export class IngestMetrics {
         help: 'Batches that wait for their segment.',
         registers: [],
         collect() {
-          this.set(pending().batches);
+          this.set(now().batches);
         },
       }),
     );
@@ -60,7 +63,17 @@ export class IngestMetrics {
         help: 'Memory of batches that wait for their segment.',
         registers: [],
         collect() {
-          this.set(pending().bytes);
+          this.set(now().bytes);
+        },
+      }),
+    );
+    registry.registerMetric(
+      new Gauge({
+        name: 'fleetflame_ingest_active_series',
+        help: 'Label sets that were sent within the idle time.',
+        registers: [],
+        collect() {
+          this.set(now().series);
         },
       }),
     );

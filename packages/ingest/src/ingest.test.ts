@@ -459,3 +459,35 @@ test('a push without a service, of another age, or that is no pprof is refused w
     field: 'push_id',
   });
 });
+
+test.each([
+  ['rowsPerBatch', 2, /3 sample rows, the limit is 2/, Code.OutOfRange],
+  ['stackDepth', 2, /A stack has 3 frames, the limit is 2/, Code.OutOfRange],
+  ['activeSeries', 0, /has 0 active series and the batch brings 1 more, the limit is 0/, Code.OutOfRange],
+] as const)('a batch over %s is refused by name and counted', async (limit, value, message, code) => {
+  using directory = temporaryDirectory();
+  await using server = await startIngestServer(directory.path, { limits: { ...QUICK, [limit]: value } });
+  const block = batch('main;a;b 1\nmain;a 2\nmain 3');
+  const refused = await refusal(server.client.write({ agentId: 'a', seq: 0n, block }));
+  expect(refused.code).toBe(code);
+  expect(refused.message).toMatch(message);
+  expect(await metric(server.registry, 'fleetflame_ingest_refused_total', `{reason="${limit}"}`)).toBe(1);
+  expect(await storeSums(server.store)).toEqual(new Map());
+});
+
+test('a tenant over its rate is told to try again, and then gets through', async () => {
+  using directory = temporaryDirectory();
+  let nowMs = Date.now();
+  const limits = { ...QUICK, bytesPerSecond: 30 };
+  await using server = await startIngestServer(directory.path, { limits, now: () => nowMs });
+  const send = (seq: bigint) => server.client.write({ agentId: 'a', seq, block: batch('main 1') });
+  await send(0n);
+  const refused = await refusal(send(1n));
+  expect(refused.code).toBe(Code.ResourceExhausted);
+  expect(refused.message).toMatch(/send the batch again in \d+ s/);
+  expect(await metric(server.registry, 'fleetflame_ingest_refused_total', '{reason="bytesPerSecond"}')).toBe(
+    1,
+  );
+  nowMs += 590_000;
+  expect(await send(1n)).toMatchObject({ duplicate: false });
+});

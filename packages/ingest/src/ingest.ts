@@ -14,15 +14,24 @@ import {
   type WriteRequest,
   type WriteResponse,
 } from '@fleetflame/proto/ingest/v1/ingest';
-import { MAX_SEQ, type BatchId, type Store } from '@fleetflame/store';
+import { DEFAULT_TENANT, MAX_SEQ, type BatchId, type Store } from '@fleetflame/store';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { checkAge, checkId, checkLabels, checkSize, checkTime, type BatchRules } from './check-batch.ts';
+import {
+  checkAge,
+  checkId,
+  checkLabels,
+  checkShape,
+  checkSize,
+  checkTime,
+  type BatchRules,
+} from './check-batch.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { INGEST_LIMITS, type IngestLimits } from './limits.ts';
 import { decodePush, pushBatchId } from './pprof-push.ts';
 import { RecentBatches } from './recent-batches.ts';
 import { batchKey, SegmentWriter, type Ack } from './segment-writer.ts';
+import { TenantBudget } from './tenant-budget.ts';
 
 export interface IngestOptions {
   readonly store: Pick<Store, 'commitSegment' | 'retentionMs' | 'rememberBatchesMs' | 'now'>;
@@ -59,6 +68,7 @@ class IngestServer {
   readonly #metrics: IngestMetrics;
   readonly #now: () => number;
   readonly #segments: SegmentWriter;
+  readonly #budget: TenantBudget;
   readonly #recent: RecentBatches;
 
   constructor({ store, log, registry, limits: overrides, now }: IngestOptions) {
@@ -72,9 +82,13 @@ class IngestServer {
         { field: 'batchAgeMs' },
       );
     }
-    const metrics: IngestMetrics = new IngestMetrics(registry, () => this.#segments.pending);
+    const metrics: IngestMetrics = new IngestMetrics(registry, () => ({
+      ...this.#segments.pending,
+      series: this.#budget.activeSeries,
+    }));
     this.#metrics = metrics;
     this.#rules = { limits, metrics, retentionMs: store.retentionMs };
+    this.#budget = new TenantBudget(DEFAULT_TENANT, limits, metrics, this.#now());
     this.#segments = new SegmentWriter({ sink: store, limits, metrics, log });
     this.#recent = new RecentBatches(limits.recentBatches);
   }
@@ -126,8 +140,11 @@ class IngestServer {
     const underway = this.#segments.find(id);
     if (underway !== undefined) return underway;
     this.#segments.admit(sizeBytes);
+    this.#budget.spend(sizeBytes, this.#now());
     const endDecode = metrics.decodeSeconds.startTimer();
     const block = decode();
+    checkShape(block, this.#rules);
+    this.#budget.note(block, this.#now());
     endDecode();
     const endAck = metrics.ackSeconds.startTimer({ source });
     const ack = await this.#segments.add(id, block);

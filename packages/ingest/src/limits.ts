@@ -1,8 +1,21 @@
+/** What one tenant may do, by each ingest process for itself. */
+export interface TenantLimits {
+  /** Bytes of batches, as sent: 64 MiB a second are some ten thousand hosts. Over it senders try again later. */
+  readonly bytesPerSecond: number;
+  /**
+   * Label sets that were sent within `seriesIdleMs`. Each is forty bytes here, and a row in every block. What
+   * brings more is refused for good: a label with too many values would not get better by waiting.
+   */
+  readonly activeSeries: number;
+  /** Ms after which a series that is not sent any more is no longer active. */
+  readonly seriesIdleMs: number;
+}
+
 /**
  * What ingest turns away (I8). Each limit has a counter of the same reason in
  * fleetflame_ingest_refused_total, and an error that names the limit and the value that exceeded it.
  */
-export interface IngestLimits {
+export interface IngestLimits extends TenantLimits {
   /** Stored bytes of one batch. Ten seconds of a large host are some hundred kilobytes. */
   readonly batchBytes: number;
   /** Memory that decoding one batch may take, whatever its compressed size says: the guard against bombs. */
@@ -11,6 +24,10 @@ export interface IngestLimits {
   readonly pprofBytes: number;
   /** Series of one batch: a host of ten thousand threads with labels of their own still fits. */
   readonly seriesPerBatch: number;
+  /** Sample rows of one batch: a minute of a thousand CPUs at 19 Hz is a million samples, and fewer rows. */
+  readonly rowsPerBatch: number;
+  /** Frames of one stack. An agent sends 254 at most, runtimes with deep recursion some thousands. */
+  readonly stackDepth: number;
   /** Labels of one series. Everything an agent knows about a process is some fifteen. */
   readonly labelsPerSeries: number;
   /** UTF-16 units of a label's name. */
@@ -47,6 +64,11 @@ export const INGEST_LIMITS: IngestLimits = {
   batchInflatedBytes: 128 << 20,
   pprofBytes: 32 << 20,
   seriesPerBatch: 20_000,
+  rowsPerBatch: 1_000_000,
+  stackDepth: 4096,
+  bytesPerSecond: 64 << 20,
+  activeSeries: 1_000_000,
+  seriesIdleMs: 3_600_000,
   labelsPerSeries: 48,
   labelNameLength: 256,
   labelValueLength: 2048,
@@ -76,6 +98,10 @@ export type RefusalReason =
       | 'batchBytes'
       | 'pprofBytes'
       | 'seriesPerBatch'
+      | 'rowsPerBatch'
+      | 'stackDepth'
+      | 'bytesPerSecond'
+      | 'activeSeries'
       | 'labelsPerSeries'
       | 'labelNameLength'
       | 'labelValueLength'

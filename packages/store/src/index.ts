@@ -1,6 +1,7 @@
 export { createBlocks, MAX_PART_BYTES, type Blocks, type BlocksOptions } from './blocks/create-blocks.ts';
 export { Store } from './store.ts';
 export type { Snapshot, StoreOptions, StoreStatus } from './store.ts';
+export { DEFAULT_TENANT } from './catalog/block-entry.ts';
 export type { BatchId, BlockEntry, QuarantinedEntry } from './catalog/block-entry.ts';
 export type { Catalog, CatalogTotals, CatalogView, CommitResult, LevelTotals } from './catalog/catalog.ts';
 export { MAX_SEQ } from './catalog/sql-catalog.ts';

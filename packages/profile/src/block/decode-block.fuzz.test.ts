@@ -116,6 +116,14 @@ describe('decodeBlock on bytes that were damaged', () => {
     );
   });
 
+  test('refuses every flipped bit', () => {
+    for (let at = 0; at < whole.length; at++) {
+      const bytes = whole.slice();
+      bytes[at]! ^= 1 << (at % 8);
+      expect(decodeOrRefuse(bytes), `byte ${at}`).toEqual(REFUSED);
+    }
+  });
+
   test('refuses every cut end', () => {
     for (let length = 0; length < whole.length; length++) {
       expect(() => decodeBlock(whole.subarray(0, length))).toThrow(FleetflameError);

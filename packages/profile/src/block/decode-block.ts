@@ -11,7 +11,7 @@ import type { Block, SampleTable } from './block.ts';
 import { isReadWhole } from './container/batch-checksum.ts';
 import { crc32c } from './container/crc32c.ts';
 import { decodeFooter, footerBytes, footerNumber, isMagic } from './container/decode-footer.ts';
-import { TRAILER_BYTES } from './container/layout.ts';
+import { MAGIC, TRAILER_BYTES } from './container/layout.ts';
 import { findDatasets } from './datasets.ts';
 import { SampleCollector } from './decode-samples.ts';
 import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
@@ -33,6 +33,7 @@ export function decodeBlock(bytes: Uint8Array, options: DecodeBlockOptions = {})
   const trailer = bytes.subarray(Math.max(0, bytes.length - TRAILER_BYTES));
   const footerStart = bytes.length - TRAILER_BYTES - footerBytes(trailer, bytes.length, limits);
   const footer = decodeFooter(bytes.subarray(footerStart), bytes.length, limits);
+  checkPadding(bytes, footer);
   const budget = new MemoryBudget(limits.inflatedBytes);
   const file = (name: TableName): TableFile => {
     const { offset, size } = tablePlace(footer, name);
@@ -40,6 +41,16 @@ export function decodeBlock(bytes: Uint8Array, options: DecodeBlockOptions = {})
   };
   const samples = decodeSamples(file('samples').bytes, file('points').bytes, footer, budget);
   return assemble(footer, file, samples, footer.datasets, { points: true, limits, budget });
+}
+
+/** No checksum covers the bytes between tables: they are 0. */
+function checkPadding(bytes: Uint8Array, footer: Footer): void {
+  let end = MAGIC.length;
+  for (const name of TABLE_NAMES) {
+    const { offset, size } = tablePlace(footer, name);
+    for (; end < offset; end++) if (bytes[end] !== 0) throw corrupt(name, 'the bytes before it are not 0');
+    end = offset + size;
+  }
 }
 
 /** Where a table lies in its object. */

@@ -1,0 +1,79 @@
+import { FleetflameError, mergeBlocks, type Block } from '@fleetflame/profile';
+import { blockFromText } from '@fleetflame/profile/testing';
+import { Registry } from 'prom-client';
+import { expect, test } from 'vitest';
+import { IngestMetrics } from './ingest-metrics.ts';
+import type { TenantLimits } from './limits.ts';
+import { TenantBudget } from './tenant-budget.ts';
+
+function budgetOf(limits: Partial<TenantLimits>): TenantBudget {
+  const metrics = new IngestMetrics(new Registry(), () => ({ batches: 0, bytes: 0, series: 0 }));
+  const all = { bytesPerSecond: 1000, activeSeries: 10, seriesIdleMs: 60_000, ...limits };
+  return new TenantBudget('acme', all, metrics, 0);
+}
+
+/** A block of the series first, first + 1, ... */
+function seriesBlock(first: number, count: number): Block {
+  return mergeBlocks(
+    Array.from({ length: count }, (_, i) => blockFromText('main 1', { labels: { pod: `p${first + i}` } })),
+  );
+}
+
+const refusal = (run: () => void): FleetflameError | undefined => {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof FleetflameError) return error;
+    throw error;
+  }
+  return undefined;
+};
+
+test('a tenant may send its rate, ten seconds of it at once, and is told when to come back', () => {
+  const budget = budgetOf({});
+  for (let i = 0; i < 10; i++) budget.spend(1000, 0);
+  const refused = refusal(() => budget.spend(1000, 0));
+  expect(refused?.code).toBe('overloaded');
+  expect(refused?.message).toMatch(/Tenant acme .* 1000 bytes a second .* again in 1 s/);
+  budget.spend(1000, 1000);
+  expect(refusal(() => budget.spend(1000, 1000))?.code).toBe('overloaded');
+  // Over any longer time it gets what it may have, no more: 10 s ahead and 100 s of rate.
+  let bytes = 0;
+  for (let nowMs = 2000; nowMs <= 101_000; nowMs += 100) {
+    if (refusal(() => budget.spend(500, nowMs)) === undefined) bytes += 500;
+  }
+  expect(bytes).toBeGreaterThanOrEqual(99_000);
+  expect(bytes).toBeLessThanOrEqual(101_000);
+});
+
+test('a batch larger than the bucket goes through when the bucket is full, and leaves a debt', () => {
+  const budget = budgetOf({});
+  budget.spend(50_000, 0);
+  expect(refusal(() => budget.spend(1, 39_000))?.message).toMatch(/again in 2 s/);
+  budget.spend(1, 40_100);
+});
+
+test('a clock that is set back neither adds nor blocks', () => {
+  const budget = budgetOf({});
+  budget.spend(10_000, 60_000);
+  expect(refusal(() => budget.spend(1, 0))?.code).toBe('overloaded');
+  budget.spend(1, 1000);
+});
+
+test('series count once while they are sent, and no longer when they are not', () => {
+  const budget = budgetOf({});
+  budget.note(seriesBlock(0, 10), 0);
+  budget.note(seriesBlock(0, 10), 1000);
+  expect(budget.activeSeries).toBe(10);
+  const refused = refusal(() => budget.note(seriesBlock(9, 2), 2000));
+  expect(refused).toMatchObject({ code: 'limit_exceeded', field: 'series' });
+  expect(refused?.message).toMatch(/has 10 active series and the batch brings 1 more, the limit is 10/);
+  expect(budget.activeSeries).toBe(10);
+  // One that is sent every half idle time stays, the others go after one to one and a half of it.
+  for (let nowMs = 30_000; nowMs <= 120_000; nowMs += 30_000) budget.note(seriesBlock(3, 1), nowMs);
+  expect(budget.activeSeries).toBe(1);
+  budget.note(seriesBlock(20, 9), 121_000);
+  expect(budget.activeSeries).toBe(10);
+  budget.note(seriesBlock(40, 10), 500_000);
+  expect(budget.activeSeries).toBe(10);
+});
