@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { BlockBuilder, encodeBlock } from '@fleetflame/profile';
 import { SymbolQuality } from '@fleetflame/proto/symbols/v1/symbols';
 import { S3_FAULTS } from '@fleetflame/store/testing';
-import { Cluster, type ClusterProcess } from './support/cluster.ts';
+import { Cluster, ClusterProcess } from './support/cluster.ts';
 import { run, runCli, until } from './support/product.ts';
 import { Workshop } from './support/workloads.ts';
 
@@ -171,6 +172,30 @@ describe(`the cluster of docs/deployment.md (FLEETFLAME_SEED=${SEED})`, () => {
       const { functions } = await query.query.top({ scope: scope('named'), limit: 5 });
       expect(functions[0]?.name).toBe('parse_request');
     }
+  });
+
+  it('runs up beside it, with a catalog of its own in a file, or as one more process of all roles', async () => {
+    const objects = ['--objects-endpoint', cluster.rgw.endpoint, '--objects'];
+    const { bucket } = await cluster.rgw.createBucket();
+    const own = ['up', '--no-agent', '--data', join(workshop.directory, 'own'), ...objects, `s3://${bucket}`];
+    const first = await ClusterProcess.start(own, cluster.environment);
+    await write(first, 'own', 'own', 1, 5);
+    const second = ClusterProcess.start(own, cluster.environment);
+    await expect(second).rejects.toThrow(/in use by another Fleetflame .*stop it, or use another directory/);
+    expect(await first.stop()).toBe(0);
+    await first.startAgain();
+    expect(await total(first, 'own')).toBe(5);
+    expect(await first.stop()).toBe(0);
+
+    const spool = join(workshop.directory, 'shared');
+    const all = await ClusterProcess.start(
+      ['up', '--no-agent', '--data', spool, ...cluster.shared],
+      cluster.environment,
+    );
+    expect(await total(all, 'both')).toBe(123);
+    await write(all, 'from up', 'up', 1, 7);
+    for (const query of cluster.role('query')) expect(await total(query, 'from up')).toBe(7);
+    expect(await all.stop()).toBe(0);
   });
 
   it('shows the settings in force without the secrets', async () => {

@@ -8,7 +8,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { bytesSource, FleetflameError, type Block, type RangeSource } from '@fleetflame/profile';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -154,8 +154,7 @@ export class Store {
       });
     }
     const { objects: objectsConfig, catalog: catalogConfig } = chooseEngines(options);
-    if (dataDir !== undefined) await makeDirectory(dataDir);
-    const lock = dataDir === undefined ? undefined : DirectoryLock.take(dataDir);
+    const release = await lockDirectories(dataDir, catalogConfig);
     const { record } = new ObjectMetrics(options.registry);
     let objects: ObjectStore | undefined;
     let catalog: Catalog | undefined;
@@ -174,14 +173,14 @@ export class Store {
           merges: new MergeThread(record),
           release: () => {
             clock.stop();
-            lock?.release();
+            release();
           },
         },
       );
     } catch (error) {
       await catalog?.close();
       objects?.close();
-      lock?.release();
+      release();
       throw error;
     }
   }
@@ -382,6 +381,28 @@ function chooseEngines({ dataDir, objects, catalog }: StoreOptions): {
     'unsupported',
     'A directory or a SQLite file belongs to one process: give the store a data directory, or objects in S3 and a catalog in PostgreSQL.',
   );
+}
+
+/** Takes the directories that this machine's engines live in for this process; returns what gives them back. */
+async function lockDirectories(dataDir: string | undefined, catalog: CatalogConfig): Promise<() => void> {
+  const directories = new Set([
+    ...(dataDir === undefined ? [] : [dataDir]),
+    ...(catalog.engine === 'sqlite' ? [dirname(catalog.path)] : []),
+  ]);
+  const locks: DirectoryLock[] = [];
+  const release = (): void => {
+    for (const lock of locks) lock.release();
+  };
+  try {
+    for (const directory of directories) {
+      await makeDirectory(directory);
+      locks.push(DirectoryLock.take(directory));
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return release;
 }
 
 async function makeDirectory(directory: string): Promise<void> {

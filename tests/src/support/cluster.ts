@@ -126,6 +126,17 @@ export class Cluster implements AsyncDisposable {
     return cluster;
   }
 
+  /** Flags that say where the cluster's store is and how to get in. */
+  get shared(): readonly string[] {
+    return ['--config', join(this.#directory, 'cluster.yaml')];
+  }
+
+  /** What every process needs in its environment. */
+  get environment(): Readonly<Record<string, string>> {
+    const { accessKeyId, secretAccessKey } = this.rgw.credentials;
+    return { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+  }
+
   role(role: string): ClusterProcess[] {
     return this.processes.filter((process) => process.role === role);
   }
@@ -153,15 +164,11 @@ export class Cluster implements AsyncDisposable {
       yaml = yaml.replace(from, to);
     }
     await writeFile(path, yaml);
-    const environment = {
-      AWS_ACCESS_KEY_ID: this.rgw.credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: this.rgw.credentials.secretAccessKey,
-    };
     const commands = fence(document, 'sh').trim().split('\n');
     const started = commands.map(async (command) => {
       const match = /^\.\/fleetflame (\w+) --config cluster\.yaml --listen [\d.:]+$/.exec(command);
       if (match?.[1] === undefined) throw new Error(`not a role of the example: ${command}`);
-      return await ClusterProcess.start([match[1], '--config', path], environment);
+      return await ClusterProcess.start([match[1], ...this.shared], this.environment);
     });
     for (const process of await Promise.all(started)) this.processes.push(process);
   }

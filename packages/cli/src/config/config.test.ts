@@ -189,6 +189,16 @@ describe('where the store is', () => {
     );
   });
 
+  test('a catalog in a file is for up alone', async () => {
+    const args = ['--objects', 's3://bucket', '--catalog', 'sqlite:/data/other/catalog.db'];
+    expect(await place('up', args)).toMatchObject({
+      catalog: { engine: 'sqlite', path: '/data/other/catalog.db' },
+    });
+    await expect(place('ingest', args)).rejects.toThrow(
+      /--catalog: a SQLite catalog belongs to one process, .*up/,
+    );
+  });
+
   test('bucket, prefix, endpoint and credentials', async () => {
     const args = ['--objects', 's3://bucket/a/b', '--objects-endpoint', 'http://127.0.0.1:7480'];
     const secrets = {
@@ -210,7 +220,7 @@ describe('where the store is', () => {
     [['--objects', 's3://bucket//x'], /is not s3:/],
     [['--objects', 's3://bucket', '--objects-endpoint', 'host:1'], /^--objects-endpoint: .* is not an http:/],
     [['--objects-region', 'eu-1'], /^--objects-region: it says nothing without objects\.url/],
-    [['--catalog', 'mysql://root:hush@db/x'], /^--catalog: it is not postgres:(?!.*hush)/],
+    [['--catalog', 'mysql://root:hush@db/x'], /^--catalog: it is neither postgres:(?!.*hush)/],
   ])('%j is refused', async (args, message) => {
     await expect(place('up', args)).rejects.toThrow(message);
   });

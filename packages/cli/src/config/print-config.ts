@@ -50,6 +50,7 @@ function shownText({ setting, text }: EffectiveSetting): string | number | boole
 
 function hidePassword(text: string): string {
   // What is no URL may hold a secret in any place.
+  if (text.startsWith('sqlite:')) return text;
   if (!URL.canParse(text)) return HIDDEN;
   const url = new URL(text);
   if (url.password !== '') url.password = 'hidden';

@@ -73,7 +73,7 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     kind: text,
     roles: SERVERS,
     flag: '--catalog <url>',
-    help: 'keep the catalog in PostgreSQL: postgres://USER:PASSWORD@HOST:PORT/DATABASE',
+    help: 'keep the catalog in PostgreSQL, postgres://USER:PASSWORD@HOST:PORT/DATABASE, or in another file, sqlite:/PATH',
     secret: 'url',
   },
   retention: {

@@ -88,14 +88,18 @@ function credentialsOf(
 function catalogOf(config: Config): CatalogConfig | undefined {
   const url = config.text('catalog.url');
   if (url === undefined) return undefined;
-  if (!URL.canParse(url) || !/^postgres(ql)?:$/.test(new URL(url).protocol)) {
-    // What was given may hold a password: it is not repeated.
-    throw invalid(
-      config.nameOf('catalog.url'),
-      'it is not postgres://USER:PASSWORD@HOST:PORT/DATABASE; without it, the catalog is a file in the data directory (--data)',
-    );
+  if (URL.canParse(url) && /^postgres(ql)?:$/.test(new URL(url).protocol)) {
+    return { engine: 'postgres', url, limits: config.limits('catalog') };
   }
-  return { engine: 'postgres', url, limits: config.limits('catalog') };
+  const path = /^sqlite:(?:\/\/)?(\/.+)$/.exec(url)?.[1];
+  if (path !== undefined && config.role === 'up') return { engine: 'sqlite', path };
+  // What was given may hold a password: it is not repeated.
+  throw invalid(
+    config.nameOf('catalog.url'),
+    path === undefined
+      ? 'it is neither postgres://USER:PASSWORD@HOST:PORT/DATABASE nor sqlite:/PATH; without it, the catalog is a file in the data directory (--data)'
+      : `a SQLite catalog belongs to one process, ./fleetflame up; ${config.role} shares its catalog: it takes postgres://…`,
+  );
 }
 
 function isHttp(text: string): boolean {
