@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { FilterStatus } from '@fleetflame/agent';
 import type { Logger } from 'pino';
+import { agentRuntime } from './agent-runtime.ts';
 import type { AgentStatus, AgentView } from './pages.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
@@ -78,8 +79,7 @@ export class AgentProcess implements AgentView {
     this.#state = { name: 'starting' };
     const startedAt = Date.now();
     const child = fork(MAIN, ['agent', ...this.#options.arguments], {
-      // The agent makes little garbage: a young generation of 1 MB saves 30 to 100 MB of memory.
-      execArgv: [...process.execArgv, '--max-semi-space-size=1'],
+      ...agentRuntime(process.execArgv, process.env),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#child = child;
