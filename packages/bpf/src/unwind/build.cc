@@ -27,6 +27,7 @@ struct Function {
   uint32_t instructions;
   uint32_t instructionsLength;
   uint32_t cie : 30;
+  /// Less than MAX_FRAME_SOURCES.
   uint32_t source : 2;
 
   uint64_t end() const { return uint64_t{start} + length; }
@@ -84,9 +85,6 @@ Refusal Builder::openSources(const ElfReader* debugFile) {
     findDebugFrame(*debugFile, limits_.maxInflatedBytes, sources_, damaged);
   }
   table_.statistics.damagedSections += damaged ? 1 : 0;
-  // Two are what there is; a file may claim more.
-  constexpr size_t MAX_SOURCES = 4;
-  while (sources_.size() > MAX_SOURCES) sources_.pop_back();
   return sources_.empty() ? Refusal::NoFrames : Refusal::None;
 }
 

@@ -40,6 +40,8 @@ bool findEhFrame(const ElfReader& elf, std::vector<FrameSource>& out) {
   const size_t before = out.size();
   for (const ElfReader::Section& section : elf.sections()) {
     if (section.name != ".eh_frame" || section.compressed || section.size == 0) continue;
+    // One place is left for .debug_frame.
+    if (out.size() + 1 >= MAX_FRAME_SOURCES) break;
     add(out, elf.source(), {section.offset, section.size, section.address, elf.frameHeaderAddress(), true, false});
   }
   return out.size() > before || findByHeader(elf, out);

@@ -9,6 +9,9 @@
 
 namespace fleetflame::unwind {
 
+/// Sections that are read of one binary. Two are what there is, one of each kind; a file may claim thousands.
+constexpr size_t MAX_FRAME_SOURCES = 4;
+
 /// A section with frame descriptions, ready to be read.
 struct FrameSource {
   bool isEhFrame;
