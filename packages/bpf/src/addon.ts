@@ -24,6 +24,8 @@ export interface NativeOptions {
   /** 0: by expected bytes. */
   readonly ringBytes: number;
   readonly maxRows: number;
+  readonly maxProcesses: number;
+  readonly maxMappings: number;
   /** 0: no tables, frame pointers only. */
   readonly tableBytes: number;
   /** "" for none. */

@@ -11,6 +11,9 @@ export const MAX_FREQUENCY_HZ = 1000;
 
 const DEFAULT_MAX_ROWS = 65_536;
 const MAX_MAX_ROWS = 1 << 20;
+/** unwind-maps.h, process-table.h */
+const MAX_PROCESSES = 32_768;
+const MAX_MAPPINGS = 65_536;
 const MIN_RING_BYTES = 4096;
 const MAX_RING_BYTES = 64 << 20;
 export const DEFAULT_TABLE_BYTES = 32 << 20;
@@ -32,6 +35,16 @@ export interface SamplerOptions {
   /** Rows that may wait for a collect, 1 to 1,048,576. Default 65,536, at most 45 MB. */
   readonly maxRows?: number;
   /**
+   * Processes that are followed at a time, 1 to 32,768, the default. Samples of more are kept, without
+   * names of their binaries.
+   */
+  readonly maxProcesses?: number;
+  /**
+   * Executable mappings of all processes that the kernel knows, 1 to 65,536, the default; about 20 are usual for
+   * one process. What finds no room is unwound by frame pointers.
+   */
+  readonly maxMappings?: number;
+  /**
    * Kernel memory for unwind tables, four bytes a row, 0 to 1 Gi. A binary whose table does not fit is
    * unwound by frame pointers, as everything is with 0. Default 32 Mi: eight million rows.
    */
@@ -52,9 +65,12 @@ export class Sampler {
   /** Throws SamplerError. */
   constructor(options: SamplerOptions) {
     const { frequencyHz, bpfLoop = true, ringBytes, maxRows = DEFAULT_MAX_ROWS } = options;
+    const { maxProcesses = MAX_PROCESSES, maxMappings = MAX_MAPPINGS } = options;
     const { tableBytes = DEFAULT_TABLE_BYTES, tableCache = '', filter = [] } = options;
     checkInteger('frequencyHz', frequencyHz, 1, MAX_FREQUENCY_HZ);
     checkInteger('maxRows', maxRows, 1, MAX_MAX_ROWS);
+    checkInteger('maxProcesses', maxProcesses, 1, MAX_PROCESSES);
+    checkInteger('maxMappings', maxMappings, 1, MAX_MAPPINGS);
     checkInteger('tableBytes', tableBytes, 0, MAX_TABLE_BYTES);
     if (ringBytes !== undefined) {
       checkInteger('ringBytes', ringBytes, MIN_RING_BYTES, MAX_RING_BYTES);
@@ -71,6 +87,8 @@ export class Sampler {
           bpfLoop,
           ringBytes: ringBytes ?? 0,
           maxRows,
+          maxProcesses,
+          maxMappings,
           tableBytes,
           tableCache,
           filter,

@@ -59,8 +59,8 @@ int loadWithLog(sampler_bpf* skeleton, std::string& log) {
 
 [[noreturn]] void throwLoadError(int error, const std::string& log) {
   if (error == -EPERM || error == -EACCES) {
-    // The verifier says EACCES too, and then it also says why.
-    if (log.find("BEGIN PROG LOAD LOG") == std::string::npos) {
+    // The verifier says EACCES too, and then it also says why; of a long log the end is kept.
+    if (log.find("END PROG LOAD LOG") == std::string::npos) {
       throw SamplerError(ERROR_NOT_PERMITTED,
                          "the kernel does not permit this process to load BPF programs: run as root or with CAP_BPF "
                          "and CAP_PERFMON");
@@ -128,6 +128,9 @@ BpfProgram::BpfProgram(const BpfOptions& options) : frequencyHz_(options.frequen
     skeleton_->rodata->use_bpf_loop =
         options.bpfLoop && libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_loop, nullptr) == 1;
     bpf_map__set_max_entries(skeleton_->maps.ring, bytes);
+    bpf_map__set_max_entries(skeleton_->maps.processes, options.maxProcesses);
+    bpf_map__set_max_entries(skeleton_->maps.excluded, options.maxProcesses);
+    bpf_map__set_max_entries(skeleton_->maps.mappings, options.maxMappings);
     std::string log;
     if (const int error = loadWithLog(skeleton_, log); error != 0) throwLoadError(error, log);
     LIBBPF_OPTS(bpf_test_run_opts, asOurselves);
@@ -197,7 +200,8 @@ int BpfProgram::ringFd() const { return bpf_map__fd(skeleton_->maps.ring); }
 
 UnwindMaps BpfProgram::unwindMaps() const {
   return {bpf_map__fd(skeleton_->maps.processes), bpf_map__fd(skeleton_->maps.mappings),
-          bpf_map__fd(skeleton_->maps.tables), bpf_map__fd(skeleton_->maps.table_infos)};
+          bpf_map__fd(skeleton_->maps.tables), bpf_map__fd(skeleton_->maps.table_infos),
+          bpf_map__max_entries(skeleton_->maps.mappings)};
 }
 
 FilterMaps BpfProgram::filterMaps() const {

@@ -23,6 +23,9 @@ struct BpfOptions {
   bool bpfLoop;
   /// Of the ring of samples; a power of two of whole pages. 0 chooses by expected bytes.
   uint32_t ringBytes;
+  /// Processes, and mappings of all of them, that the kernel knows at a time.
+  uint32_t maxProcesses;
+  uint32_t maxMappings;
 };
 
 struct BpfRunStats {

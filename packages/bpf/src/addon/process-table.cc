@@ -74,7 +74,7 @@ const Process* ProcessTable::peek(uint32_t pid) const {
 }
 
 Process* ProcessTable::create(uint32_t pid) {
-  if (processes_.size() >= MAX_PROCESSES) {
+  if (processes_.size() >= maxProcesses_) {
     refusedProcesses_++;
     return nullptr;
   }

@@ -47,9 +47,10 @@ class ProcessTable {
  public:
   /// About 500 bytes each and 32 for a mapping that is not shared. The kernel's default pid limit is
   /// 32,768 on small machines; larger ones rarely have more processes than that (threads do not count).
-  static constexpr size_t MAX_PROCESSES = 32768;
+  static constexpr size_t DEFAULT_MAX_PROCESSES = 32768;
 
-  ProcessTable(BinaryTable& binaries, Outbox& outbox) : binaries_(binaries), outbox_(outbox) {}
+  ProcessTable(BinaryTable& binaries, Outbox& outbox, size_t maxProcesses)
+      : binaries_(binaries), outbox_(outbox), maxProcesses_(maxProcesses) {}
 
   /// Is told of forks, execs and exits; must outlive the table.
   void setUnwinding(Unwinding* unwinding) { unwinding_ = unwinding; }
@@ -108,6 +109,7 @@ class ProcessTable {
 
   BinaryTable& binaries_;
   Outbox& outbox_;
+  const size_t maxProcesses_;
   Unwinding* unwinding_ = nullptr;
   std::unordered_map<uint32_t, Process> processes_;
   std::deque<Exit> exits_;

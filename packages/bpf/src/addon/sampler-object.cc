@@ -62,7 +62,8 @@ SamplerObject::SamplerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
   // Types and ranges are checked in sampler.ts.
   const Napi::Object options = info[0].As<Napi::Object>();
   const auto number = [&](const char* name) { return options.Get(name).ToNumber().Uint32Value(); };
-  const BpfOptions bpf{number("frequencyHz"), options.Get("bpfLoop").ToBoolean().Value(), number("ringBytes")};
+  const BpfOptions bpf{number("frequencyHz"), options.Get("bpfLoop").ToBoolean().Value(), number("ringBytes"),
+                       number("maxProcesses"), number("maxMappings")};
   const uint64_t tableBytes = number("tableBytes");
   const std::string tableCache = options.Get("tableCache").ToString().Utf8Value();
   const uint32_t maxRows = number("maxRows");

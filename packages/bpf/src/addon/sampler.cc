@@ -4,8 +4,6 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 
 #include <array>
 
@@ -27,8 +25,6 @@ constexpr int SETTLE_WAIT_MS = 60;
 constexpr uint64_t SLOW_LOOK_NS = 5 * NS_PER_SECOND;
 /// After lost records all of /proc is read again, but not more often than this.
 constexpr uint64_t SNAPSHOT_PAUSE_NS = 30 * NS_PER_SECOND;
-/// The work of the thread can wait for as long as the rings have room; the host's cannot.
-constexpr int THREAD_NICENESS = 10;
 constexpr uint64_t END_OF_TIME = UINT64_MAX;
 
 uint64_t threadCpuNs() { return static_cast<uint64_t>(readClock(CLOCK_THREAD_CPUTIME_ID)); }
@@ -39,6 +35,7 @@ int64_t floorDivide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); 
 
 Sampler::Sampler(const SamplerOptions& options)
     : outbox_(options.maxRows),
+      processes_(binaries_, outbox_, options.bpf.maxProcesses),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       program_(std::make_unique<BpfProgram>(options.bpf)) {
@@ -95,7 +92,8 @@ void Sampler::followCpus() {
 
 void Sampler::run() {
   pthread_setname_np(pthread_self(), "fleetflame-bpf");
-  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), THREAD_NICENESS);
+  // At the usual priority: it needs a thousandth of a CPU, and where all CPUs are wanted many times over a
+  // lower one gets less than that.
   try {
     snapshotNs_ = monotonicNs();
     processes_.snapshot(true, stop_);

@@ -109,7 +109,7 @@ class Sampler {
 
   Outbox outbox_;
   BinaryTable binaries_{outbox_};
-  ProcessTable processes_{binaries_, outbox_};
+  ProcessTable processes_;
   EventQueue queue_;
   SampleRecord sample_;
   ResolvedStack stack_;

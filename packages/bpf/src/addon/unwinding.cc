@@ -19,7 +19,8 @@ constexpr uint64_t USER_END = uint64_t{1} << 63;
 Unwinding::Unwinding(const UnwindMaps& maps, BinaryTable& binaries, uint64_t budgetBytes, std::string cacheDirectory)
     : processesFd_(maps.processes),
       binaries_(binaries),
-      mappings_(maps.mappings, MAX_UNWIND_MAPPINGS * sizeof(unwind_mapping)),
+      mappings_(maps.mappings, maps.maxMappings * sizeof(unwind_mapping)),
+      pool_(maps.maxMappings),
       tables_(maps.tables, maps.tableInfos, budgetBytes, std::move(cacheDirectory)) {}
 
 void Unwinding::follow(Process& process, uint64_t image) {

@@ -24,6 +24,7 @@ struct UnwindMaps {
   int mappings;
   int tables;
   int tableInfos;
+  uint32_t maxMappings;
 };
 
 struct UnwindingStats {
@@ -78,7 +79,7 @@ class Unwinding : public std::enable_shared_from_this<Unwinding> {
   const int processesFd_;
   BinaryTable& binaries_;
   MappedMemory mappings_;
-  RangePool pool_{MAX_UNWIND_MAPPINGS};
+  RangePool pool_;
   std::deque<Freed> freed_;
   TableManager tables_;
   uint64_t processes_ = 0;
