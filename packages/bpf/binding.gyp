@@ -74,6 +74,8 @@
             "src/bpf/unwind-lookup.h",
             "src/bpf/unwind-mapping.h",
             "src/bpf/unwind-maps.h",
+            "src/bpf/unwind-row-cache.h",
+            "src/bpf/unwind-stack.h",
             "src/bpf/unwind-state.h",
             "src/bpf/unwind-step.h",
             "src/bpf/unwind.h",

@@ -134,6 +134,7 @@ class TableManager {
   std::deque<uint32_t> dropped_;
   std::vector<Job> queue_;
   TableStats stats_;
+  uint32_t generation_ = 0;
   std::atomic<bool> stop_{false};
   std::thread thread_;
 };

@@ -97,6 +97,7 @@ static __always_inline void add_user_stack(struct bpf_perf_event_data *ctx, stru
 	state->map_start = 0;
 	state->map_end = 0;
 	state->flags = 0;
+	state->window_bytes = 0;
 	find_process(task, record->tgid, record->image, state);
 	unwind_user_stack(record, state);
 }

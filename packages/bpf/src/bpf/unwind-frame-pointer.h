@@ -13,6 +13,7 @@
 
 #include "arch.h"
 #include "unwind-mapping.h"
+#include "unwind-stack.h"
 #include "unwind-state.h"
 
 /*
@@ -44,7 +45,8 @@ static __always_inline int step_by_frame_pointer(struct unwind_state *state, int
 		return ends_chain ? END_COMPLETE : why;
 	if ((bp & 7) || bp < sp || bp - sp > MAX_FRAME_BYTES)
 		return why;
-	if (bpf_probe_read_user(&link, sizeof(link), (const void *)bp))
+	/* Upwards, so that one window has both. */
+	if (!read_stack(state, &link.bp, bp) || !read_stack(state, &link.return_address, bp + sizeof(__u64)))
 		return why;
 	if (link.return_address == 0)
 		return ends_chain ? END_COMPLETE : why;

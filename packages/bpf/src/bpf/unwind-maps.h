@@ -84,7 +84,8 @@ struct unwind_table_info {
 	__u32 rules_first;
 	/* Bits of enum table_flag. */
 	__u32 flags;
-	__u32 unused;
+	/* Another for every table that ever was, from 1: what was found in one is not taken for another's. */
+	__u32 generation;
 };
 
 /* A block of level n. */

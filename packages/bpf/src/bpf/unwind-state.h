@@ -14,6 +14,10 @@
 #define REGISTER_SP 7
 #define ALL_REGISTERS 0xffff
 
+/* See unwind-stack.h; about five frames of usual code. A power of two. */
+#define STACK_WINDOW_WORDS 64
+#define STACK_WINDOW_BYTES (STACK_WINDOW_WORDS * sizeof(__u64))
+
 /* One frame of user space. A step turns it from that of a callee into that of its caller. */
 struct unwind_state {
 	__u64 ip;
@@ -39,6 +43,11 @@ struct unwind_state {
 	__u16 is_signal_return;
 	/* SAMPLE_FRAME_POINTERS, SAMPLE_TABLES_PENDING */
 	__u16 flags;
+
+	/* Of the stack: what was copied last. */
+	__u64 window_start;
+	__u32 window_bytes;
+	__u64 window[STACK_WINDOW_WORDS];
 };
 
 /* What a step returns: this while there are callers, else the enum stack_end that says why not. */

@@ -10,12 +10,9 @@
 #include "unwind-frame-pointer.h"
 #include "unwind-lookup.h"
 #include "unwind-mapping.h"
+#include "unwind-row-cache.h"
+#include "unwind-stack.h"
 #include "unwind-state.h"
-
-static __always_inline int read_user(__u64 *value, __u64 address)
-{
-	return bpf_probe_read_user(value, sizeof(*value), (const void *)address);
-}
 
 /* The value of a register in this frame. False when it is not known. */
 static __always_inline bool get_register(struct unwind_state *state, __u32 reg, __u64 *value)
@@ -24,7 +21,7 @@ static __always_inline bool get_register(struct unwind_state *state, __u32 reg, 
 	if (!(state->known & (1 << reg)))
 		return false;
 	if (reg == REGISTER_BX && state->bx_address)
-		return read_user(value, state->bx_address) == 0;
+		return read_stack(state, value, state->bx_address);
 	*value = state->registers[reg];
 	return true;
 }
@@ -47,7 +44,7 @@ static __always_inline int find_cfa(struct unwind_state *state, const struct unw
 		value += sizeof(__u64) * index;
 	}
 	if (is_deref(rule)) {
-		if (read_user(&value, value))
+		if (!read_stack(state, &value, value))
 			return END_READ_FAILED;
 		value += (__s64)rule->cfa_add;
 	} else if (rule->cfa_kind == CFA_PLT) {
@@ -70,7 +67,7 @@ static __always_inline int restore_bp(struct unwind_state *state, const struct u
 	if (kind == RBP_SAME) {
 		*known |= state->known & 1 << REGISTER_BP;
 		if (is_go && state->registers[REGISTER_BP] == cfa - GO_BP_OFFSET) {
-			if (read_user(&value, cfa - GO_BP_OFFSET))
+			if (!read_stack(state, &value, cfa - GO_BP_OFFSET))
 				return END_READ_FAILED;
 			state->registers[REGISTER_BP] = value;
 		}
@@ -82,7 +79,7 @@ static __always_inline int restore_bp(struct unwind_state *state, const struct u
 	    !get_register(state, rule->rbp_rule >> RULE_REGISTER_SHIFT, &value))
 		return UNWIND_CONTINUE;
 	value += (__s64)rule->rbp_offset;
-	if ((kind == RBP_AT_CFA || kind == RBP_AT_REGISTER) && read_user(&value, value))
+	if ((kind == RBP_AT_CFA || kind == RBP_AT_REGISTER) && !read_stack(state, &value, value))
 		return END_READ_FAILED;
 	state->registers[REGISTER_BP] = value;
 	*known |= 1 << REGISTER_BP;
@@ -106,7 +103,7 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 			return END_UNSUPPORTED;
 	} else if (cfa == sp) {
 		return END_BAD_FRAME;
-	} else if (read_user(&ip, cfa - sizeof(__u64) * rule->ra_slot)) {
+	} else if (!read_stack(state, &ip, cfa - sizeof(__u64) * rule->ra_slot)) {
 		return END_READ_FAILED;
 	}
 	/* Go changes stacks in functions whose description does not say so; the frame pointers go on. */
@@ -145,23 +142,38 @@ static __always_inline int step_by_table(struct unwind_state *state, __u64 addre
 	struct unwind_table_info *info;
 	const struct unwind_rule *rule;
 	__u32 key = state->map_table;
-	void *table;
+	struct cached_row *row;
+	__u32 generation;
 
 	if (key == 0)
 		return END_ANONYMOUS;
 	info = bpf_map_lookup_elem(&table_infos, &key);
 	if (!info)
 		return END_TABLE_PENDING;
+	/* Before the state: a table that takes the place of another is not ready in between. */
+	generation = info->generation;
 	if (info->state != TABLE_READY) {
 		if (info->state == TABLE_WITHOUT_FRAMES)
 			return END_NO_TABLE;
 		return info->state == TABLE_REFUSED ? END_TABLE_REFUSED : END_TABLE_PENDING;
 	}
-	table = bpf_map_lookup_elem(&tables, &key);
-	if (!table || offset >= TABLE_NO_KEY)
-		return END_TABLE_PENDING;
-	rule = find_rule(info, table, offset);
-	if (!rule || rule->cfa_kind == CFA_NONE)
+	row = cached_row(generation, offset);
+	if (!row || offset >= TABLE_NO_KEY)
+		return END_NO_ROW;
+	if (row->generation != generation || row->offset != (__u32)offset) {
+		void *table = bpf_map_lookup_elem(&tables, &key);
+
+		if (!table)
+			return END_TABLE_PENDING;
+		rule = find_rule(info, table, offset);
+		if (!rule)
+			return END_NO_ROW;
+		row->generation = generation;
+		row->offset = offset;
+		row->rule = *rule;
+	}
+	rule = &row->rule;
+	if (rule->cfa_kind == CFA_NONE)
 		return END_NO_ROW;
 	if (rule->cfa_kind == CFA_END_OF_STACK)
 		return END_COMPLETE;

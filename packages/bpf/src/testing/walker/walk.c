@@ -10,6 +10,8 @@
 #include "../../bpf/unwind.h"
 
 static const struct walk_world *world;
+/* As if it were of one CPU. */
+static struct row_cache rows;
 
 void *bpf_map_lookup_elem(const void *map, const void *key)
 {
@@ -23,6 +25,8 @@ void *bpf_map_lookup_elem(const void *map, const void *key)
 		return index < world->table_count && world->tables[index].blocks ? &world->tables[index] : 0;
 	if (map == &processes)
 		return 0;
+	if (map == &row_caches)
+		return &rows;
 	/* What a lookup in `tables` gave. */
 	const struct walk_table *table = map;
 

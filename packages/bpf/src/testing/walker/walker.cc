@@ -123,6 +123,7 @@ class World {
     std::fclose(maps);
     for (Table& table : tables_) {
       table.image.info.state = table.state;
+      table.image.info.generation = static_cast<uint32_t>(views_.size()) + 1;
       views_.push_back({table.image.info, table.image.blocks.empty() ? nullptr : table.image.blocks.data(), table.image.blockCount()});
     }
   }

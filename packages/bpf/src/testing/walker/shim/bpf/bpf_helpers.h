@@ -13,6 +13,9 @@
 #define __type(name, value) value *name
 #define __array(name, value) value *name[]
 
+/* For the verifier; here it is of no use. */
+#define barrier_var(value) (void)(value)
+
 struct task_struct;
 
 void *bpf_map_lookup_elem(const void *map, const void *key);
