@@ -40,8 +40,8 @@ export const ABANDONED_MS = 3600_000;
 export const CONVERSION_POLL_MS = 15_000;
 /** A file that was tried in vain is wanted again after this long: another host may have an intact one. */
 export const FAILURE_RETRY_MS = 24 * 3600_000;
-/** The longest that one conversion may take: Chromium takes 20 s. */
-export const CONVERSION_MS = 180_000;
+/** The longest that one conversion may take: ceph-osd with debug information takes 30 s of CPU time. */
+export const CONVERSION_MS = 420_000;
 /**
  * Replaced tables are deleted after this. A server that has heard of the replacement at the last moment (RECORD_FRESH_MS)
  * may have a query that still reads the old one; both together take minutes.

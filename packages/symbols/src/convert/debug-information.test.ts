@@ -3,11 +3,10 @@ import { randomInt } from 'node:crypto';
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildProgram } from '@fleetflame/elf/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   compareChains,
-  DEBUG_PROGRAMS,
+  buildDebugProgram,
   debugTable,
   DIFFERENCES,
   elfutilsChains,
@@ -65,7 +64,7 @@ describe('functions, files, lines and inlined calls', () => {
     'clang, DWARF 5',
     'clang, DWARF 4, type units',
   ] as const)('are those of llvm-symbolizer: %s', async (name) => {
-    const path = buildProgram(DEBUG_PROGRAMS[name]);
+    const path = buildDebugProgram(name);
     const { conversion, table } = await debugTable(path);
     expect(conversion).toMatchObject({ source: 'dwarf', problem: '', warnings: [] });
     const seed = randomInt(MAX_SEED);
@@ -94,7 +93,7 @@ describe('functions, files, lines and inlined calls', () => {
   });
 
   it.each(['zlib', 'zstd'])('are the same from sections compressed with %s', async (how) => {
-    const path = buildProgram(DEBUG_PROGRAMS['gcc, DWARF 5']);
+    const path = buildDebugProgram('gcc, DWARF 5');
     const packed = changed(path, how, 'objcopy', `--compress-debug-sections=${how}`);
     const plain = await debugTable(path);
     const { conversion } = await debugTable(packed);
@@ -103,7 +102,7 @@ describe('functions, files, lines and inlined calls', () => {
   });
 
   it('are the same from a debug file without code, except for what only the code file has', async () => {
-    const path = buildProgram(DEBUG_PROGRAMS['gcc, DWARF 4']);
+    const path = buildDebugProgram('gcc, DWARF 4');
     const only = changed(path, 'only.debug', 'objcopy', '--only-keep-debug');
     const [whole, debug] = [await debugTable(path), await debugTable(only)];
     expect(debug.conversion).toMatchObject({ source: 'dwarf', problem: '', warnings: [] });
@@ -117,7 +116,7 @@ describe('functions, files, lines and inlined calls', () => {
   });
 
   it('nest as the source does', async () => {
-    const { table } = await debugTable(buildProgram(DEBUG_PROGRAMS['clang, DWARF 5']));
+    const { table } = await debugTable(buildDebugProgram('clang, DWARF 5'));
     const chains = [...chainsOf(table, 'shop::Fruit::price(int) const')];
     const text = execFileSync('c++filt', { input: chains.join('\n'), encoding: 'utf8' });
     // price() calls clamp() on line 26 of shapes.h.
@@ -125,7 +124,7 @@ describe('functions, files, lines and inlined calls', () => {
   });
 
   it('show constructors without a linkage name with their class', async () => {
-    const { table } = await debugTable(buildProgram(DEBUG_PROGRAMS['gcc, DWARF 5']));
+    const { table } = await debugTable(buildDebugProgram('gcc, DWARF 5'));
     const names = Array.from({ length: table.size }, (_, fn) => table.name(fn));
     const lambdas = names.filter(
       (name) => name.startsWith('main(int, char**)::') || name.startsWith('main::'),
@@ -134,7 +133,7 @@ describe('functions, files, lines and inlined calls', () => {
   });
 
   it('take names from a supplementary file, and say when it is missing', async () => {
-    const path = buildProgram(DEBUG_PROGRAMS['gcc, DWARF 4']);
+    const path = buildDebugProgram('gcc, DWARF 4');
     const plain = await debugTable(path);
     // dwz moves what two files have in common into a third.
     const files = ['one', 'two'].map((name) => join(folder, name));
@@ -173,7 +172,7 @@ describe('functions, files, lines and inlined calls', () => {
 });
 
 describe('what reads debug information', () => {
-  const path = buildProgram(DEBUG_PROGRAMS['gcc, DWARF 5']);
+  const path = buildDebugProgram('gcc, DWARF 5');
 
   it.each([
     ['is not there', { command: '/nowhere/debug-lines' }, /cannot be started .*libdw-dev.*ENOENT/],

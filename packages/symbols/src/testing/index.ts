@@ -1,3 +1,4 @@
+export { buildDebugProgram } from './build-debug-program.ts';
 export { compareChains, DIFFERENCES, REASONS, type ChainComparison } from './compare-chains.ts';
 export { DEBUG_PROGRAMS, RUST_PROGRAMS } from './debug-programs.ts';
 export { debugTable } from './debug-table.ts';
