@@ -45,6 +45,9 @@ const STATUS_JOBS = 100;
 /** Lists all objects; orphans are rare and harmless. */
 const SWEEP_EVERY_MS = 600_000;
 
+/** A start that takes longer than this is not usual. */
+const SAY_WAITING_MS = 3000;
+
 export interface StoreOptions {
   /**
    * For engines that live on this machine: created when it is not there, locked for this process.
@@ -159,8 +162,8 @@ export class Store {
     let objects: ObjectStore | undefined;
     let catalog: Catalog | undefined;
     try {
-      objects = await createObjectStore(objectsConfig, record);
-      catalog = await openCatalog(catalogConfig);
+      objects = await patiently(createObjectStore(objectsConfig, record), 'object storage', options.log);
+      catalog = await patiently(openCatalog(catalogConfig), 'the catalog', options.log);
       const clock = new StoreClock(catalog, options.log);
       if (options.now === undefined) await clock.start();
       const now = options.now ?? (() => clock.now());
@@ -381,6 +384,16 @@ function chooseEngines({ dataDir, objects, catalog }: StoreOptions): {
     'unsupported',
     'A directory or a SQLite file belongs to one process: give the store a data directory, or objects in S3 and a catalog in PostgreSQL.',
   );
+}
+
+/** A start that waits says for what: what does not answer is tried for half a minute. */
+async function patiently<T>(opening: Promise<T>, what: string, log: Logger): Promise<T> {
+  const timer = setInterval(() => log.warn(`${what} has not answered yet: trying on`), SAY_WAITING_MS);
+  try {
+    return await opening;
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /** Takes the directories that this machine's engines live in for this process; returns what gives them back. */

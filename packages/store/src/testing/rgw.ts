@@ -42,7 +42,17 @@ export class Rgw implements AsyncDisposable {
     this.endpoint = `http://127.0.0.1:${port}`;
   }
 
-  static async start(): Promise<Rgw> {
+  /** Tries again when somebody else took a port that had been free. */
+  static async start(attempts = 3): Promise<Rgw> {
+    try {
+      return await Rgw.#startOnce();
+    } catch (error) {
+      if (attempts <= 1) throw error;
+      return await Rgw.start(attempts - 1);
+    }
+  }
+
+  static async #startOnce(): Promise<Rgw> {
     const directory = mkdtempSync(join(tmpdir(), 'fleetflame-rgw-'));
     const [monitorPort, port] = await freePorts(2);
     const rgw = new Rgw(directory, port ?? 0);
@@ -130,7 +140,8 @@ export class Rgw implements AsyncDisposable {
   async #until(what: string, good: () => Promise<boolean>): Promise<void> {
     const end = Date.now() + START_TIMEOUT_MS;
     while (!(await good().catch(() => false))) {
-      if (Date.now() > end) throw new Error(`waited in vain until ${what}: ${this.#logs()}`);
+      if ((this.#gateway?.exitCode ?? undefined) !== undefined || Date.now() > end)
+        throw new Error(`waited in vain until ${what}: ${this.#logs()}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }

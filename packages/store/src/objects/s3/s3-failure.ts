@@ -74,6 +74,9 @@ export function describeFailure(error: unknown, config: S3ObjectStoreConfig): S3
         `its certificate is not trusted (${code}): set NODE_EXTRA_CA_CERTS to the file of its authority`,
       );
     }
+    if (code === 'EPROTO') {
+      return failure('refused', 'protocol', `it does not speak TLS: is the endpoint http://? (${code})`);
+    }
     return failure(
       'retry',
       'connection',
