@@ -3,6 +3,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ByteSource } from './byte-source.ts';
 import { compactElf } from './compact-elf.ts';
+import { CompactImage } from './compact-image.ts';
+import { readDebugAltLink, readDebugLink } from './debug-links.ts';
 import { ElfError } from './elf-error.ts';
 import { ElfFile } from './elf-file.ts';
 import { findGoPclntab } from './go-pclntab.ts';
@@ -41,6 +43,12 @@ function resultOf<T>(work: () => T): T | undefined {
   }
 }
 
+/** Its beginning and its end, in parts of an odd size. */
+function readEnds(image: CompactImage): void {
+  for (let at = 0; at < Math.min(image.size, 1 << 19); at += 100_003) image.read(at, 100_003);
+  image.read(Math.max(0, image.size - 100_003), 100_003);
+}
+
 function survives(bytes: Uint8Array): boolean {
   const table = resultOf(() => {
     const file = ElfFile.parse(strictSource(bytes));
@@ -49,6 +57,20 @@ function survives(bytes: Uint8Array): boolean {
   });
   const compact = resultOf(() => compactElf(strictSource(bytes)));
   if (compact !== undefined) ElfFile.parse(strictSource(compact));
+  // With debug sections; as the debug file of an intact binary; and the other way round.
+  const intact = strictSource(SAMPLES[0] ?? new Uint8Array(0));
+  const broken = strictSource(bytes);
+  for (const [source, debugFile] of [
+    [broken, undefined],
+    [intact, broken],
+    [broken, intact],
+  ] as const) {
+    resultOf(() =>
+      readEnds(new CompactImage(source, { debugSections: true, ...(debugFile && { debugFile }) })),
+    );
+  }
+  resultOf(() => readDebugLink(ElfFile.parse(broken, { relocatable: true })));
+  resultOf(() => readDebugAltLink(ElfFile.parse(broken, { relocatable: true })));
   return (table?.bytes.length ?? 0) <= bytes.length && (compact?.length ?? 0) <= bytes.length * 2 + (1 << 20);
 }
 
