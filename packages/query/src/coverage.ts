@@ -63,12 +63,21 @@ export class CoverageBuilder {
     return create(CoverageSchema, {
       blocksExpected: expected,
       blocksAnswered: expected - this.#missing.size,
-      missing: [...this.#missing.values()].map(({ entry, reason }) => ({
-        blockId: entry.id,
-        fromMs: BigInt(entry.timeMinMs),
-        toMs: BigInt(entry.timeMaxMs),
-        reason,
-      })),
+      missing: [
+        ...[...this.#missing.values()].map(({ entry, reason }) => ({
+          blockId: entry.id,
+          fromMs: BigInt(entry.timeMinMs),
+          toMs: BigInt(entry.timeMaxMs),
+          reason,
+        })),
+        // Parts of the range that no block can answer any more.
+        ...this.#snapshot.gaps.map(({ fromMs, toMs, reason }) => ({
+          blockId: '',
+          fromMs: BigInt(fromMs),
+          toMs: BigInt(toMs),
+          reason,
+        })),
+      ],
       bytesRead: BigInt(this.#bytesRead),
       newestSampleMs: BigInt(this.#snapshot.newestSampleMs),
       unnamedSelf: BigInt(this.#unnamed.reduce((sum, { self }) => sum + self, 0)),

@@ -5,16 +5,10 @@
  *   09:41:20     09:42        09:50             10:00                            12:00
  *      ├── rest ───┼── minutes ──┼── ten minutes ──┼──────────── hours ────────────┤
  */
-import type { BlockEntry } from '@fleetflame/store';
+import type { BlockEntry, TimeRange } from '@fleetflame/store';
 
 /** Smallest first. */
 const STEPS_MS = [60_000, 600_000, 3_600_000] as const;
-
-export interface TimeRange {
-  /** Unix ms: from inclusive, to exclusive. */
-  readonly fromMs: number;
-  readonly toMs: number;
-}
 
 export interface CutPieces {
   /** Worth keeping; none is empty. */

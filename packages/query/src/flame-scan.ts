@@ -23,8 +23,8 @@ import {
   type FrameInterner,
   type StackSums,
 } from '@fleetflame/profile';
-import type { BlockEntry } from '@fleetflame/store';
-import { cutPieces, type TimeRange } from './cut-pieces.ts';
+import type { BlockEntry, TimeRange } from '@fleetflame/store';
+import { cutPieces } from './cut-pieces.ts';
 import type { FlameCache, Partial } from './flame-cache.ts';
 import type { PlannedBlock } from './plan.ts';
 import type { QueryRun, ReadPlan } from './query-run.ts';
@@ -55,7 +55,7 @@ export async function scanFlame(
       parts.push(wholeBlock(plan, question));
       continue;
     }
-    const { kept, rest } = cutPieces(plan.entry, scope);
+    const { kept, rest } = cutPieces(plan.entry, plan.within);
     for (const range of kept) parts.push(pieceOf(plan, range, question));
     rests.push(pieceOf(plan, rest, question));
   }

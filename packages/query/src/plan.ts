@@ -11,7 +11,7 @@ import {
   type Matcher,
 } from '@fleetflame/profile';
 import type { Footer } from '@fleetflame/proto/block/v1/footer';
-import type { BlockEntry, Snapshot } from '@fleetflame/store';
+import type { BlockEntry, SelectedBlock, Snapshot, TimeRange } from '@fleetflame/store';
 import type { BlockReader } from './block-reader.ts';
 import type { Breather } from './breather.ts';
 import type { CoverageBuilder } from './coverage.ts';
@@ -23,18 +23,20 @@ const FOOTERS_AHEAD = 16;
 
 /** One block, and which of its datasets can match. */
 export interface PlannedBlock {
-  readonly entry: BlockEntry;
+  readonly entry: SelectedBlock;
   readonly footer: Footer;
   /** Indices into the footer's datasets, ascending. */
   readonly datasets: readonly number[];
   /** Names the block; where the range leaves matching datasets out, these datasets of it. */
   readonly key: string;
-  /** The range cuts one of these datasets: their points have to be read. */
+  /** For which part of the range it is read: elsewhere other blocks have the same samples. */
+  readonly within: TimeRange;
+  /** That part cuts one of these datasets: their points have to be read. */
   readonly cut: boolean;
 }
 
 export interface OpenedBlock {
-  readonly entry: BlockEntry;
+  readonly entry: SelectedBlock;
   readonly footer: Footer;
 }
 
@@ -48,7 +50,7 @@ export async function openBlocks(
   breather: Breather,
   unreadable: ReportUnreadable,
 ): Promise<OpenedBlock[]> {
-  const open = async (entry: BlockEntry): Promise<OpenedBlock | undefined> => {
+  const open = async (entry: SelectedBlock): Promise<OpenedBlock | undefined> => {
     try {
       const { footer, bytesRead } = await reader.footer(entry);
       coverage.bytesRead(bytesRead);
@@ -67,14 +69,11 @@ export async function openBlocks(
 }
 
 /** Profile types with samples in the range, sorted. */
-export function presentTypes(
-  opened: readonly OpenedBlock[],
-  scope: Pick<Scope, 'fromMs' | 'toMs'>,
-): string[] {
+export function presentTypes(opened: readonly OpenedBlock[]): string[] {
   const types = new Set<string>();
-  for (const { footer } of opened) {
+  for (const { entry, footer } of opened) {
     for (const dataset of footer.datasets) {
-      if (placeInRange(dataset, scope) !== 'outside') types.add(dataset.profileType);
+      if (placeInRange(dataset, entry.range) !== 'outside') types.add(dataset.profileType);
     }
   }
   return [...types].sort();
@@ -120,7 +119,7 @@ export function planBlocks(
     for (const [index, dataset] of footer.datasets.entries()) {
       if (profileType !== undefined && dataset.profileType !== profileType) continue;
       if (!onService.every((matcher: Matcher) => matcher.matches(dataset.serviceName))) continue;
-      const place = placeInRange(dataset, scope);
+      const place = placeInRange(dataset, entry.range);
       if (place === 'outside') {
         all = false;
         continue;
@@ -131,7 +130,7 @@ export function planBlocks(
     if (datasets.length === 0) continue;
     // What the others add must not be taken for what the whole block adds.
     const key = all ? entry.id : `${entry.id}/${datasets.join(',')}`;
-    planned.push({ entry, footer, datasets, key, cut });
+    planned.push({ entry, footer, datasets, key, within: entry.range, cut });
   }
   return planned;
 }

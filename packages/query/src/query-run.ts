@@ -4,7 +4,7 @@
  *   begin ──▶ snapshot ──▶ footers ──▶ profile type ──▶ plan ──▶ scan ──▶ answer ──▶ end (always)
  */
 import { FleetflameError, SERVICE_NAME, type Block, type Selector } from '@fleetflame/profile';
-import type { Snapshot, Store } from '@fleetflame/store';
+import type { BlockNeeds, Snapshot, Store } from '@fleetflame/store';
 import type { Logger } from 'pino';
 import type { BlockReader } from './block-reader.ts';
 import { Breather } from './breather.ts';
@@ -68,17 +68,22 @@ export class QueryRun {
     this.#snapshot = snapshot;
   }
 
-  /** Runs `work` on one snapshot of the store, which is released whatever happens. */
+  /**
+   * Runs `work` on one snapshot of the store, which is released whatever happens. Without `needs` it holds raw
+   * blocks.
+   */
   static async with<T>(
     context: QueryContext,
     scope: Pick<Scope, 'fromMs' | 'toMs'> & Partial<Pick<Scope, 'selector'>>,
     signal: AbortSignal,
     work: (run: QueryRun) => Promise<T>,
+    needs?: BlockNeeds,
   ): Promise<T> {
     const snapshot = await context.store.snapshot({
       fromMs: scope.fromMs,
       toMs: scope.toMs,
       service: onlyService(scope.selector),
+      needs,
     });
     try {
       const run = new QueryRun(context, scope, snapshot, signal);
@@ -95,7 +100,7 @@ export class QueryRun {
 
   /** The whole profile type that is meant; becomes the coverage's. */
   resolveType(wanted: string): string {
-    const profileType = resolveType(wanted, presentTypes(this.#opened, this.scope));
+    const profileType = resolveType(wanted, presentTypes(this.#opened));
     this.coverage.profileType(profileType);
     return profileType;
   }
@@ -165,11 +170,24 @@ export class QueryRun {
       `The time range holds ${blocks.length} blocks, at most ${checks.limits.blocks} are read: shorten it.`,
     );
     this.#opened = await openBlocks(this.#snapshot, reader, this.coverage, this.breather, this.#unreadable);
-    for (const { footer } of this.#opened) this.coverage.losses(footer);
+    const coarsest = Math.max(0, ...blocks.map((entry) => entry.resolutionMs));
+    for (const { entry, footer } of this.#opened) {
+      // Losses have no time: those of a block that is read for an edge only are in its rollup as well.
+      if (!entry.rolledUp || entry.resolutionMs === coarsest) this.coverage.losses(footer);
+    }
   }
 }
 
 /** The one service that can match; undefined: several can. */
 function onlyService(selector: Selector | undefined): string | undefined {
   return selector?.matchers.find((matcher) => matcher.name === SERVICE_NAME && matcher.op === '=')?.value;
+}
+
+/** What a question by this scope, and by these labels besides, can do without. */
+export function needsOf(
+  scope: Pick<Scope, 'selector'>,
+  labels: readonly string[],
+  stepMs?: number,
+): BlockNeeds {
+  return { labels: [...scope.selector.matchers.map((matcher) => matcher.name), ...labels], stepMs };
 }

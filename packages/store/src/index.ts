@@ -13,3 +13,5 @@ export { createObjectStore } from './objects/open-object-store.ts';
 export { S3_LIMITS, type S3Limits } from './objects/s3/s3-limits.ts';
 export type { S3Credentials, S3ObjectStoreConfig } from './objects/s3/s3-config.ts';
 export type { TaskStatus } from './maintenance/maintenance-loop.ts';
+export { DROPPED_LABELS, type RollupOptions } from './compaction/rollups.ts';
+export type { BlockNeeds, RangeGap, SelectedBlock, TimeRange } from './select-blocks.ts';

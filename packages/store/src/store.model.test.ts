@@ -258,6 +258,15 @@ class World {
     return problems;
   }
 
+  /** For whoever looks into a failure. */
+  async blocks(): Promise<string[]> {
+    const { blocks } = await this.#catalog.view(ALL.fromMs, ALL.toMs);
+    return blocks.map((block) => {
+      const sums = JSON.stringify([...(this.#sums.get(block.id) ?? [])]);
+      return `${block.id} level ${block.level} shard ${block.shard}/${block.shards} rows ${block.rows} ${sums}`;
+    });
+  }
+
   async #sumsOf(entry: BlockEntry): Promise<ReadonlyMap<string, number>> {
     let sums = this.#sums.get(entry.id);
     if (sums === undefined) {
@@ -305,7 +314,8 @@ test('any history of processes that write, compact, fail, die and stand still: a
       for (const [index, step] of steps.entries()) {
         await world.run(step);
         const problems = step.kind === 'wait' || step.kind === 'fault' ? [] : await world.problems();
-        expect({ index, problems }).toEqual({ index, problems: [] });
+        const blocks = problems.length > 0 ? await world.blocks() : [];
+        expect({ index, problems, blocks }).toEqual({ index, problems: [], blocks: [] });
       }
       await world.settle();
       expect(await world.problems()).toEqual([]);

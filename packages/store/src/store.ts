@@ -15,11 +15,12 @@ import type { Registry } from 'prom-client';
 import { BlockPins } from './block-pins.ts';
 import { WHOLE, type BatchId, type BlockEntry, type QuarantinedEntry } from './catalog/block-entry.ts';
 import type { Catalog, CatalogTotals, CommitResult } from './catalog/catalog.ts';
-import type { JobTotals } from './catalog/job-queue.ts';
+import type { JobTotals, LeasedJob } from './catalog/job-queue.ts';
 import { openCatalog, type CatalogConfig } from './catalog/open-catalog.ts';
-import { Compactor, MERGE_JOB, type MergeResult } from './compaction/compactor.ts';
+import { Compactor, MERGE_JOB, ROLLUP_JOB, type MergeResult } from './compaction/compactor.ts';
 import type { MergeRunner } from './compaction/merge-task.ts';
 import { MergeThread } from './compaction/merge-thread.ts';
+import { DROPPED_LABELS, retentionByResolution, type RollupOptions } from './compaction/rollups.ts';
 import { DirectoryLock } from './directory-lock.ts';
 import {
   MaintenanceLoop,
@@ -34,6 +35,13 @@ import type { ObjectStore, ObjectStoreConfig } from './objects/object-store.ts';
 import { createObjectStore } from './objects/open-object-store.ts';
 import { ObjectSource } from './object-source.ts';
 import { sealBlock, type SealedBlock } from './seal-block.ts';
+import {
+  findGaps,
+  selectBlocks,
+  type BlockNeeds,
+  type RangeGap,
+  type SelectedBlock,
+} from './select-blocks.ts';
 import { shardOf } from './shard-of.ts';
 import { StoreClock } from './store-clock.ts';
 import { StoreMetrics } from './store-metrics.ts';
@@ -62,6 +70,8 @@ export interface StoreOptions {
   readonly retentionMs: number;
   readonly log: Logger;
   readonly registry: Registry;
+  /** Blocks coarser in time and without host-level labels, and how long they are kept; default: none. */
+  readonly rollups?: RollupOptions;
   /**
    * How long the identity of a committed batch is kept (I2); default REMEMBER_BATCHES_MS. Ingest refuses
    * what could be a repeat from before.
@@ -83,14 +93,18 @@ export interface SnapshotRange {
   readonly toMs: number;
   /** Only this service is asked for: blocks of other shards are left out. */
   readonly service?: string | undefined;
+  /** What the question can do without; undefined: it reads raw blocks. */
+  readonly needs?: BlockNeeds | undefined;
 }
 
 /** What a query reads (I6). The objects of its blocks stay until `release`. */
 export interface Snapshot {
-  /** Live blocks with a sample in the range, by time. */
-  readonly blocks: readonly BlockEntry[];
+  /** Live blocks with a sample in the range, by time; each says for which part of it it is to be read. */
+  readonly blocks: readonly SelectedBlock[];
   /** Blocks of the range that cannot be read (I7). */
   readonly quarantined: readonly QuarantinedEntry[];
+  /** Parts of the range that are left only in rollups which cannot answer the question. */
+  readonly gaps: readonly RangeGap[];
   /** Newest sample of the whole store, Unix ms; 0: it is empty. */
   readonly newestSampleMs: number;
   release(): void;
@@ -120,6 +134,7 @@ export class Store {
   readonly catalog: Catalog;
   readonly retentionMs: number;
   readonly rememberBatchesMs: number;
+  readonly #retention: ReadonlyMap<number, number>;
   readonly #log: Logger;
   readonly #now: () => number;
   readonly #release: () => void;
@@ -137,6 +152,7 @@ export class Store {
     this.#merges = parts.merges;
     this.#release = parts.release;
     this.retentionMs = options.retentionMs;
+    this.#retention = retentionByResolution(options.retentionMs, options.rollups);
     this.rememberBatchesMs = options.rememberBatchesMs ?? REMEMBER_BATCHES_MS;
     this.#log = options.log;
     this.#now = options.now ?? Date.now;
@@ -145,7 +161,7 @@ export class Store {
       () => parts.catalog.totals(),
       () => this.#pins.size,
     );
-    this.#maintenance = this.#createMaintenance(parts.objectsConfig, options.shards ?? 1);
+    this.#maintenance = this.#createMaintenance(parts.objectsConfig, options);
   }
 
   /** Throws unavailable when another process has the directory, unsupported when a newer version wrote it. */
@@ -217,13 +233,21 @@ export class Store {
   }
 
   async snapshot(range: SnapshotRange): Promise<Snapshot> {
-    const view = await this.catalog.view(range.fromMs, range.toMs);
+    const needs: BlockNeeds = range.needs ?? { labels: 'all' };
+    const view = await this.catalog.view(range.fromMs, range.toMs, [...this.#retention.keys()]);
     const { service } = range;
     const wanted = (block: BlockEntry): boolean =>
       service === undefined || block.shard === shardOf(block.tenant, service, block.shards);
-    const blocks = view.blocks.filter(wanted);
-    const release = this.#pins.pin(blocks.map((block) => block.id));
-    return { ...view, blocks, quarantined: view.quarantined.filter(wanted), release };
+    const live = view.blocks.filter(wanted);
+    const { blocks, tiers } = selectBlocks(live, range, needs);
+    const read = new Set(tiers.map(({ resolutionMs }) => resolutionMs));
+    return {
+      blocks,
+      quarantined: view.quarantined.filter((entry) => wanted(entry) && read.has(entry.resolutionMs)),
+      gaps: findGaps(live, tiers, this.#retention, this.#now()),
+      newestSampleMs: view.newestSampleMs,
+      release: this.#pins.pin(blocks.map((block) => block.id)),
+    };
   }
 
   source(entry: BlockEntry): RangeSource {
@@ -332,14 +356,25 @@ export class Store {
     this.#log.error({ block: entry.id, reason, finder }, 'a block was quarantined: it cannot be read');
   }
 
-  #createMaintenance(objectsConfig: ObjectStoreConfig, shards: number): MaintenanceLoop {
+  #createMaintenance(
+    objectsConfig: ObjectStoreConfig,
+    { shards = 1, rollups }: Pick<StoreOptions, 'shards' | 'rollups'>,
+  ): MaintenanceLoop {
     const { objects, catalog } = this;
     const metrics = this.#metrics;
     const log = this.#log;
     const shared = { objects, catalog, metrics, log, quarantine: this.#quarantine.bind(this) };
-    const compactor = new Compactor({ ...shared, objectsConfig, merges: this.#merges, shards });
-    const { retentionMs, rememberBatchesMs } = this;
-    const removing = { ...shared, pins: this.#pins, retentionMs, rememberBatchesMs };
+    const compactor = new Compactor({
+      ...shared,
+      objectsConfig,
+      merges: this.#merges,
+      shards,
+      dropLabels: rollups === undefined ? undefined : (rollups.dropLabels ?? DROPPED_LABELS),
+    });
+    const { rememberBatchesMs } = this;
+    const removing = { ...shared, pins: this.#pins, retentionMs: this.#retention, rememberBatchesMs };
+    const compact = async (job: LeasedJob, nowMs: number): Promise<WorkEnd> =>
+      endOfMerge(await compactor.merge(job, nowMs));
     const loop = new MaintenanceLoop({
       jobs: catalog.jobs,
       tasks: [
@@ -348,7 +383,10 @@ export class Store {
         { name: 'remove', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => removeDeleted(removing, nowMs) },
         { name: 'sweep', everyMs: SWEEP_EVERY_MS, run: (nowMs) => sweep(shared, nowMs) },
       ],
-      work: [{ kind: MERGE_JOB, run: async (job, nowMs) => endOfMerge(await compactor.merge(job, nowMs)) }],
+      work: [
+        { kind: MERGE_JOB, run: compact },
+        { kind: ROLLUP_JOB, run: compact },
+      ],
       owner: `${hostname()}/${process.pid}`,
       metrics,
       log,

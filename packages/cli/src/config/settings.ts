@@ -6,6 +6,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { MAX_TABLE_BYTES } from '@fleetflame/bpf';
 import { LOG_LEVELS } from '../commands/options.ts';
+import { DROPPED_LABELS } from '@fleetflame/store';
 import type { Role, Setting } from './setting.ts';
 
 const SERVERS: readonly Role[] = ['up', 'ingest', 'query', 'compactor', 'symbolizer'];
@@ -82,6 +83,33 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     flag: '--retention <duration>',
     help: 'how long profiles are kept',
     default: '7d',
+  },
+  'rollups.fiveMinutes': {
+    kind: { type: 'wait' },
+    roles: SERVERS,
+    flag: '--keep-five-minutes <duration>',
+    help: 'how long rollups of 5 minutes are kept, at least as long as --retention; 0s: there are no rollups',
+    default: '0s',
+  },
+  'rollups.hours': {
+    kind: { type: 'wait' },
+    roles: SERVERS,
+    flag: '--keep-hours <duration>',
+    help: 'how long rollups of an hour are kept, at least as long as those of 5 minutes',
+    default: '0s',
+  },
+  'rollups.dropLabels': {
+    kind: { type: 'list' },
+    roles: ['up', 'compactor'],
+    flag: '--rollup-drop-label <name>',
+    help: `a label that rollups sum over, repeatable (default: ${DROPPED_LABELS.join(', ')})`,
+  },
+  rememberBatches: {
+    kind: { type: 'duration' },
+    roles: SERVERS,
+    flag: '--remember-batches <duration>',
+    help: 'how long it is known which batches are stored: more than limits.ingest.batchAgeMs and futureMs together',
+    default: '26h',
   },
   shards: {
     kind: { type: 'count', min: 1, max: 256 },

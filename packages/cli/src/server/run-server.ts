@@ -1,6 +1,6 @@
 import { INGEST_LIMITS } from '@fleetflame/ingest';
 import { QUERY_LIMITS } from '@fleetflame/query';
-import { POSTGRES_LIMITS, S3_LIMITS } from '@fleetflame/store';
+import { POSTGRES_LIMITS, S3_LIMITS, type RollupOptions } from '@fleetflame/store';
 import type { Logger } from 'pino';
 import { printText } from '../client/output.ts';
 import { Config, type LimitTables } from '../config/config.ts';
@@ -49,6 +49,8 @@ export async function runServer(
     port,
     log,
     retentionMs: config.number('retention'),
+    rememberBatchesMs: config.number('rememberBatches'),
+    ...rollupsOf(config, role),
     ...(role === 'up' || role === 'compactor' ? { shards: config.number('shards') } : {}),
     drainMs: config.number('drain'),
     ingestLimits: config.limits('ingest'),
@@ -64,6 +66,15 @@ export async function runServer(
     );
   }
   return { config, server, url, dataDir: place.dataDir, log };
+}
+
+/** Who compacts has to know the labels, who queries only how long blocks are kept. */
+function rollupsOf(config: Config, role: ServerRole): { readonly rollups?: RollupOptions } {
+  const fiveMinutesMs = config.number('rollups.fiveMinutes');
+  const hourMs = config.number('rollups.hours');
+  if (fiveMinutesMs === 0 && hourMs === 0) return {};
+  const dropLabels = role === 'up' || role === 'compactor' ? config.list('rollups.dropLabels') : [];
+  return { rollups: { fiveMinutesMs, hourMs, ...(dropLabels.length > 0 ? { dropLabels } : {}) } };
 }
 
 /** Resolves at the first SIGINT or SIGTERM; the second ends the process at once. */

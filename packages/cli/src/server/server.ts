@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
-import { type CatalogConfig, type ObjectStoreConfig, Store } from '@fleetflame/store';
+import { type CatalogConfig, type ObjectStoreConfig, type RollupOptions, Store } from '@fleetflame/store';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { gzipFast } from './compression.ts';
@@ -27,7 +27,9 @@ export interface ServerOptions extends Pick<ServiceOptions, 'ingestLimits' | 'qu
   readonly host: string;
   readonly port: number;
   readonly retentionMs: number;
-  /** As Store.open takes it. */
+  /** As Store.open takes them. */
+  readonly rememberBatchesMs?: number;
+  readonly rollups?: RollupOptions;
   readonly shards?: number;
   /** At a stop, how long requests are still taken while /readyz says no. */
   readonly drainMs: number;

@@ -57,14 +57,15 @@ export class SeriesBuilder {
    */
   addBlock(
     block: Block,
-    selection: Pick<SampleSelection, 'series'>,
+    selection: SampleSelection,
     atMs?: number,
   ): { readonly rows: number; readonly series: number[] } {
     const { samples } = block;
     const { fromMs, toMs, stepMs, groupBy } = this.#options;
     const ranges = sampleRanges(block);
-    const from = fromMs - block.timeStartMs;
-    const to = toMs - block.timeStartMs;
+    const { timeRange } = selection;
+    const from = Math.max(fromMs, timeRange?.fromMs ?? fromMs) - block.timeStartMs;
+    const to = Math.min(toMs, timeRange?.toMs ?? toMs) - block.timeStartMs;
     // Milliseconds from the first step to the block's start, so that the step is one division.
     const shift = block.timeStartMs - this.#firstStep() * stepMs;
     const found: number[] = [];

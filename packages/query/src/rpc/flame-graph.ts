@@ -8,7 +8,7 @@ import {
 import type { FlameCache } from '../flame-cache.ts';
 import { scanFlame } from '../flame-scan.ts';
 import { DEFAULT_NODES } from '../limits.ts';
-import { QueryRun, type QueryContext } from '../query-run.ts';
+import { needsOf, QueryRun, type QueryContext } from '../query-run.ts';
 
 export async function flameGraph(
   context: QueryContext,
@@ -26,24 +26,30 @@ export async function flameGraph(
     'focus',
     `focus has ${request.focus.length} frames, at most ${checks.limits.focusFrames} are possible.`,
   );
-  return QueryRun.with(context, scope, signal, async (run) => {
-    const profileType = run.resolveType(scope.profileType);
-    const { builder, period } = await scanFlame(run, cache, scope, profileType, groupBy);
-    const layout = layoutFlameTree(builder.tree, {
-      maxNodes,
-      focus: request.focus,
-      builds: builder.builds,
-    });
-    await run.breather.breathe();
-    return create(FlameGraphResponseSchema, {
-      table: encodeFlameTable(layout.table),
-      total: BigInt(layout.total),
-      prunedNodes: BigInt(layout.prunedNodes),
-      prunedValue: BigInt(layout.prunedValue),
-      coverage: run.coverage.build(),
-      period: BigInt(valueOfSample(profileType, period)),
-    });
-  });
+  return QueryRun.with(
+    context,
+    scope,
+    signal,
+    async (run) => {
+      const profileType = run.resolveType(scope.profileType);
+      const { builder, period } = await scanFlame(run, cache, scope, profileType, groupBy);
+      const layout = layoutFlameTree(builder.tree, {
+        maxNodes,
+        focus: request.focus,
+        builds: builder.builds,
+      });
+      await run.breather.breathe();
+      return create(FlameGraphResponseSchema, {
+        table: encodeFlameTable(layout.table),
+        total: BigInt(layout.total),
+        prunedNodes: BigInt(layout.prunedNodes),
+        prunedValue: BigInt(layout.prunedValue),
+        coverage: run.coverage.build(),
+        period: BigInt(valueOfSample(profileType, period)),
+      });
+    },
+    needsOf(scope, groupBy),
+  );
 }
 
 /** Value of one sample: the period where values are measured in it, 1 where samples are counted. */

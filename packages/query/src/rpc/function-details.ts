@@ -6,7 +6,7 @@ import {
   type FunctionDetailsResponse,
 } from '@fleetflame/proto/query/v1/query';
 import { DEFAULT_LISTED } from '../limits.ts';
-import { QueryRun, type QueryContext } from '../query-run.ts';
+import { needsOf, QueryRun, type QueryContext } from '../query-run.ts';
 import { QuerySymbols } from '../symbol-source.ts';
 
 /** Reads what an export reads: lines are not in the sums that flame graphs are cached as. */
@@ -19,49 +19,55 @@ export async function functionDetails(
   const scope = checks.scope(request.scope);
   const limit = checks.count('listed', request.limit, DEFAULT_LISTED, 'limit');
   const { name, filename, binary } = request;
-  return QueryRun.with(context, scope, signal, async (run) => {
-    const profileType = run.resolveType(scope.profileType);
-    const symbols = new QuerySymbols(context.symbols, context.log);
-    const found = new FunctionLines({ name, filename, binary });
-    const plans = run.plan(scope, profileType).map((plan) => ({ ...plan, points: plan.cut }));
-    for await (const { plan, block } of run.scan(plans)) {
-      const sums = sumStacks(
-        block,
-        {
-          series: selectSeries(block, profileType, scope.selector),
-          timeRange: plan.cut ? { fromMs: scope.fromMs, toMs: scope.toMs } : undefined,
-        },
-        [],
-      );
-      run.coverage.samples(sums);
-      await symbols.load(buildIdsToSymbolize(block, sums));
-      found.addBlock(block, sums, symbols.symbolize);
-      checks.atMost(
-        'functionLines',
-        found.lineCount,
-        'name',
-        `The function has more than ${checks.limits.functionLines} lines. Narrow the selector or the time range.`,
-      );
-    }
-    const { lines, builds } = found;
-    const omitted = lines.slice(limit);
-    return create(FunctionDetailsResponseSchema, {
-      self: BigInt(found.self),
-      total: BigInt(found.total),
-      inlinedSelf: BigInt(found.inlinedSelf),
-      lines: lines
-        .slice(0, limit)
-        .map(({ line, self, total }) => ({ line, self: BigInt(self), total: BigInt(total) })),
-      omittedLines: BigInt(omitted.length),
-      omittedLinesSelf: BigInt(omitted.reduce((sum, { self }) => sum + self, 0)),
-      builds: builds.slice(0, limit).map(({ file, buildId, self, total }) => ({
-        file,
-        buildId,
-        self: BigInt(self),
-        total: BigInt(total),
-      })),
-      omittedBuilds: BigInt(Math.max(0, builds.length - limit)),
-      coverage: run.coverage.build(),
-    });
-  });
+  return QueryRun.with(
+    context,
+    scope,
+    signal,
+    async (run) => {
+      const profileType = run.resolveType(scope.profileType);
+      const symbols = new QuerySymbols(context.symbols, context.log);
+      const found = new FunctionLines({ name, filename, binary });
+      const plans = run.plan(scope, profileType).map((plan) => ({ ...plan, points: plan.cut }));
+      for await (const { plan, block } of run.scan(plans)) {
+        const sums = sumStacks(
+          block,
+          {
+            series: selectSeries(block, profileType, scope.selector),
+            timeRange: plan.cut ? plan.within : undefined,
+          },
+          [],
+        );
+        run.coverage.samples(sums);
+        await symbols.load(buildIdsToSymbolize(block, sums));
+        found.addBlock(block, sums, symbols.symbolize);
+        checks.atMost(
+          'functionLines',
+          found.lineCount,
+          'name',
+          `The function has more than ${checks.limits.functionLines} lines. Narrow the selector or the time range.`,
+        );
+      }
+      const { lines, builds } = found;
+      const omitted = lines.slice(limit);
+      return create(FunctionDetailsResponseSchema, {
+        self: BigInt(found.self),
+        total: BigInt(found.total),
+        inlinedSelf: BigInt(found.inlinedSelf),
+        lines: lines
+          .slice(0, limit)
+          .map(({ line, self, total }) => ({ line, self: BigInt(self), total: BigInt(total) })),
+        omittedLines: BigInt(omitted.length),
+        omittedLinesSelf: BigInt(omitted.reduce((sum, { self }) => sum + self, 0)),
+        builds: builds.slice(0, limit).map(({ file, buildId, self, total }) => ({
+          file,
+          buildId,
+          self: BigInt(self),
+          total: BigInt(total),
+        })),
+        omittedBuilds: BigInt(Math.max(0, builds.length - limit)),
+        coverage: run.coverage.build(),
+      });
+    },
+    needsOf(scope, []),
+  );
 }

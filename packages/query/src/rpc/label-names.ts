@@ -26,13 +26,14 @@ export async function labelNames(
       points: plan.cut,
     }));
     for await (const { plan, block } of run.scan(plans)) {
-      const timeRange = { fromMs: scope.fromMs, toMs: scope.toMs };
       const planned = new Uint8Array(block.series.length);
       for (const index of plan.chosen) {
         const { seriesStart, seriesCount } = plan.footer.datasets[index]!;
         planned.fill(1, seriesStart, seriesStart + seriesCount);
       }
-      const counted = plan.cut ? seriesWithSamples(block, { series: planned, timeRange }) : planned;
+      const counted = plan.cut
+        ? seriesWithSamples(block, { series: planned, timeRange: plan.within })
+        : planned;
       for (const type of types.all) {
         const selected = selectSeries(block, type, scope.selector);
         for (let row = 0; row < selected.length; row++) {

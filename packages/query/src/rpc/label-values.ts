@@ -7,7 +7,7 @@ import {
 } from '@fleetflame/proto/query/v1/query';
 import { DEFAULT_LISTED } from '../limits.ts';
 import { footersDecide } from '../plan.ts';
-import { QueryRun, type QueryContext, type ReadPlan } from '../query-run.ts';
+import { needsOf, QueryRun, type QueryContext, type ReadPlan } from '../query-run.ts';
 import { selectedTypes } from '../selected-types.ts';
 
 /**
@@ -28,43 +28,49 @@ export async function labelValues(
       field: 'name',
     });
   }
-  return QueryRun.with(context, scope, signal, async (run) => {
-    const types = selectedTypes(run, scope);
-    // One step over all of time: a sum per value.
-    const sums = new SeriesBuilder({
-      fromMs: scope.fromMs,
-      toMs: scope.toMs,
-      stepMs: Number.MAX_SAFE_INTEGER,
-      groupBy: [name],
-      maxGroups: checks.limits.labelValues,
-    });
-    const fromFooters = name === SERVICE_NAME && footersDecide(scope);
-    const plans: ReadPlan[] = [];
-    for (const plan of run.plan(scope, types.only)) {
-      if (!fromFooters || plan.cut) {
-        plans.push({ ...plan, points: plan.cut });
-        continue;
+  return QueryRun.with(
+    context,
+    scope,
+    signal,
+    async (run) => {
+      const types = selectedTypes(run, scope);
+      // One step over all of time: a sum per value.
+      const sums = new SeriesBuilder({
+        fromMs: scope.fromMs,
+        toMs: scope.toMs,
+        stepMs: Number.MAX_SAFE_INTEGER,
+        groupBy: [name],
+        maxGroups: checks.limits.labelValues,
+      });
+      const fromFooters = name === SERVICE_NAME && footersDecide(scope);
+      const plans: ReadPlan[] = [];
+      for (const plan of run.plan(scope, types.only)) {
+        if (!fromFooters || plan.cut) {
+          plans.push({ ...plan, points: plan.cut });
+          continue;
+        }
+        for (const index of plan.datasets) {
+          const dataset = plan.footer.datasets[index]!;
+          sums.add([dataset.serviceName], scope.fromMs, Number(dataset.total));
+        }
+        run.count('footer', 1);
       }
-      for (const index of plan.datasets) {
-        const dataset = plan.footer.datasets[index]!;
-        sums.add([dataset.serviceName], scope.fromMs, Number(dataset.total));
+      for await (const { plan, block } of run.scan(plans)) {
+        for (const type of types.all) {
+          const selection = { series: selectSeries(block, type, scope.selector), timeRange: plan.within };
+          run.coverage.samples(sums.addBlock(block, selection, plan.points ? undefined : scope.fromMs));
+        }
       }
-      run.count('footer', 1);
-    }
-    for await (const { plan, block } of run.scan(plans)) {
-      for (const type of types.all) {
-        const selection = { series: selectSeries(block, type, scope.selector) };
-        run.coverage.samples(sums.addBlock(block, selection, plan.points ? undefined : scope.fromMs));
-      }
-    }
-    const values = sums
-      .finish(Number.POSITIVE_INFINITY)
-      .map(({ values: [value = ''], total }) => ({ value, total }))
-      .filter(({ value }) => value !== '');
-    return create(LabelValuesResponseSchema, {
-      values: values.slice(0, limit).map(({ value, total }) => ({ value, total: BigInt(total) })),
-      omitted: BigInt(Math.max(0, values.length - limit)),
-      coverage: run.coverage.build(),
-    });
-  });
+      const values = sums
+        .finish(Number.POSITIVE_INFINITY)
+        .map(({ values: [value = ''], total }) => ({ value, total }))
+        .filter(({ value }) => value !== '');
+      return create(LabelValuesResponseSchema, {
+        values: values.slice(0, limit).map(({ value, total }) => ({ value, total: BigInt(total) })),
+        omitted: BigInt(Math.max(0, values.length - limit)),
+        coverage: run.coverage.build(),
+      });
+    },
+    needsOf(scope, [name]),
+  );
 }

@@ -6,7 +6,7 @@ import {
   type ProfileTypesResponse,
 } from '@fleetflame/proto/query/v1/query';
 import { placeInRange, presentTypes } from '../plan.ts';
-import { QueryRun, type QueryContext, type ReadPlan } from '../query-run.ts';
+import { needsOf, QueryRun, type QueryContext, type ReadPlan } from '../query-run.ts';
 import type { Scope } from '../scope.ts';
 
 /** Profile types with samples in the range, by id. */
@@ -17,42 +17,49 @@ export async function profileTypes(
 ): Promise<ProfileTypesResponse> {
   const range = context.checks.range(request.fromMs, request.toMs, '');
   const scope: Scope = { ...range, selector: parseSelector(''), profileType: '' };
-  return QueryRun.with(context, scope, signal, async (run) => {
-    const totals = new Map(presentTypes(run.opened, scope).map((type) => [type, 0]));
-    const add = (type: string, total: number): void => void totals.set(type, (totals.get(type) ?? 0) + total);
-    // Footers know the sums of all datasets but those that the range cuts.
-    const plans: ReadPlan[] = [];
-    for (const plan of run.plan(scope, undefined)) {
-      const cut = plan.datasets.filter(
-        (index) => placeInRange(plan.footer.datasets[index]!, scope) === 'cut',
-      );
-      for (const index of plan.datasets) {
-        const dataset = plan.footer.datasets[index]!;
-        if (!cut.includes(index)) add(dataset.profileType, Number(dataset.total));
+  return QueryRun.with(
+    context,
+    scope,
+    signal,
+    async (run) => {
+      const totals = new Map(presentTypes(run.opened).map((type) => [type, 0]));
+      const add = (type: string, total: number): void =>
+        void totals.set(type, (totals.get(type) ?? 0) + total);
+      // Footers know the sums of all datasets but those that the range cuts.
+      const plans: ReadPlan[] = [];
+      for (const plan of run.plan(scope, undefined)) {
+        const cut = plan.datasets.filter(
+          (index) => placeInRange(plan.footer.datasets[index]!, plan.within) === 'cut',
+        );
+        for (const index of plan.datasets) {
+          const dataset = plan.footer.datasets[index]!;
+          if (!cut.includes(index)) add(dataset.profileType, Number(dataset.total));
+        }
+        if (cut.length > 0) plans.push({ ...plan, datasets: cut, points: true });
+        else run.count('footer', 1);
       }
-      if (cut.length > 0) plans.push({ ...plan, datasets: cut, points: true });
-      else run.count('footer', 1);
-    }
-    for await (const { plan, block } of run.scan(plans)) {
-      // A cached block may hold more datasets than were asked for.
-      const chosen = new Uint8Array(block.series.length);
-      for (const index of plan.datasets) {
-        const { seriesStart, seriesCount } = plan.footer.datasets[index]!;
-        chosen.fill(1, seriesStart, seriesStart + seriesCount);
+      for await (const { plan, block } of run.scan(plans)) {
+        // A cached block may hold more datasets than were asked for.
+        const chosen = new Uint8Array(block.series.length);
+        for (const index of plan.datasets) {
+          const { seriesStart, seriesCount } = plan.footer.datasets[index]!;
+          chosen.fill(1, seriesStart, seriesStart + seriesCount);
+        }
+        for (const type of totals.keys()) {
+          const series = selectSeries(block, type, scope.selector).map((is, row) => is & chosen[row]!);
+          const sums = sumStacks(block, { series, timeRange: plan.within }, []);
+          run.coverage.samples(sums);
+          add(type, sums.total);
+        }
       }
-      for (const type of totals.keys()) {
-        const series = selectSeries(block, type, scope.selector).map((is, row) => is & chosen[row]!);
-        const sums = sumStacks(block, { series, timeRange: range }, []);
-        run.coverage.samples(sums);
-        add(type, sums.total);
-      }
-    }
-    return create(ProfileTypesResponseSchema, {
-      types: [...totals].map(([id, total]) => {
-        const { sampleType, sampleUnit } = parseProfileType(id);
-        return { id, sampleType, unit: sampleUnit, total: BigInt(total) };
-      }),
-      coverage: run.coverage.build(),
-    });
-  });
+      return create(ProfileTypesResponseSchema, {
+        types: [...totals].map(([id, total]) => {
+          const { sampleType, sampleUnit } = parseProfileType(id);
+          return { id, sampleType, unit: sampleUnit, total: BigInt(total) };
+        }),
+        coverage: run.coverage.build(),
+      });
+    },
+    needsOf(scope, []),
+  );
 }

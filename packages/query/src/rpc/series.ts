@@ -9,7 +9,7 @@ import { ByteLru } from '../byte-lru.ts';
 import type { QueryLimits } from '../limits.ts';
 import { footersDecide, type PlannedBlock } from '../plan.ts';
 import type { QueryMetrics } from '../query-metrics.ts';
-import { QueryRun, type QueryContext, type ReadPlan } from '../query-run.ts';
+import { needsOf, QueryRun, type QueryContext, type ReadPlan } from '../query-run.ts';
 import type { LimitCheck, Scope } from '../scope.ts';
 
 /** Series of one step are as long as this at least, so that small answers may have many groups. */
@@ -47,24 +47,30 @@ export async function series(
   const scope = checks.scope(request.scope);
   const groupBy = checks.groupBy(request.groupBy);
   const limit = checks.count('seriesGroups', request.limit, checks.limits.seriesGroups, 'limit');
-  return QueryRun.with(context, scope, signal, async (run) => {
-    const profileType = run.resolveType(scope.profileType);
-    const steps = Math.max(MIN_STEPS, Math.ceil((scope.toMs - scope.fromMs) / stepMs) + 1);
-    const maxGroups = Math.floor(checks.limits.seriesNumbers / steps);
-    const { fromMs, toMs } = scope;
-    const builder = new SeriesBuilder({ fromMs, toMs, stepMs, groupBy, maxGroups });
-    await fill(run, builder, { scope, profileType, stepMs, groupBy, maxGroups }, cache);
-    return create(SeriesResponseSchema, {
-      timesMs: Array.from(builder.timesMs, BigInt),
-      groups: builder.finish(limit).map(({ values, sums, total, rest }) => ({
-        labels: rest ? {} : labelsOf(groupBy, values),
-        values: Array.from(sums, BigInt),
-        total: BigInt(total),
-        rest,
-      })),
-      coverage: run.coverage.build(),
-    });
-  });
+  return QueryRun.with(
+    context,
+    scope,
+    signal,
+    async (run) => {
+      const profileType = run.resolveType(scope.profileType);
+      const steps = Math.max(MIN_STEPS, Math.ceil((scope.toMs - scope.fromMs) / stepMs) + 1);
+      const maxGroups = Math.floor(checks.limits.seriesNumbers / steps);
+      const { fromMs, toMs } = scope;
+      const builder = new SeriesBuilder({ fromMs, toMs, stepMs, groupBy, maxGroups });
+      await fill(run, builder, { scope, profileType, stepMs, groupBy, maxGroups }, cache);
+      return create(SeriesResponseSchema, {
+        timesMs: Array.from(builder.timesMs, BigInt),
+        groups: builder.finish(limit).map(({ values, sums, total, rest }) => ({
+          labels: rest ? {} : labelsOf(groupBy, values),
+          values: Array.from(sums, BigInt),
+          total: BigInt(total),
+          rest,
+        })),
+        coverage: run.coverage.build(),
+      });
+    },
+    needsOf(scope, groupBy, stepMs),
+  );
 }
 
 function checkStep(checks: LimitCheck, request: SeriesRequest): number {
@@ -110,7 +116,7 @@ async function fill(
   const plans: (ReadPlan & BlockTimes)[] = [];
   for (const plan of run.plan(scope, profileType)) {
     const times = timesOf(plan);
-    const oneStep = builder.inOneStep(times.minMs, times.maxMs);
+    const oneStep = !plan.cut && builder.inOneStep(times.minMs, times.maxMs);
     if (oneStep && servicesOnly) {
       for (const index of plan.datasets) {
         const dataset = plan.footer.datasets[index]!;
@@ -130,7 +136,7 @@ async function fill(
     run.count('partial', 1);
   }
   for await (const { plan, block } of run.scan(plans)) {
-    const selection = { series: selectSeries(block, profileType, scope.selector) };
+    const selection = { series: selectSeries(block, profileType, scope.selector), timeRange: plan.within };
     const atMs = plan.points ? undefined : plan.minMs;
     if (plan.cut) {
       run.coverage.samples(builder.addBlock(block, selection, atMs));

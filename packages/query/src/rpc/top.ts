@@ -4,7 +4,7 @@ import { TopResponseSchema, type TopRequest, type TopResponse } from '@fleetflam
 import type { FlameCache } from '../flame-cache.ts';
 import { scanFlame } from '../flame-scan.ts';
 import { DEFAULT_LISTED } from '../limits.ts';
-import { QueryRun, type QueryContext } from '../query-run.ts';
+import { needsOf, QueryRun, type QueryContext } from '../query-run.ts';
 
 export async function top(
   context: QueryContext,
@@ -14,20 +14,26 @@ export async function top(
 ): Promise<TopResponse> {
   const scope = context.checks.scope(request.scope);
   const limit = context.checks.count('listed', request.limit, DEFAULT_LISTED, 'limit');
-  return QueryRun.with(context, scope, signal, async (run) => {
-    const profileType = run.resolveType(scope.profileType);
-    const { builder } = await scanFlame(run, cache, scope, profileType, []);
-    const table = topFunctions(builder.tree, limit, builder.builds);
-    return create(TopResponseSchema, {
-      total: BigInt(table.total),
-      functions: table.functions.map(({ self, total, ...rest }) => ({
-        ...rest,
-        self: BigInt(self),
-        total: BigInt(total),
-      })),
-      omittedFunctions: BigInt(table.omittedFunctions),
-      omittedSelf: BigInt(table.omittedSelf),
-      coverage: run.coverage.build(),
-    });
-  });
+  return QueryRun.with(
+    context,
+    scope,
+    signal,
+    async (run) => {
+      const profileType = run.resolveType(scope.profileType);
+      const { builder } = await scanFlame(run, cache, scope, profileType, []);
+      const table = topFunctions(builder.tree, limit, builder.builds);
+      return create(TopResponseSchema, {
+        total: BigInt(table.total),
+        functions: table.functions.map(({ self, total, ...rest }) => ({
+          ...rest,
+          self: BigInt(self),
+          total: BigInt(total),
+        })),
+        omittedFunctions: BigInt(table.omittedFunctions),
+        omittedSelf: BigInt(table.omittedSelf),
+        coverage: run.coverage.build(),
+      });
+    },
+    needsOf(scope, []),
+  );
 }

@@ -13,7 +13,7 @@ import {
 import { connectNodeAdapter, createConnectTransport } from '@connectrpc/connect-node';
 import { FleetflameError, type Block } from '@fleetflame/profile';
 import { QueryService } from '@fleetflame/proto/query/v1/query';
-import { Store } from '@fleetflame/store';
+import { Store, type StoreOptions } from '@fleetflame/store';
 import { encodeSymbolTable, NO_SOURCE, SymbolStore, type SymbolColumns } from '@fleetflame/symbols';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -66,11 +66,14 @@ export class QueryServer {
     this.client = createClient(QueryService, transport);
   }
 
-  static async start(limits: Partial<QueryLimits> = {}): Promise<QueryServer> {
+  static async start(
+    limits: Partial<QueryLimits> = {},
+    storeOptions: Partial<StoreOptions> = {},
+  ): Promise<QueryServer> {
     const dataDir = await mkdtemp(join(tmpdir(), 'fleetflame-query-'));
     const log = pino({ level: 'silent' });
     const registry = new Registry();
-    const store = await Store.open({ dataDir, retentionMs: RETENTION_MS, log, registry });
+    const store = await Store.open({ dataDir, retentionMs: RETENTION_MS, log, registry, ...storeOptions });
     const symbols = new SymbolStore({ storage: store.objects, log, registry });
     const query = createQuery({ store, symbols, log, registry, limits });
     const server = createServer(

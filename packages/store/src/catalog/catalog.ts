@@ -39,8 +39,11 @@ export interface Catalog {
   rollUp(swap: Swap, nowMs: number): Promise<SwapOutcome>;
   /** The block moves to another level as it is; no change when it is not live or has a job. */
   relevel(id: string, level: number): Promise<void>;
-  /** One consistent view of the live raw blocks with a sample in [fromMs, toMs). Throws limit_exceeded beyond VIEW_MAX_BLOCKS. */
-  view(fromMs: number, toMs: number): Promise<CatalogView>;
+  /**
+   * One consistent view of the live blocks with a sample in [fromMs, toMs), by default of the raw ones.
+   * Throws limit_exceeded beyond VIEW_MAX_BLOCKS.
+   */
+  view(fromMs: number, toMs: number, resolutionsMs?: readonly number[]): Promise<CatalogView>;
   /** Live blocks with a sample in the range, quarantined ones too, by (timeMinMs, id); for people and scripts. */
   page(range: BlockRange, after: BlockPosition | undefined, limit: number): Promise<ListedBlock[]>;
   /** A live block, quarantined or not. */

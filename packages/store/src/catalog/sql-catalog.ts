@@ -157,10 +157,10 @@ export class SqlCatalog implements Catalog {
     );
   }
 
-  async view(fromMs: number, toMs: number): Promise<CatalogView> {
+  async view(fromMs: number, toMs: number, resolutionsMs: readonly number[] = [0]): Promise<CatalogView> {
     return this.#transactor.read('read a snapshot', async (tx) => {
       const rows = await liveBlocks(tx)
-        .where('resolution_ms', '=', 0)
+        .where('resolution_ms', 'in', resolutionsMs)
         .where('time_max_ms', '>=', fromMs)
         .where('time_min_ms', '<', toMs)
         .orderBy('time_min_ms')

@@ -15,11 +15,13 @@ import type { StoreMetrics } from '../store-metrics.ts';
 import { differenceOf, sumDatasets } from './dataset-sums.ts';
 import { LEVEL_WINDOWS, levelEdges } from './levels.ts';
 import type { MergeRunner } from './merge-task.ts';
+import { ROLLUP_LEVELS } from './rollups.ts';
 import {
   jobBytes,
   MERGE_INPUT_BLOCKS,
   MERGE_INPUT_BYTES,
   planCompaction,
+  planRollups,
   type CompactionJob,
 } from './plan.ts';
 
@@ -29,6 +31,7 @@ const PLAN_BLOCKS = 20_000;
 const PLAN_WINDOWS = 100;
 
 export const MERGE_JOB = 'merge';
+export const ROLLUP_JOB = 'rollup';
 
 export interface CompactorOptions {
   readonly objects: ObjectStore;
@@ -39,6 +42,8 @@ export interface CompactorOptions {
   readonly log: Logger;
   /** Shards of the tenant. */
   readonly shards: number;
+  /** Labels that rollups sum over; undefined: there are no rollups. */
+  readonly dropLabels: readonly string[] | undefined;
   readonly quarantine: (entry: BlockEntry, reason: string, finder: 'merge') => Promise<void>;
 }
 
@@ -65,6 +70,8 @@ export interface MergeResult {
 interface MergePayload {
   readonly level: number;
   readonly startMs: number;
+  /** 0: a merge, which keeps its resolution. */
+  readonly resolutionMs: number;
 }
 
 export class Compactor {
@@ -83,12 +90,26 @@ export class Compactor {
       if (job.kind === 'relevel') {
         await catalog.relevel(job.input.id, job.window.level);
         metrics.merges.inc({ level: String(job.window.level), outcome: 'relevelled' });
-      } else if (await this.#add(job, nowMs)) added++;
+      } else if (await this.#add(job, 0, nowMs)) added++;
+    }
+    return added + (await this.#planRollups(nowMs, stopped));
+  }
+
+  async #planRollups(nowMs: number, stopped: () => boolean): Promise<number> {
+    const { catalog, shards, dropLabels } = this.#options;
+    if (dropLabels === undefined) return 0;
+    let added = 0;
+    for (const { resolutionMs, fromMs, fromLevel } of ROLLUP_LEVELS) {
+      const blocks = await catalog.compaction.notRolledUp(fromMs, fromLevel, PLAN_BLOCKS);
+      for (const job of planRollups(blocks, nowMs, shards)) {
+        if (stopped()) return added;
+        if (job.kind === 'merge' && (await this.#add(job, resolutionMs, nowMs))) added++;
+      }
     }
     return added;
   }
 
-  /** Does one job; the caller gives it back when it was not done. */
+  /** Does one job, a merge or a rollup; the caller gives it back when it was not done. */
   async merge(job: LeasedJob, nowMs: number): Promise<MergeResult> {
     const { metrics } = this.#options;
     const payload = parsePayload(job.payload);
@@ -112,14 +133,19 @@ export class Compactor {
     return [...blocks.values()];
   }
 
-  #add(job: Extract<CompactionJob, { kind: 'merge' }>, nowMs: number): Promise<boolean> {
+  #add(
+    job: Extract<CompactionJob, { kind: 'merge' }>,
+    resolutionMs: number,
+    nowMs: number,
+  ): Promise<boolean> {
     const { level, startMs } = job.window;
-    const payload: MergePayload = { level, startMs };
+    const payload: MergePayload = { level, startMs, resolutionMs };
+    const what = resolutionMs === 0 ? `to level ${level}` : `to points of ${resolutionMs / 60_000} minutes`;
     return this.#options.catalog.jobs.add(
       {
         id: newBlockId(nowMs),
-        kind: MERGE_JOB,
-        subject: `${job.inputs.length} blocks of ${new Date(startMs).toISOString()} to level ${level}`,
+        kind: resolutionMs === 0 ? MERGE_JOB : ROLLUP_JOB,
+        subject: `${job.inputs.length} blocks of ${new Date(startMs).toISOString()} ${what}`,
         payload: JSON.stringify(payload),
         priority: jobBytes(job),
       },
@@ -129,11 +155,13 @@ export class Compactor {
   }
 
   async #merge(job: LeasedJob, payload: MergePayload, nowMs: number): Promise<MergeResult> {
-    const { objects, objectsConfig, catalog, merges, shards, quarantine } = this.#options;
+    const { objects, objectsConfig, catalog, merges, shards, dropLabels, quarantine } = this.#options;
     const started = performance.now();
     const inputs = await catalog.compaction.ofJob(job.id);
     if (inputs.length === 0) return { outcome: 'inputs_gone', reason: 'no input is live any more' };
-    const reply = await merges.run({ objects: objectsConfig, inputs, nowMs, shards });
+    const { resolutionMs } = payload;
+    const rollUp = resolutionMs === 0 ? undefined : { resolutionMs, dropLabels: dropLabels ?? [] };
+    const reply = await merges.run({ objects: objectsConfig, inputs, nowMs, shards, rollUp });
     if (!reply.ok) {
       if (reply.code === 'cancelled') return { outcome: 'cancelled', reason: reply.message };
       const input = inputs.find((entry) => entry.id === reply.inputId);
@@ -149,7 +177,7 @@ export class Compactor {
     if (difference !== undefined)
       return { outcome: 'sums_differ', reason: `the sums differ (I5): ${difference}` };
     const swap = { inputs: inputs.map((entry) => entry.id), outputs: reply.outputs, lease: job };
-    const outcome = await catalog.swap(swap, nowMs);
+    const outcome = await (rollUp === undefined ? catalog.swap(swap, nowMs) : catalog.rollUp(swap, nowMs));
     if (outcome !== 'swapped') return { outcome, reason: 'others were faster' };
     this.#count(payload, inputs, reply.outputs, (performance.now() - started) / 1000);
     return { outcome: 'done', reason: '' };
@@ -199,7 +227,10 @@ function parsePayload(text: string): MergePayload {
   const payload: unknown = JSON.parse(text);
   if (typeof payload === 'object' && payload !== null && 'level' in payload && 'startMs' in payload) {
     const { level, startMs } = payload;
-    if (typeof level === 'number' && typeof startMs === 'number') return { level, startMs };
+    const resolutionMs = 'resolutionMs' in payload ? payload.resolutionMs : 0;
+    if (typeof level === 'number' && typeof startMs === 'number' && typeof resolutionMs === 'number') {
+      return { level, startMs, resolutionMs };
+    }
   }
   throw new FleetflameError('corrupt_data', `A merge's job says ${text}, which names no window.`);
 }

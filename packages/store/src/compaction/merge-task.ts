@@ -4,6 +4,7 @@ import type { BlockEntry } from '../catalog/block-entry.ts';
 import type { ObjectStore, ObjectStoreConfig } from '../objects/object-store.ts';
 import { sealBlock } from '../seal-block.ts';
 import { mergeIntoWindows } from './merge-windows.ts';
+import { rollUpBlock, type RollupShape } from './rollup-block.ts';
 
 export interface MergeRequest {
   readonly objects: ObjectStoreConfig;
@@ -12,6 +13,8 @@ export interface MergeRequest {
   readonly nowMs: number;
   /** The tenant's shards: every output holds one of them. */
   readonly shards: number;
+  /** Undefined: the resolution stays. */
+  readonly rollUp: RollupShape | undefined;
 }
 
 export type MergeReply =
@@ -37,7 +40,8 @@ export async function runMerge(request: MergeRequest, objects: ObjectStore): Pro
     const blocks: Block[] = [];
     for (const input of request.inputs) {
       inputId = input.id;
-      blocks.push(decodeBlock(await objects.get(input.key)));
+      const block = decodeBlock(await objects.get(input.key));
+      blocks.push(request.rollUp === undefined ? block : rollUpBlock(block, request.rollUp));
     }
     inputId = undefined;
     return { ok: true, outputs: await writeOutputs(request, objects, blocks) };
@@ -48,14 +52,17 @@ export async function runMerge(request: MergeRequest, objects: ObjectStore): Pro
 }
 
 async function writeOutputs(
-  { inputs, nowMs, shards }: MergeRequest,
+  { inputs, nowMs, shards, rollUp }: MergeRequest,
   objects: ObjectStore,
   blocks: readonly Block[],
 ): Promise<BlockEntry[]> {
   const [first] = inputs;
   if (first === undefined) throw new Error('a merge without inputs');
-  const { tenant, resolutionMs, rolledUp } = first;
-  const droppedLabels = [...new Set(inputs.flatMap((input) => input.droppedLabels))].toSorted();
+  const { tenant } = first;
+  const resolutionMs = rollUp?.resolutionMs ?? first.resolutionMs;
+  const rolledUp = rollUp === undefined && first.rolledUp;
+  const dropped = inputs.flatMap((input) => input.droppedLabels).concat(rollUp?.dropLabels ?? []);
+  const droppedLabels = [...new Set(dropped)].toSorted();
   // Inputs of one shard have nothing for the others.
   const only = inputs.every((input) => input.shards === shards) ? first.shard : undefined;
   const outputs: BlockEntry[] = [];

@@ -59,6 +59,17 @@ export function planCompaction(blocks: readonly BlockEntry[], nowMs: number, sha
   return jobs.toSorted((a, b) => jobBytes(a) - jobBytes(b));
 }
 
+/** Blocks to roll up together: of one window, tenant and shard, as much as one merge takes. */
+export function planRollups(blocks: readonly BlockEntry[], nowMs: number, shards = 1): CompactionJob[] {
+  const groups = new Map<string, Group>();
+  for (const block of blocks) addTo(groups, windowAt(block.timeMinMs, nowMs), block, shards);
+  const jobs: CompactionJob[] = [];
+  for (const { window, blocks: group } of groups.values()) {
+    for (const inputs of split(group)) jobs.push({ kind: 'merge', window, inputs });
+  }
+  return jobs.toSorted((a, b) => jobBytes(a) - jobBytes(b));
+}
+
 /** Stored bytes that the job reads. */
 export function jobBytes(job: CompactionJob): number {
   if (job.kind === 'relevel') return 0;

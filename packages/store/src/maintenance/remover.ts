@@ -30,13 +30,17 @@ export interface RemoverOptions {
   readonly catalog: Catalog;
   readonly pins: BlockPins;
   readonly metrics: StoreMetrics;
-  readonly retentionMs: number;
+  /** How long blocks are kept, by resolution; 0: raw. */
+  readonly retentionMs: ReadonlyMap<number, number>;
   readonly rememberBatchesMs: number;
 }
 
 export async function expire(options: RemoverOptions, nowMs: number): Promise<void> {
   const { catalog, metrics, retentionMs, rememberBatchesMs } = options;
-  metrics.expired.inc({ what: 'block' }, await catalog.expireBlocks(0, nowMs - retentionMs, nowMs));
+  for (const [resolutionMs, keptMs] of retentionMs) {
+    const blocks = await catalog.expireBlocks(resolutionMs, nowMs - keptMs, nowMs);
+    metrics.expired.inc({ what: resolutionMs === 0 ? 'block' : 'rollup' }, blocks);
+  }
   const batches = await catalog.expireBatches(nowMs - rememberBatchesMs);
   metrics.expired.inc({ what: 'batch' }, batches);
 }

@@ -16,7 +16,8 @@ export class Fuse {
   #left = Infinity;
   #kind: FaultKind = 'glitch';
   #crashed = false;
-  #resume: (() => void) | undefined;
+  /** Of all that stands still. */
+  readonly #resumes = new Set<() => void>();
   #reached = Promise.withResolvers<void>();
 
   get crashed(): boolean {
@@ -40,8 +41,8 @@ export class Fuse {
 
   /** What stood still goes on. */
   resume(): void {
-    this.#resume?.();
-    this.#resume = undefined;
+    for (const resume of this.#resumes) resume();
+    this.#resumes.clear();
   }
 
   /** The process is dead from now on; what stood still finds out. */
@@ -57,7 +58,7 @@ export class Fuse {
     this.#left = Infinity;
     if (this.#kind === 'stall') {
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.#resume = resolve;
+      this.#resumes.add(resolve);
       this.#reached.resolve();
       await promise;
       this.#reached = Promise.withResolvers<void>();
