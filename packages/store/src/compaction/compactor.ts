@@ -10,6 +10,7 @@ import { newBlockId } from '../block-id.ts';
 import type { BlockEntry } from '../catalog/block-entry.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { LeasedJob } from '../catalog/job-queue.ts';
+import { isDamage } from '../damage.ts';
 import type { ObjectStore, ObjectStoreConfig } from '../objects/object-store.ts';
 import type { StoreMetrics } from '../store-metrics.ts';
 import { differenceOf, sumDatasets } from './dataset-sums.ts';
@@ -233,13 +234,6 @@ function parsePayload(text: string): MergePayload {
     }
   }
   throw new FleetflameError('corrupt_data', `A merge's job says ${text}, which names no window.`);
-}
-
-/** Errors that say the object is bad, not that reading it failed this time. */
-function isDamage(code: string): boolean {
-  return (
-    code === 'corrupt_data' || code === 'invalid_input' || code === 'not_found' || code === 'limit_exceeded'
-  );
 }
 
 function sumBytes(entries: readonly BlockEntry[]): number {
