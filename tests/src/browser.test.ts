@@ -1,8 +1,9 @@
-import { encodeBlock } from '@fleetflame/profile';
+import { BlockBuilder, encodeBlock, type Block } from '@fleetflame/profile';
 import { blockFromText } from '@fleetflame/profile/testing';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Product } from './support/product.ts';
+import { Product, run, until } from './support/product.ts';
+import { Workshop } from './support/workloads.ts';
 
 /** Nanoseconds per line: 100 s in all, of which parse has 60, render 30, flush 10. */
 const STACKS = [
@@ -200,6 +201,55 @@ describe('the page against the real server', () => {
     await page.getByRole('dialog').waitFor({ state: 'detached' });
   });
 
+  it('shows inlined calls and lines once the symbols of a binary are there, and says so of the binary', async () => {
+    const workshop = await Workshop.open();
+    try {
+      const program = await workshop.c('inlined', ['-O1', '-g']);
+      const atMs = Math.floor(Date.now() / 1000) * 1000 - 3 * 3_600_000;
+      const block = await everyAddressOf(program, 'work', atMs);
+      await product.ingest.write({ agentId: 'inlined', seq: 0n, block: encodeBlock(block) });
+      const range = `?v=1&t=${new Date(atMs - 5000).toISOString()}..${new Date(atMs + 5000).toISOString()}`;
+
+      const before = await open(`/${range}&view=symbols`);
+      const row = before.getByTestId('symbols-view').getByRole('row', { name: /^inlined/ });
+      await row.getByText('Its symbols are not uploaded.').waitFor();
+      await row.getByText('not on the server').waitFor();
+      await before.context().close();
+
+      const pushed = await product.cli('symbols', 'push', program);
+      expect(pushed.code, pushed.stderr).toBe(0);
+      const after = await open(`/${range}`);
+      const scan = after.getByTestId('function-table').getByText('scan', { exact: true });
+      await until(
+        'the names',
+        async () => {
+          await after.keyboard.press('r');
+          return await scan.count();
+        },
+        (count) => count === 1,
+      );
+      await scan.click();
+      const details = after.getByTestId('function-details');
+      await details
+        .getByText(/inlined\.c:4$/)
+        .first()
+        .waitFor();
+      await details
+        .getByRole('definition')
+        .filter({ hasText: /^inlined$/ })
+        .waitFor();
+      const shown = details.getByTestId('function-lines').getByRole('rowheader');
+      await shown.first().waitFor();
+      const lines = await shown.allTextContents();
+      for (const line of lines) expect(line).toMatch(/^inlined\.c:([4-9]|10)$/);
+      await after.getByTestId('layout-symbols').click();
+      await after.getByTestId('symbols-view').getByText('functions, lines, inlined calls').waitFor();
+      await after.context().close();
+    } finally {
+      await workshop.close();
+    }
+  });
+
   async function open(path: string): Promise<Page> {
     const context = await browser.newContext({
       viewport: { width: 1440, height: 900 },
@@ -240,3 +290,23 @@ describe('the page against the real server', () => {
     }
   }
 });
+
+/** A sample at every address of a function, as if all its instructions took the same time. */
+async function everyAddressOf(program: string, name: string, timeMs: number): Promise<Block> {
+  const symbols = (await run('nm', ['-S', program])).stdout;
+  const [, start = '', size = ''] =
+    new RegExp(`^([0-9a-f]+) ([0-9a-f]+) [tT] ${name}$`, 'm').exec(symbols) ?? [];
+  const notes = (await run('readelf', ['-n', program])).stdout;
+  const buildId = /Build ID: ([0-9a-f]+)/.exec(notes)?.[1] ?? '';
+  expect([start, buildId]).not.toContain('');
+  const builder = new BlockBuilder();
+  const mapping = builder.mapping(builder.string(program), builder.string(buildId), 'native');
+  const series = builder.series('process_cpu:cpu:nanoseconds:cpu:nanoseconds', 1e7, {
+    service_name: 'inlined',
+  });
+  for (let i = 0; i < Number.parseInt(size, 16); i++) {
+    const location = builder.location(mapping, Number.parseInt(start, 16) + i, 0, []);
+    builder.add(series, builder.stack(0, location), timeMs, 1e7);
+  }
+  return builder.build();
+}

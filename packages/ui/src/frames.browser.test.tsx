@@ -110,6 +110,16 @@ describe('the selected function', () => {
     await expect.element(details).not.toBeInTheDocument();
   });
 
+  test('chosen while the page refreshes shows its lines all the same', async () => {
+    open('/?v=1', [makeBlock(OLD_BUILD, 10)]);
+    await expect.element(page.getByRole('row', { name: /^work/u })).toBeInTheDocument();
+    const id = opened.session.top.state.get().value?.functions.find(({ name }) => name === 'work')?.id;
+    const refreshed = opened.session.refresh();
+    opened.session.setView({ selected: id ?? '' }, 'replace');
+    await refreshed;
+    await expect.poll(() => rowsOf('function-lines')).toHaveLength(3);
+  });
+
   test('of two builds says so, and what each has', async () => {
     open('/?v=1', [makeBlock(OLD_BUILD, 10), makeBlock(NEW_BUILD, 11)]);
     await page.getByRole('row', { name: /^work/u }).click();

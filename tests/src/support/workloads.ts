@@ -26,10 +26,12 @@ export class Workshop {
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  /** Compiles a C fixture with frame pointers. */
-  async c(name: string): Promise<string> {
+  /** Compiles a C fixture; default: with frame pointers, without debug information. */
+  async c(
+    name: string,
+    flags = ['-O1', '-g0', '-fno-omit-frame-pointer', '-fno-optimize-sibling-calls', '-fno-inline'],
+  ): Promise<string> {
     const output = join(this.directory, name);
-    const flags = ['-O1', '-g0', '-fno-omit-frame-pointer', '-fno-optimize-sibling-calls', '-fno-inline'];
     await must('gcc', [...flags, '-o', output, join(FIXTURES, `${name}.c`)]);
     return output;
   }

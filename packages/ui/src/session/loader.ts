@@ -21,10 +21,19 @@ export class Loader<T> {
   readonly state = new Signal<Loaded<T>>(EMPTY);
   #key = '';
   #abort: AbortController | undefined;
+  /** Ends when the last question has its answer. */
+  #pending: Promise<void> = Promise.resolve();
 
-  /** `key` says what is asked; the same question is not asked twice unless the last try failed. */
+  /**
+   * `key` says what is asked; the same question is not asked twice unless the last try failed. Resolves
+   * when the answer is there, also when it was asked for before.
+   */
   async load(key: string, ask: (signal: AbortSignal) => Promise<T>): Promise<void> {
-    if (key === this.#key && this.state.get().failure === undefined) return;
+    if (key !== this.#key || this.state.get().failure !== undefined) this.#pending = this.#ask(key, ask);
+    await this.#pending;
+  }
+
+  async #ask(key: string, ask: (signal: AbortSignal) => Promise<T>): Promise<void> {
     this.#abort?.abort();
     const abort = new AbortController();
     this.#abort = abort;

@@ -136,14 +136,14 @@ export class Session {
     if (types.value !== undefined && types.failure === undefined) {
       const profileType = chooseProfileType(view.profileType, types.value.types);
       if (profileType === undefined) this.#clearAnswers();
-      else await this.#ask(view, window, profileType);
+      else await this.#ask(view, window, profileType, round);
     }
     if (round !== this.#round) return;
     this.refreshedMs.set(this.#now());
     this.#schedule(view.range);
   }
 
-  async #ask(view: ViewState, window: TimeWindow, profileType: string): Promise<void> {
+  async #ask(view: ViewState, window: TimeWindow, profileType: string, round: number): Promise<void> {
     const question = (signal: AbortSignal): Question => ({
       client: this.client,
       signal,
@@ -171,6 +171,8 @@ export class Session {
       this.top.load(scope, (signal) => after(askTop(question(signal)))),
       this.counts.load(scope, (signal) => askCounts(question(signal))),
     ]);
+    // Another view may have been chosen meanwhile: its round asks what follows.
+    if (round !== this.#round) return;
     // What follows is about functions that these name, or reuses what the server has summed for them.
     const flame = this.flame.state.get().value;
     const top = this.top.state.get().value;
