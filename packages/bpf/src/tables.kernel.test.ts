@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 
@@ -10,6 +10,7 @@ import { Sampler } from './sampler.ts';
 import { Load, sampleUntil } from './testing/load.ts';
 import { compileProgram } from './testing/compile.ts';
 import { countOf, Recording } from './testing/recording.ts';
+import { systemBinaries } from './testing/system-binaries.ts';
 import { countEnds } from './testing/stack-ends.ts';
 
 const TIMEOUT_MS = 60_000;
@@ -70,7 +71,7 @@ it(
       () => {
         recording.add(sampler.collect());
         expect(refusedNode()).toBeDefined();
-        expect(countEnds(recording.of(pid)).complete).toBeGreaterThan(50);
+        expect(countEnds(recording.of(pid)).samples).toBeGreaterThan(50);
         for (const node of big) expect(countOf(recording.of(node))).toBeGreaterThan(50);
       },
       { timeout: TIMEOUT_MS, interval: 200 },
@@ -109,6 +110,33 @@ it(
     const walked = recording.of(pid).filter(({ flags }) => (flags & STACK_FRAME_POINTERS) !== 0);
     expect(countOf(walked)).toBeGreaterThan(0.9 * countOf(recording.of(pid)));
     expect(walked.filter(({ end }) => STACK_ENDS[end] === 'complete')).toEqual([]);
+  },
+  TIMEOUT_MS,
+);
+
+it(
+  'a process with more binaries than wait at a time gets the tables of all of them',
+  async () => {
+    const MAX_WAITING = 256;
+    const binaries = systemBinaries(['/usr/bin', '/usr/sbin']).slice(0, MAX_WAITING + 50);
+    expect(binaries.length).toBeGreaterThan(MAX_WAITING);
+    const child = spawn(compileProgram('map-all', directory), { stdio: ['pipe', 'ignore', 'inherit'] });
+    child.stdin.end(binaries.map(({ path }) => `${path}\n`).join(''));
+    const sampler = new Sampler({ frequencyHz: 99 });
+    try {
+      await vi.waitFor(
+        () => {
+          sampler.collect();
+          const stats = sampler.stats();
+          expect(stats.refusedTablesQueue).toBeGreaterThan(0);
+          expect(stats.tablesBuilt + stats.tablesWithoutFrames).toBeGreaterThan(binaries.length);
+        },
+        { timeout: TIMEOUT_MS, interval: 250 },
+      );
+    } finally {
+      child.kill('SIGKILL');
+      sampler.close();
+    }
   },
   TIMEOUT_MS,
 );

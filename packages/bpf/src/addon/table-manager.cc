@@ -99,10 +99,30 @@ uint32_t TableManager::acquire(uint32_t binary, const std::string& buildId, cons
   }
   slot.users++;
   const uint32_t state = info(place).state;
-  // What could not be opened or had no room gets another chance with another process, if there may be one.
-  const bool hopeless = state == TABLE_REFUSED && (slot.refused.bytes == 0 || usedBytes() + slot.refused.bytes > budgetBytes_);
-  if (!slot.waiting && !hopeless && (state == TABLE_PENDING || state == TABLE_REFUSED)) request(place, buildId, open);
+  // What could not be opened or had no room gets another chance with another process.
+  if (!slot.waiting && (state == TABLE_PENDING || (state == TABLE_REFUSED && !isHopeless(slot)))) request(place, buildId, open);
   return place;
+}
+
+bool TableManager::settle(uint32_t place, const std::string& buildId, const Open& open) {
+  const std::lock_guard lock(mutex_);
+  const Slot& slot = slots_[place];
+  const uint32_t state = info(place).state;
+  if (slot.waiting) return false;
+  if (state == TABLE_REFUSED) {
+    // No budget would do, or there may be room when others are gone.
+    if (slot.refused.bytes == 0 || slot.refused.bytes > budgetBytes_) return true;
+    if (!isHopeless(slot)) request(place, buildId, open);
+    return false;
+  }
+  if (state != TABLE_PENDING) return true;
+  request(place, buildId, open);
+  // A file that could not be opened will not open the next time either.
+  return !slot.waiting && queue_.size() < MAX_WAITING;
+}
+
+bool TableManager::isHopeless(const Slot& slot) const {
+  return slot.refused.bytes == 0 || usedBytes() + slot.refused.bytes > budgetBytes_;
 }
 
 void TableManager::request(uint32_t place, const std::string& buildId, const Open& open) {

@@ -75,6 +75,11 @@ class TableManager {
   /// The place of the binary's table, which counts as used once more; 0 when there is none left.
   /// `open` is called if the file is needed. `buildId` "" when there is none.
   uint32_t acquire(uint32_t binary, const std::string& buildId, const Open& open);
+
+  /// For a table in use that is not there: asks for it again if it was turned away and may have room by now.
+  /// True when there is nothing more to wait for.
+  bool settle(uint32_t place, const std::string& buildId, const Open& open);
+
   void release(uint32_t place);
 
   /// Lets go of tables that were not used for a while.
@@ -106,6 +111,8 @@ class TableManager {
   };
 
   void request(uint32_t place, const std::string& buildId, const Open& open);
+  /// Whether a refused table cannot find room as things are.
+  bool isHopeless(const Slot& slot) const;
   void run();
   void work(Job job);
   void drop(uint32_t place);

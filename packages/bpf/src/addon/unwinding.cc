@@ -11,6 +11,8 @@ namespace {
 
 /// A program that has just read the old range of a process may still be using it: milliseconds would do.
 constexpr uint64_t REUSE_AFTER_NS = NS_PER_SECOND;
+/// A queue of 256 binaries is worked off in some seconds; room in the budget comes when processes end.
+constexpr uint64_t ASK_AGAIN_NS = 5 * NS_PER_SECOND;
 /// [vsyscall] is above it, where the program's comparison of addresses has no sign bit left.
 constexpr uint64_t USER_END = uint64_t{1} << 63;
 
@@ -26,7 +28,10 @@ Unwinding::Unwinding(const UnwindMaps& maps, BinaryTable& binaries, uint64_t bud
 void Unwinding::follow(Process& process, uint64_t image) {
   if (image == 0 || !process.known || process.kernelThread || process.exitNs != 0) return;
   std::shared_ptr<KernelMappings>& current = process.mappings->kernelMappings;
-  if (current && process.kernelMappings == current && process.image == image) return;
+  if (current && process.kernelMappings == current && process.image == image) {
+    if (current->unsettled && monotonicNs() - current->askedNs >= ASK_AGAIN_NS) settle(process, *current);
+    return;
+  }
   if (!current) current = store(process);
   if (current) give(process, image, current);
 }
@@ -53,7 +58,7 @@ std::shared_ptr<KernelMappings> Unwinding::store(const Process& process) {
     refused_++;
     return nullptr;
   }
-  std::shared_ptr<KernelMappings> stored(new KernelMappings{*first, count, {}},
+  std::shared_ptr<KernelMappings> stored(new KernelMappings{*first, count, {}, true, monotonicNs()},
                                          [self = weak_from_this()](KernelMappings* mappings) {
                                            if (const auto owner = self.lock()) owner->take(*mappings);
                                            delete mappings;
@@ -69,6 +74,20 @@ std::shared_ptr<KernelMappings> Unwinding::store(const Process& process) {
     *out++ = {mapping.start, mapping.end, mapping.fileOffset, table, 0};
   }
   return stored;
+}
+
+void Unwinding::settle(const Process& process, KernelMappings& mappings) {
+  mappings.askedNs = monotonicNs();
+  mappings.unsettled = false;
+  const auto* stored = mappings_.as<unwind_mapping>() + mappings.first;
+  const auto all = process.mappings->all();
+  for (uint32_t i = 0; i < mappings.count; i++) {
+    if (stored[i].table == 0) continue;
+    const Mapping& mapping = all[i];
+    const bool settled = tables_.settle(stored[i].table, binaries_.buildIdOf(mapping.binary),
+                                        [&] { return binaries_.open(mapping, process.pid); });
+    if (!settled) mappings.unsettled = true;
+  }
 }
 
 void Unwinding::give(Process& process, uint64_t image, std::shared_ptr<KernelMappings> mappings) {

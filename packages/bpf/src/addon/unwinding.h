@@ -41,6 +41,9 @@ struct KernelMappings {
   uint32_t first = 0;
   uint32_t count = 0;
   std::vector<uint32_t> tables;
+  /// Some tables are not there yet; they were asked for last at this time.
+  bool unsettled = false;
+  uint64_t askedNs = 0;
 };
 
 /// Keeps the maps by which the BPF program unwinds: mappings of processes that were sampled, tables
@@ -73,6 +76,8 @@ class Unwinding : public std::enable_shared_from_this<Unwinding> {
   };
 
   std::shared_ptr<KernelMappings> store(const Process& process);
+  /// Asks again for tables that were turned away: the queue was full, or the budget.
+  void settle(const Process& process, KernelMappings& mappings);
   void give(Process& process, uint64_t image, std::shared_ptr<KernelMappings> mappings);
   void take(const KernelMappings& mappings);
 
