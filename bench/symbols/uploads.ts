@@ -3,7 +3,7 @@ import { closeSync, openSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileSource, prepareUpload, readBinaryImage } from '@fleetflame/agent/upload';
 
-const PART_BYTES = 2 << 20;
+const PART_BYTES = 1 << 20;
 
 function measure(path: string): string[] {
   const fd = openSync(path, 'r');

@@ -15,7 +15,7 @@ import { startSymbolServer, type SymbolServer } from '@fleetflame/symbols/testin
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 
 const GIBIBYTE = 1 << 30;
-const PART_BYTES = 2 << 20;
+const PART_BYTES = 1 << 20;
 
 const folder = mkdtempSync(join(tmpdir(), 'fleetflame-upload-'));
 const servers: SymbolServer[] = [];

@@ -48,6 +48,8 @@ export interface CompactOptions {
 
 const NAMES = '.shstrtab';
 const CONTENT_ALIGNMENT = 16;
+/** Read at once from the original. */
+const CHUNK_BYTES = 64 * 1024;
 /** Alignment, the stamp, the copy of Go's table. */
 const SLACK_BYTES = 64 * 1024;
 
@@ -79,14 +81,24 @@ export class CompactImage implements ByteSource {
   /** @throws ElfError when the original file is shorter by now */
   read(offset: number, length: number): Uint8Array {
     const out = new Uint8Array(Math.max(0, Math.min(length, this.size - offset)));
+    this.readInto(out, offset);
+    return out;
+  }
+
+  /**
+   * As `read`, into bytes that there are: with a source that reuses its buffer, reading all of it allocates nothing.
+   * `offset` and the length of `out` lie within `size`.
+   */
+  readInto(out: Uint8Array, offset: number): void {
+    out.fill(0);
     for (let index = firstAfter(this.#extents, offset); index < this.#extents.length; index++) {
       const extent = this.#extents[index]!;
       if (extent.offset >= offset + out.length) break;
-      const from = Math.max(offset, extent.offset);
       const to = Math.min(offset + out.length, extent.offset + extent.size);
-      if (to > from) out.set(extent.read(from - extent.offset, to - from), from - offset);
+      for (let from = Math.max(offset, extent.offset); from < to; from += CHUNK_BYTES) {
+        out.set(extent.read(from - extent.offset, Math.min(CHUNK_BYTES, to - from)), from - offset);
+      }
     }
-    return out;
   }
 
   /**

@@ -2,7 +2,7 @@ import type { Client } from '@connectrpc/connect';
 import type { BinaryStatus, SymbolQuality, SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
 
 /** In memory twice, here and in the message. */
-export const PART_BYTES = 2 * 1024 * 1024;
+export const PART_BYTES = 1024 * 1024;
 /** A server that loses parts again and again is not followed for ever. */
 const MAX_STEPS_BACK = 8;
 /** A call waits for a conversion on the server, but not for this long. */
@@ -15,6 +15,7 @@ export interface UploadToSend {
   readonly quality: SymbolQuality;
   readonly supplementary: boolean;
   readonly sizeBytes: number;
+  /** The bytes are used until the next call. */
   readonly read: (offset: number, length: number) => Promise<Uint8Array<ArrayBuffer>>;
 }
 

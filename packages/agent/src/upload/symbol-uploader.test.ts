@@ -45,6 +45,7 @@ beforeEach(async () => {
     binaries,
     vdso: readVdso(log),
     log,
+    bytesPerSecond: 1e12,
   });
 });
 afterEach(async () => {
@@ -203,6 +204,23 @@ test('an upload that another host does is asked for again later', async () => {
   await uploader.settled();
   expect(symbols.uploads.has(buildId)).toBe(true);
   expect(uploader.counters).toMatchObject({ postponed: 2, uploaded: 1, errors: 0 });
+});
+
+test('the rate is bounded, and a stop does not wait for it', async () => {
+  await uploader.stop();
+  const slow = new SymbolUploader({
+    client: createClient(SymbolService, createTransport(`http://127.0.0.1:${server.port}`)),
+    binaries,
+    vdso: readVdso(log),
+    log,
+    bytesPerSecond: 1,
+  });
+  const buildId = sampled(process.execPath);
+  slow.offer([buildId], Date.now());
+  await expect.poll(() => symbols.receivedBytes, { timeout: 30_000 }).toBe(PART_BYTES);
+  await slow.stop();
+  expect(symbols.receivedBytes).toBe(PART_BYTES);
+  expect(symbols.uploads.size).toBe(0);
 });
 
 test('an upload that broke off goes on where it was', async () => {

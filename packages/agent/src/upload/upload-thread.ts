@@ -14,6 +14,8 @@ export class UnfitBinary extends Error {
 export class UploadThread {
   #worker: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
+  /** Of the last read. */
+  #buffer: ArrayBuffer | undefined;
 
   /** @throws UnfitBinary */
   async open(binary: BinaryToUpload, level: UploadLevel): Promise<OpenedBinary> {
@@ -22,14 +24,24 @@ export class UploadThread {
     return opened;
   }
 
-  /** @throws UnfitBinary */
+  /**
+   * The bytes are the caller's until the next `read`: the buffer travels to the thread and back, so that gigabytes
+   * are read without making garbage.
+   * @throws UnfitBinary
+   */
   async read(
     which: 'upload' | 'supplement',
     offset: number,
     length: number,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const { bytes } = await this.#do({ op: 'read', which, offset, length });
+    const buffer =
+      this.#buffer !== undefined && this.#buffer.byteLength >= length
+        ? this.#buffer
+        : new ArrayBuffer(length);
+    this.#buffer = undefined;
+    const { bytes } = await this.#do({ op: 'read', which, offset, length, buffer }, [buffer]);
     if (bytes === undefined) throw new Error('the thread read nothing');
+    this.#buffer = bytes.buffer;
     return bytes;
   }
 
@@ -42,14 +54,18 @@ export class UploadThread {
     clearTimeout(this.#idle);
     const worker = this.#worker;
     this.#worker = undefined;
+    this.#buffer = undefined;
     await worker?.terminate();
   }
 
-  async #do(work: UploadWork): Promise<Extract<UploadResult, { readonly ok: true }>> {
+  async #do(
+    work: UploadWork,
+    transfer: ArrayBuffer[] = [],
+  ): Promise<Extract<UploadResult, { readonly ok: true }>> {
     clearTimeout(this.#idle);
     const worker = (this.#worker ??= this.#start());
     try {
-      const result = await resultOf(worker, work);
+      const result = await resultOf(worker, work, transfer);
       if (!result.ok) throw new UnfitBinary(result.problem);
       return result;
     } finally {
@@ -75,7 +91,7 @@ export class UploadThread {
 }
 
 /** Takes only its own listeners off again: removeAllListeners would cut the worker's own wiring. */
-async function resultOf(worker: Worker, work: UploadWork): Promise<UploadResult> {
+async function resultOf(worker: Worker, work: UploadWork, transfer: ArrayBuffer[]): Promise<UploadResult> {
   return await new Promise<UploadResult>((resolve) => {
     const settle = (result: UploadResult): void => {
       worker.off('message', settle).off('error', onError).off('exit', onExit);
@@ -86,6 +102,6 @@ async function resultOf(worker: Worker, work: UploadWork): Promise<UploadResult>
     const onExit = (): void => settle({ ok: false, problem: 'the thread ended' });
     worker.on('message', settle).on('error', onError).on('exit', onExit);
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-    worker.postMessage(work);
+    worker.postMessage(work, transfer);
   });
 }

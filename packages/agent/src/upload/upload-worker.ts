@@ -4,7 +4,7 @@
  */
 import { setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
-import { ElfError } from '@fleetflame/elf';
+import { CompactImage, ElfError } from '@fleetflame/elf';
 import type { SymbolQuality } from '@fleetflame/proto/symbols/v1/symbols';
 import {
   prepareUpload,
@@ -35,11 +35,13 @@ export interface OpenedBinary {
 export type UploadWork =
   /** Takes the place of what was open. */
   | { readonly op: 'open'; readonly binary: BinaryToUpload; readonly level: UploadLevel }
+  /** `buffer` comes back with the bytes. */
   | {
       readonly op: 'read';
       readonly which: 'upload' | 'supplement';
       readonly offset: number;
       readonly length: number;
+      readonly buffer: ArrayBuffer;
     }
   | { readonly op: 'close' };
 
@@ -48,6 +50,8 @@ export type UploadResult =
   | { readonly ok: false; readonly problem: string };
 
 const LOWEST_PRIORITY = 19;
+/** What a file source reads without allocating. */
+const CHUNK_BYTES = 64 * 1024;
 
 if (parentPort === null) throw new Error('upload-worker.ts runs as a worker thread only');
 const port = parentPort;
@@ -72,7 +76,11 @@ port.on('message', (work: UploadWork) => {
 });
 
 function answer(work: UploadWork): UploadResult {
-  if (work.op === 'read') return { ok: true, bytes: read(work.which, work.offset, work.length) };
+  if (work.op === 'read') {
+    const bytes = new Uint8Array(work.buffer, 0, work.length);
+    read(work.which, work.offset, bytes);
+    return { ok: true, bytes };
+  }
   current?.close();
   current = undefined;
   return work.op === 'close' ? { ok: true } : { ok: true, opened: open(work.binary, work.level) };
@@ -90,13 +98,19 @@ function open(binary: BinaryToUpload, level: UploadLevel): OpenedBinary {
   };
 }
 
-function read(which: 'upload' | 'supplement', offset: number, length: number): Uint8Array<ArrayBuffer> {
+function read(which: 'upload' | 'supplement', offset: number, out: Uint8Array): void {
   const upload = which === 'upload' ? current?.upload : current?.supplement?.upload;
   if (upload === undefined) throw new Error('nothing is open');
-  // A copy: the source may reuse its buffer, and this one is given away.
-  const bytes = new Uint8Array(upload.bytes.read(offset, length));
-  if (bytes.length !== length) throw new ElfError('the file became shorter while it was read');
-  return bytes;
+  if (upload.bytes instanceof CompactImage) {
+    upload.bytes.readInto(out, offset);
+    return;
+  }
+  for (let at = 0; at < out.length; at += CHUNK_BYTES) {
+    const length = Math.min(CHUNK_BYTES, out.length - at);
+    const chunk = upload.bytes.read(offset + at, length);
+    if (chunk.length !== length) throw new ElfError('the file became shorter while it was read');
+    out.set(chunk, at);
+  }
 }
 
 function headOf(upload: PreparedUpload): UploadHead {
