@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { Load } from './testing/load.ts';
-import { Agreement } from './testing/walker/agreement.ts';
 import { buildWalker } from './testing/walker/build-walker.ts';
 import { compareWithGdb } from './testing/walker/compare-with-gdb.ts';
 
@@ -16,6 +15,10 @@ const TIMEOUT_MS = 240_000;
 const STAGES = ['recursion', 'aligned', 'exceptions', 'signals', 'opened', 'virtuals', 'clock_reading'];
 const PERL = 'sub f { my $n = shift; $n < 2 ? $n : f($n-1) + f($n-2) } while (1) { f(12) }';
 
+function source(name: string): string {
+  return fileURLToPath(new URL(`testing/programs/${name}`, import.meta.url));
+}
+
 let directory = '';
 let walker = '';
 const load = new Load();
@@ -23,8 +26,6 @@ const load = new Load();
 beforeAll(() => {
   directory = mkdtempSync(`${tmpdir()}/fleetflame-eyes-`);
   walker = buildWalker(directory);
-  const source = (name: string): string =>
-    fileURLToPath(new URL(`testing/programs/${name}`, import.meta.url));
   const options = ['-O2', '-fomit-frame-pointer', '-Wall', '-Werror'];
   const library = `${directory}/libnative.so`;
   execFileSync('gcc', [...options, '-shared', '-fPIC', source('native-library.c'), '-o', library]);
@@ -44,7 +45,7 @@ it('finds the frames that gdb finds, in programs that gdb stopped', { timeout: T
   ]);
   programs.push(['perl', load.start('/usr/bin/perl', '-e', PERL)]);
   for (const [name, pid] of programs) {
-    const agreement: Agreement = await compareWithGdb({ walker, directory, pids: [pid], stops: STOPS });
+    const agreement = await compareWithGdb({ walker, directory, pids: [pid], stops: STOPS });
     const { samples, equal, differences } = agreement;
     process.stdout.write(`${name}: ${equal} of ${samples} stacks equal\n`);
     expect([...differences], name).toEqual([]);

@@ -42,7 +42,7 @@ beforeAll(() => {
   directory = mkdtempSync(`${tmpdir()}/fleetflame-real-`);
   const input = `${directory}/input`;
   writeFileSync(input, Buffer.from(Array.from({ length: 1 << 20 }, (_, i) => (i * i) >> 7)));
-  // All of a plain native program is described; Go and JavaScript engines have code that nothing describes.
+  // All of a native program is described; JavaScript engines have code that nothing describes.
   programs = {
     python3: { file: '/usr/bin/python3', args: ['-c', PYTHON], share: 0.999 },
     perl: { file: '/usr/bin/perl', args: ['-e', PERL], share: 0.999 },
@@ -55,7 +55,7 @@ beforeAll(() => {
     zstd: { file: '/usr/bin/zstd', args: ['-b9', '-i60', input], share: 0.999 },
     sqlite3: { file: '/usr/bin/sqlite3', args: [':memory:', SQL], share: 0.999 },
     node: { file: process.execPath, args: ['-e', NODE], share: 0.98 },
-    go: { file: `${directory}/busy`, args: [], share: 0.98 },
+    go: { file: `${directory}/busy`, args: [], share: 0.999 },
   };
   if (existsSync('/usr/bin/go')) {
     const source = fileURLToPath(new URL('testing/programs/busy.go', import.meta.url));

@@ -31,6 +31,12 @@ static __always_inline bool is_deref(const struct unwind_rule *rule)
 	return rule->cfa_kind == CFA_DEREF || rule->cfa_kind == CFA_DEREF_INDEXED;
 }
 
+/* Go's tables name the frame pointer only where a function calls on another stack: it leads back. */
+static __always_inline bool is_stack_switch(const struct unwind_rule *rule, bool is_go)
+{
+	return is_go && rule->cfa_kind == CFA_REGISTER && rule->cfa_reg == REGISTER_BP;
+}
+
 static __always_inline int find_cfa(struct unwind_state *state, const struct unwind_rule *rule, __u64 *cfa)
 {
 	__u64 value, index;
@@ -96,7 +102,7 @@ static __always_inline int step_by_rule(struct unwind_state *state, const struct
 	if (result != UNWIND_CONTINUE)
 		return result;
 	/* Stacks grow down: a caller's frame is above. Only a stack that the code itself changed to may not be. */
-	if (!is_deref(rule) && cfa < sp)
+	if (!is_deref(rule) && !is_stack_switch(rule, is_go) && cfa < sp)
 		return END_BAD_FRAME;
 	if ((rule->ra_rule & RA_KIND_MASK) == RA_IS_REGISTER) {
 		if (!get_register(state, rule->ra_rule >> RULE_REGISTER_SHIFT, &ip))

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "frame-sources.h"
+#include "go-table.h"
 #include "table-writer.h"
 
 namespace fleetflame::unwind {
@@ -20,35 +21,43 @@ constexpr uint8_t SIGNAL_RETURN[] = {0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0
 /// A function that does only this is not longer, padding included.
 constexpr uint32_t MAX_SIGNAL_RETURN_BYTES = 32;
 
-/// Addresses from the table's base.
+/// Of a function that Go's own table describes.
+constexpr uint32_t GO_SOURCE = MAX_FRAME_SOURCES;
+static_assert(GO_SOURCE < 4);
+
+/// Addresses from the table's base. Of Go: `instructions` are its depths, `instructionsLength` is its GoTable::Kind.
 struct Function {
   uint32_t start;
   uint32_t length;
   uint32_t instructions;
   uint32_t instructionsLength;
   uint32_t cie : 30;
-  /// Less than MAX_FRAME_SOURCES.
+  /// Index of a FrameSource, or GO_SOURCE.
   uint32_t source : 2;
 
   uint64_t end() const { return uint64_t{start} + length; }
 };
 
+/// Go's table before all: it says more than what is made from it for debuggers.
+uint32_t rankOf(const Function& function) { return function.source == GO_SOURCE ? 0 : function.source + 1; }
+
 bool comesBefore(const Function& a, const Function& b) {
   if (a.start != b.start) return a.start < b.start;
-  if (a.source != b.source) return a.source < b.source;
+  if (a.source != b.source) return rankOf(a) < rankOf(b);
   return a.instructions < b.instructions;
 }
 
 class Builder {
  public:
   Builder(const ElfReader& elf, const Limits& limits, UnwindTable& out)
-      : elf_(elf), limits_(limits), table_(out), code_(elf.source(), 0, elf.source().size()) {
+      : elf_(elf), limits_(limits), table_(out), code_(elf.source(), 0, elf.source().size()), go_(elf) {
     table_.base = elf.codeStart() & ~((uint64_t{1} << UnwindTable::PAGE_BITS) - 1);
     codeBytes_ = static_cast<uint32_t>(std::min<uint64_t>(elf.codeEnd() - table_.base, UINT32_MAX));
   }
 
   Refusal run(const ElfReader* debugFile) {
     Refusal refusal = openSources(debugFile);
+    if (refusal == Refusal::None) refusal = collectGo();
     for (size_t i = 0; refusal == Refusal::None && i < sources_.size(); i++) refusal = collect(i);
     if (refusal != Refusal::None) return refusal;
     resolve();
@@ -60,11 +69,13 @@ class Builder {
 
  private:
   Refusal openSources(const ElfReader* debugFile);
+  Refusal collectGo();
   Refusal collect(size_t source);
   void resolve();
   Refusal write();
   Refusal writeFunction(TableWriter& writer, const Function& function, uint32_t end);
   Refusal writeRows(TableWriter& writer, const Function& function, uint32_t end);
+  Refusal writeGoFunction(TableWriter& writer, const Function& function, uint32_t end);
   bool isSignalReturn(const Function& function, uint32_t offset);
   void notePeak(size_t writerBytes);
   bool isCancelled() const { return limits_.cancelled != nullptr && limits_.cancelled->load(std::memory_order_relaxed); }
@@ -75,6 +86,8 @@ class Builder {
   uint32_t codeBytes_ = 0;
   ByteWindow code_;
   std::vector<FrameSource> sources_;
+  GoTable go_;
+  bool hasGo_ = false;
   std::vector<Function> functions_;
 };
 
@@ -85,7 +98,27 @@ Refusal Builder::openSources(const ElfReader* debugFile) {
     findDebugFrame(*debugFile, limits_.maxInflatedBytes, sources_, damaged);
   }
   table_.statistics.damagedSections += damaged ? 1 : 0;
-  return sources_.empty() ? Refusal::NoFrames : Refusal::None;
+  hasGo_ = go_.open();
+  return sources_.empty() && !hasGo_ ? Refusal::NoFrames : Refusal::None;
+}
+
+Refusal Builder::collectGo() {
+  GoTable::Function function{};
+  while (hasGo_ && go_.next(function)) {
+    const bool fits = function.depths <= UINT32_MAX && function.length > 0;
+    if (!fits || !elf_.isCode(function.start) || function.start - table_.base >= codeBytes_) {
+      table_.statistics.outsideCode++;
+      continue;
+    }
+    if (functions_.size() >= limits_.maxFunctions) return Refusal::TooManyFunctions;
+    const auto start = static_cast<uint32_t>(function.start - table_.base);
+    const auto length = static_cast<uint32_t>(std::min<uint64_t>(function.length, codeBytes_ - start));
+    functions_.push_back({start, length, static_cast<uint32_t>(function.depths), function.kind, 0, GO_SOURCE});
+    table_.statistics.goFunctions++;
+    if (functions_.size() % FUNCTIONS_PER_LOOK == 0 && isCancelled()) return Refusal::Cancelled;
+  }
+  table_.statistics.damagedSections += hasGo_ && go_.damaged() ? 1 : 0;
+  return Refusal::None;
 }
 
 Refusal Builder::collect(size_t source) {
@@ -117,7 +150,7 @@ Refusal Builder::collect(size_t source) {
 void Builder::resolve() {
   std::sort(functions_.begin(), functions_.end(), comesBefore);
   Statistics& statistics = table_.statistics;
-  const auto isEh = [&](const Function& function) { return sources_[function.source].isEhFrame; };
+  const auto isEh = [&](const Function& function) { return function.source == GO_SOURCE || sources_[function.source].isEhFrame; };
   // .debug_frame is dropped where .eh_frame says anything: the next .eh_frame function from behind
   // bounds it at its end, the last one before bounds it at its start.
   uint64_t ehEnd = 0;
@@ -173,7 +206,6 @@ Refusal Builder::write() {
 }
 
 Refusal Builder::writeFunction(TableWriter& writer, const Function& function, uint32_t end) {
-  const Cie& cie = sources_[function.source].section->cie(function.cie);
   if (isSignalReturn(function, 0)) {
     table_.statistics.signalFunctions++;
     // A signal handler "returns" to the first byte, and callers are looked up one byte earlier: the
@@ -184,6 +216,8 @@ Refusal Builder::writeFunction(TableWriter& writer, const Function& function, ui
     table_.statistics.signalFunctions++;
     return writer.add(function.start, signalRule());
   }
+  if (function.source == GO_SOURCE) return writeGoFunction(writer, function, end);
+  const Cie& cie = sources_[function.source].section->cie(function.cie);
   if (!cie.understood) return writer.add(function.start, unsupportedRule(Unsupported::Cie));
   return writeRows(writer, function, end);
 }
@@ -206,6 +240,35 @@ Refusal Builder::writeRows(TableWriter& writer, const Function& function, uint32
   }
 }
 
+Refusal Builder::writeGoFunction(TableWriter& writer, const Function& function, uint32_t end) {
+  switch (function.instructionsLength) {
+    case GoTable::Outermost: {
+      Rule rule{};
+      rule.cfa_kind = CFA_END_OF_STACK;
+      return writer.add(function.start, rule);
+    }
+    case GoTable::SwitchesStack:
+      return writer.add(function.start, framePointerRule());
+    case GoTable::ReturnedTo:
+      // Callers are looked up one byte before the address that they are returned to.
+      return writer.add(function.start - (function.start > 0 ? 1 : 0), stackDepthRule(0));
+    default:
+      break;
+  }
+  Refusal refusal = Refusal::None;
+  uint64_t last = 0;
+  const bool whole = go_.stretches(function.instructions, table_.base + function.start, last, [&](const GoTable::Stretch& stretch) {
+    const uint64_t at = stretch.start - table_.base;
+    if (at >= end) return false;
+    table_.statistics.statesSeen++;
+    refusal = writer.add(static_cast<uint32_t>(at), stackDepthRule(stretch.depth));
+    return refusal == Refusal::None;
+  });
+  // They were whole when the functions were listed; a file may change.
+  if (!whole && refusal == Refusal::None && last - table_.base < end) table_.statistics.skipped++;
+  return refusal;
+}
+
 bool Builder::isSignalReturn(const Function& function, uint32_t offset) {
   if (function.length > MAX_SIGNAL_RETURN_BYTES || function.length < sizeof SIGNAL_RETURN + offset) return false;
   const uint64_t address = table_.base + function.start + offset;
@@ -216,7 +279,7 @@ bool Builder::isSignalReturn(const Function& function, uint32_t offset) {
 }
 
 void Builder::notePeak(size_t writerBytes) {
-  uint64_t bytes = functions_.capacity() * sizeof(Function) + code_.memoryBytes() + writerBytes;
+  uint64_t bytes = functions_.capacity() * sizeof(Function) + code_.memoryBytes() + go_.memoryBytes() + writerBytes;
   for (const FrameSource& source : sources_) bytes += source.inflated.capacity() + source.section->memoryBytes();
   table_.statistics.peakBytes = std::max(table_.statistics.peakBytes, bytes);
 }

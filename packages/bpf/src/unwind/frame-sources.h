@@ -10,7 +10,7 @@
 namespace fleetflame::unwind {
 
 /// Sections that are read of one binary. Two are what there is, one of each kind; a file may claim thousands.
-constexpr size_t MAX_FRAME_SOURCES = 4;
+constexpr size_t MAX_FRAME_SOURCES = 3;
 
 /// A section with frame descriptions, ready to be read.
 struct FrameSource {

@@ -172,6 +172,26 @@ Rule signalRule() {
   return rule;
 }
 
+Rule stackDepthRule(int64_t depth) {
+  Rule rule{};
+  if (depth < 0 || !fits32(depth + SLOT_BYTES)) return unsupportedRule(Unsupported::OffsetTooWide);
+  rule.cfa_kind = CFA_REGISTER;
+  rule.cfa_reg = RSP;
+  rule.cfa_offset = static_cast<int32_t>(depth + SLOT_BYTES);
+  rule.rbp_rule = pack(RBP_SAME, 0);
+  rule.ra_rule = pack(RA_AT_CFA, 0);
+  rule.ra_slot = 1;
+  return rule;
+}
+
+Rule framePointerRule() {
+  Rule rule = stackDepthRule(SLOT_BYTES);
+  rule.cfa_reg = RBP;
+  rule.rbp_rule = pack(RBP_AT_CFA, 0);
+  rule.rbp_offset = static_cast<int32_t>(-2 * SLOT_BYTES);
+  return rule;
+}
+
 Rule ruleFromState(const FrameState& state, bool signalFrame) {
   if (signalFrame && isSignalReturn(state)) return signalRule();
   const RegisterRule& returnAddress = state.registers[TRACKED_RETURN_ADDRESS];

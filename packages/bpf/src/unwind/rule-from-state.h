@@ -15,6 +15,10 @@ bool isSame(const Rule& a, const Rule& b);
 
 Rule unsupportedRule(Unsupported reason);
 Rule signalRule();
+/// The stack grew by `depth` bytes since the call: Go's descriptions. What does not fit is unsupported.
+Rule stackDepthRule(int64_t depth);
+/// By the frame pointer of the caller.
+Rule framePointerRule();
 
 /// The rule for a state of the interpreter. `signalFrame`: its CIE says that the caller was
 /// interrupted. What no rule can say becomes CFA_UNSUPPORTED.

@@ -30,6 +30,12 @@ const EXPLAINED = new Set([
   'rbp is saved where no rule can say',
 ]);
 
+const GO_EXPLAINED = new Set([
+  'a stack of Go begins or is changed, known by the function',
+  'Go returns to the first byte of a function',
+  'signal return known by its code',
+]);
+
 /** Without a search table: the linker refuses to make one of descriptions that overlap. */
 const LIBRARY = ['-shared', '-nostdlib', '-Wl,--no-eh-frame-hdr'];
 
@@ -124,6 +130,24 @@ describe('rows equal what readelf prints, at every address', () => {
     await expectEqualRows(path);
     const { summary } = await ourRows(tool, path);
     expect(summary['debugFrameFunctions'], name).toBe(4);
+  });
+
+  it('of a Go program, by the table that its runtime uses, and without what is for debuggers', async () => {
+    const source = fileURLToPath(new URL('../testing/programs/busy.go', import.meta.url));
+    const build = (name: string, ...options: string[]): string => {
+      execFileSync('go', ['build', ...options, '-o', `${directory}/${name}`, source], { stdio: 'inherit' });
+      return `${directory}/${name}`;
+    };
+    const whole = build('go');
+    const exceptions = await expectEqualRows(whole);
+    expect(Object.keys(exceptions).filter((name) => !GO_EXPLAINED.has(name))).toEqual([]);
+    // Eight functions, with a range for each of their depths.
+    expect(Object.values(exceptions).reduce((sum, ranges) => sum + ranges, 0)).toBeLessThan(50);
+    const { rows, summary } = await ourRows(tool, whole);
+    expect(summary['goFunctions']).toBeGreaterThan(1000);
+    const stripped = await ourRows(tool, build('go-stripped', '-ldflags=-s -w'));
+    expect([...stripped.rows.texts]).toEqual([...rows.texts]);
+    expect([...stripped.rows.starts]).toEqual([...rows.starts]);
   });
 
   it('of the vDSO, read from memory', async () => {

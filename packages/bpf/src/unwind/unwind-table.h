@@ -13,6 +13,8 @@ struct Statistics {
   uint64_t functions = 0;
   /// Of `functions`, those that only .debug_frame describes.
   uint64_t debugFrameFunctions = 0;
+  /// Of `functions`, and of the overlaps, those of Go's own table.
+  uint64_t goFunctions = 0;
   /// Two descriptions of one address: the one that starts later counts, then .eh_frame before
   /// .debug_frame, then the first.
   uint64_t overlaps = 0;

@@ -39,6 +39,12 @@ export async function compareWithGdb({ walker, directory, pids, stops }: Options
   return agreement;
 }
 
+/** Without the frames at 0 that gdb shows where the return address is 0, which is the end of Go's stacks. */
+function callersOnly(frames: NonNullable<Line['frames']>): NonNullable<Line['frames']> {
+  const end = frames.findIndex(([pc]) => pc === '0');
+  return end < 0 ? frames : frames.slice(0, end);
+}
+
 async function compareProcess(
   agreement: Agreement,
   walker: string,
@@ -67,8 +73,8 @@ async function compareProcess(
     if (answer.done === true) throw new Error('the walker ended');
     const walk = decodeWalk(answer.value);
     // A caller is said by the address to return to, unless a signal interrupted it.
-    const theirs = frames.map(([pc], i) => {
-      const exact = i === 0 || frames[i - 1]![1] || frames[i]![1];
+    const theirs = callersOnly(frames).map(([pc], i, all) => {
+      const exact = i === 0 || all[i - 1]![1] || all[i]![1];
       return places.placeOf(exact ? BigInt(pc) : BigInt(pc) - 1n);
     });
     agreement.add(

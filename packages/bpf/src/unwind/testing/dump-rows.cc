@@ -87,6 +87,7 @@ void printStatistics(const char* result, const UnwindTable& table, double millis
   number("bytes", table.bytes());
   number("functions", s.functions);
   number("debugFrameFunctions", s.debugFrameFunctions);
+  number("goFunctions", s.goFunctions);
   number("overlaps", s.overlaps);
   number("outsideCode", s.outsideCode);
   number("skipped", s.skipped);

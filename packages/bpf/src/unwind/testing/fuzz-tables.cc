@@ -4,7 +4,7 @@
 // rest is:
 //
 //   0  an ELF file          1  an .eh_frame section       2  a .debug_frame section
-//   3  a cache file         4  a compressed .debug_frame (after its Elf64_Chdr)
+//   3  a cache file         4  a compressed .debug_frame (after its Elf64_Chdr)    5  Go's table of functions
 //
 //   clang++ -std=c++17 -g -O1 -fsanitize=fuzzer,address,undefined *.cc testing/fuzz-tables.cc -lz -o fuzz-tables
 //   ./fuzz-tables NEW-CORPUS testing/corpus
@@ -25,7 +25,7 @@ namespace {
 using namespace fleetflame::unwind;
 using Bytes = std::vector<uint8_t>;
 
-enum Mode : uint8_t { ELF_FILE, EH_FRAME, DEBUG_FRAME, CACHE_FILE, COMPRESSED_DEBUG_FRAME, MODES };
+enum Mode : uint8_t { ELF_FILE, EH_FRAME, DEBUG_FRAME, CACHE_FILE, COMPRESSED_DEBUG_FRAME, GO_TABLE, MODES };
 
 /// Small limits, so that they are met.
 constexpr uint64_t MAX_FUNCTIONS = 20000;
@@ -141,6 +141,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case COMPRESSED_DEBUG_FRAME:
       buildFrom(wrap(bytes.data(), bytes.size(), ".debug_frame", SHF_COMPRESSED));
+      break;
+    case GO_TABLE:
+      buildFrom(wrap(bytes.data(), bytes.size(), ".gopclntab", SHF_ALLOC));
       break;
     case CACHE_FILE: {
       MemorySource source(bytes.data(), bytes.size());
