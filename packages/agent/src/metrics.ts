@@ -65,6 +65,7 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
   ['symbols_asked_total', 'Build ids offered to the server', (s) => s.symbols.asked],
   ['symbols_uploaded_total', 'Binaries whose symbols were uploaded', (s) => s.symbols.uploaded],
   ['symbols_postponed_total', 'Uploads left to another host for now', (s) => s.symbols.postponed],
+  ['symbols_interrupted_total', 'Large uploads that stopped for smaller ones', (s) => s.symbols.interrupted],
   ['symbols_uploaded_bytes_total', 'Bytes of symbols uploaded', (s) => s.symbols.uploadedBytes],
   ['interrupts_total', 'Sampling interrupts, idle CPUs included', (s) => s.sampler.interrupts],
   [

@@ -24,7 +24,7 @@ import { readVdso } from '../binaries/vdso.ts';
 import { createTransport } from '../send/transport.ts';
 import { IngestServer } from '../testing/ingest-server.ts';
 import { SymbolServer, type KeptUpload } from '../testing/symbol-server.ts';
-import { ASK_AGAIN_MS, SymbolUploader } from './symbol-uploader.ts';
+import { ASK_AGAIN_MS, LARGE_BYTES, SymbolUploader } from './symbol-uploader.ts';
 import { PART_BYTES } from './send-upload.ts';
 
 const log = pino({ enabled: false });
@@ -204,6 +204,27 @@ test('an upload that another host does is asked for again later', async () => {
   await uploader.settled();
   expect(symbols.uploads.has(buildId)).toBe(true);
   expect(uploader.counters).toMatchObject({ postponed: 2, uploaded: 1, errors: 0 });
+});
+
+test('a large upload stops for a small one, and goes on', async () => {
+  const large = sampled(process.execPath);
+  const small = sampled(LIBC, FIRST_FILE_BINARY + 1);
+  symbols.before = (buildId, offset) => {
+    // Seen while the large one is under way.
+    if (buildId === large && offset === PART_BYTES) uploader.offer([small], Date.now());
+  };
+  uploader.offer([large], Date.now());
+  await uploader.settled();
+  expect([...symbols.uploads.keys()]).toEqual([small]);
+  expect(uploader.counters).toMatchObject({ interrupted: 1, uploaded: 1, errors: 0 });
+  uploader.offer([large], Date.now());
+  await uploader.settled();
+  expect([...symbols.uploads.keys()]).toEqual([small, large]);
+  const sizes = [...symbols.uploads.values()].map(({ bytes }) => bytes.length);
+  expect(sizes[1]).toBeGreaterThan(LARGE_BYTES);
+  // No part was sent twice.
+  expect(symbols.receivedBytes).toBe((sizes[0] ?? 0) + (sizes[1] ?? 0));
+  expect(uploader.counters.uploadedBytes).toBe(symbols.receivedBytes);
 });
 
 test('the rate is bounded, and a stop does not wait for it', async () => {

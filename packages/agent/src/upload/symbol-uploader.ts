@@ -17,6 +17,8 @@ import type { OpenedBinary, UploadHead } from './upload-worker.ts';
  * node, four minutes for a gigabyte, on one host of the fleet.
  */
 export const BYTES_PER_SECOND = 4 * 1024 * 1024;
+/** Larger uploads, which take seconds, stop for binaries that have been seen meanwhile, and go on later. */
+export const LARGE_BYTES = 16 * 1024 * 1024;
 /** Build ids offered in one call; so many files are open meanwhile. */
 const BATCH = 32;
 /** Build ids remembered as asked for; oldest out first, and asked again when seen again. */
@@ -43,6 +45,8 @@ export interface UploadCounters {
   debugTooLarge: number;
   /** Another host uploads it: asked again later. */
   postponed: number;
+  /** Stopped for smaller ones, to go on at the next window. */
+  interrupted: number;
   /** Wanted, but the file was gone. */
   gone: number;
   /** Broken, or larger than the server takes. */
@@ -51,6 +55,11 @@ export interface UploadCounters {
   refused: number;
   /** Calls that failed and will be tried again. */
   errors: number;
+}
+
+/** A large upload stopped for others: it is offered again at the next window, and goes on where it was. */
+class Interrupted extends Error {
+  override readonly name = 'Interrupted';
 }
 
 /** A binary that is offered. */
@@ -85,6 +94,7 @@ export class SymbolUploader {
     debugFiles: 0,
     debugTooLarge: 0,
     postponed: 0,
+    interrupted: 0,
     gone: 0,
     unfit: 0,
     refused: 0,
@@ -279,6 +289,10 @@ export class SymbolUploader {
       }
       await this.#send(candidate, candidate.opened.upload, 'upload');
     } catch (error) {
+      if (error instanceof Interrupted) {
+        this.counters.interrupted++;
+        return;
+      }
       if (!(error instanceof UnfitBinary) || this.#abort.signal.aborted) throw error;
       this.counters.unfit++;
       this.#settle(buildId);
@@ -299,16 +313,22 @@ export class SymbolUploader {
     try {
       const result = await sendUpload(
         client,
-        { ...head, read: (offset, length) => this.#thread.read(which, offset, length) },
+        {
+          ...head,
+          read: async (offset, length) => {
+            const bytes = await this.#thread.read(which, offset, length);
+            this.counters.uploadedBytes += bytes.length;
+            return bytes;
+          },
+        },
         {
           uploader: this.#uploader,
           signal: this.#abort.signal,
-          onProgress: this.#pace(),
+          onProgress: this.#pace(head.sizeBytes),
           // The binary that comes next refers to it.
           waitForEnd: which === 'supplement',
         },
       );
-      this.counters.uploadedBytes += result.sentBytes;
       if (result.state === 'busy') {
         this.#postpone(buildId, result.retryMs);
         return false;
@@ -326,7 +346,7 @@ export class SymbolUploader {
       log.info({ ...about, debugFile: opened.debugPath }, 'symbols uploaded');
       return true;
     } catch (error) {
-      if (error instanceof UnfitBinary) throw error;
+      if (error instanceof UnfitBinary || error instanceof Interrupted) throw error;
       const { code, rawMessage } = ConnectError.from(error);
       if (!isRefusal(code)) throw error;
       this.counters.refused++;
@@ -376,7 +396,7 @@ export class SymbolUploader {
   }
 
   /** Waits after each part until the whole is not faster than the rate. */
-  #pace(): (done: number) => Promise<void> {
+  #pace(sizeBytes: number): (done: number) => Promise<void> {
     const startMs = performance.now();
     const perMs = (this.#options.bytesPerSecond ?? BYTES_PER_SECOND) / 1000;
     let first: number | undefined;
@@ -385,6 +405,7 @@ export class SymbolUploader {
       const waitMs = (done - first) / perMs - (performance.now() - startMs);
       // Ends early when the agent stops.
       if (waitMs > 1) await sleep(waitMs, undefined, { signal: this.#abort.signal }).catch(() => undefined);
+      if (sizeBytes > LARGE_BYTES && done > first && this.#pending.size > 0) throw new Interrupted();
     };
   }
 
