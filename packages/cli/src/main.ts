@@ -4,6 +4,7 @@ import { addBlocks } from './commands/blocks.ts';
 import { CLUSTER_ROLES, isClusterRole } from './commands/cluster-roles.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addFlame } from './commands/flame.ts';
+import { addJobs } from './commands/jobs.ts';
 import { addPush } from './commands/push.ts';
 import { addSeries } from './commands/series.ts';
 import { addSymbols } from './commands/symbols.ts';
@@ -34,6 +35,7 @@ async function main(argv: readonly string[]): Promise<void> {
   addPush(program);
   addSymbols(program);
   addBlocks(program);
+  addJobs(program);
   await program.parseAsync(argv);
 }
 

@@ -14,7 +14,7 @@ import {
   type WriteRequest,
   type WriteResponse,
 } from '@fleetflame/proto/ingest/v1/ingest';
-import { DEFAULT_TENANT, MAX_SEQ, type BatchId, type Store } from '@fleetflame/store';
+import { ACCEPTED_FOR_MS, DEFAULT_TENANT, MAX_SEQ, type BatchId, type Store } from '@fleetflame/store';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import {
@@ -74,10 +74,10 @@ class IngestServer {
   constructor({ store, log, registry, limits: overrides, now }: IngestOptions) {
     const limits = { ...INGEST_LIMITS, ...overrides };
     this.#now = now ?? (() => store.now());
-    if (limits.batchAgeMs + limits.futureMs > store.rememberBatchesMs) {
+    if (limits.batchAgeMs + limits.futureMs + ACCEPTED_FOR_MS > store.rememberBatchesMs) {
       throw new FleetflameError(
         'invalid_input',
-        `batchAgeMs (${limits.batchAgeMs}) and futureMs (${limits.futureMs}) are together more than the ` +
+        `batchAgeMs (${limits.batchAgeMs}), futureMs (${limits.futureMs}) and half an hour to store a batch are together more than the ` +
           `${store.rememberBatchesMs} ms for which the store remembers batches: a late repeat would count twice.`,
         { field: 'batchAgeMs' },
       );
@@ -140,6 +140,7 @@ class IngestServer {
     const underway = this.#segments.find(id);
     if (underway !== undefined) return underway;
     this.#segments.admit(sizeBytes);
+    const acceptedMs = this.#now();
     this.#budget.spend(sizeBytes, this.#now());
     const endDecode = metrics.decodeSeconds.startTimer();
     const block = decode();
@@ -147,7 +148,7 @@ class IngestServer {
     this.#budget.note(block, this.#now());
     endDecode();
     const endAck = metrics.ackSeconds.startTimer({ source });
-    const ack = await this.#segments.add(id, block);
+    const ack = await this.#segments.add(id, block, acceptedMs);
     endAck();
     this.#recent.add(key);
     if (ack.duplicate) metrics.duplicates.inc({ source });

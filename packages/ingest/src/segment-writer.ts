@@ -24,6 +24,7 @@ export interface SegmentSink {
   commitSegment(segment: {
     readonly block: Block;
     readonly batches: readonly BatchId[];
+    readonly acceptedMs: number;
   }): Promise<CommitResult>;
 }
 
@@ -43,6 +44,8 @@ interface PendingBatch {
   readonly id: BatchId;
   readonly block: Block;
   readonly memoryBytes: number;
+  /** When it was found young enough. */
+  readonly acceptedMs: number;
   readonly ack: PromiseWithResolvers<Ack>;
 }
 
@@ -90,10 +93,10 @@ export class SegmentWriter {
   }
 
   /** Resolves when the batch is durable; the caller has asked `find` and been admitted. */
-  add(id: BatchId, block: Block): Promise<Ack> {
+  add(id: BatchId, block: Block, acceptedMs: number): Promise<Ack> {
     const memoryBytes = blockMemoryBytes(block);
     this.admit(memoryBytes);
-    const batch = { id, block, memoryBytes, ack: Promise.withResolvers<Ack>() };
+    const batch = { id, block, memoryBytes, acceptedMs, ack: Promise.withResolvers<Ack>() };
     this.#pending.set(batchKey(id), batch);
     this.#pendingBytes += memoryBytes;
     this.#open.push(batch);
@@ -142,7 +145,11 @@ export class SegmentWriter {
         const endMerge = metrics.mergeSeconds.startTimer();
         const block = mergeBlocks(left.map((batch) => batch.block));
         endMerge();
-        result = await sink.commitSegment({ block, batches: left.map((batch) => batch.id) });
+        result = await sink.commitSegment({
+          block,
+          batches: left.map((batch) => batch.id),
+          acceptedMs: left.reduce((oldest, batch) => Math.min(oldest, batch.acceptedMs), Infinity),
+        });
       } catch (error) {
         if (isAboutTheData(error) && left.length > 1) {
           // Together they exceed a limit of the format, or one of them is to blame: halve until it shows.

@@ -32,6 +32,7 @@ export function sealBlock(block: Block, place: BlockPlace, nowMs: number): Seale
     timeMaxMs: Math.max(block.timeStartMs, block.timeEndMs - 1),
     sizeBytes: bytes.length,
     rows: block.samples.length,
+    points: block.samples.time.length,
   };
   return { entry, bytes };
 }

@@ -15,6 +15,7 @@ export class StoreMetrics {
   readonly mergedBlocks: Counter<'level'>;
   readonly mergedBytes: Counter<'direction'>;
   readonly expired: Counter<'what'>;
+  readonly erasedRows: Counter;
   readonly removed: Counter;
   readonly swept: Counter<'what'>;
   readonly quarantined: Counter<'reason'>;
@@ -47,6 +48,10 @@ export class StoreMetrics {
     this.mergedBytes = counter('fleetflame_store_merged_bytes_total', 'Bytes that merges read and wrote.', [
       'direction',
     ]);
+    this.erasedRows = counter(
+      'fleetflame_store_erased_rows_total',
+      'Sample rows erased because somebody asked.',
+    );
     this.expired = counter('fleetflame_store_expired_total', 'Blocks and batches past their time.', ['what']);
     this.removed = counter('fleetflame_store_removed_objects_total', 'Objects of deleted blocks removed.');
     this.swept = counter(

@@ -209,6 +209,7 @@ class World {
     for (const [name, { timeMs }] of this.unacked) {
       if (this.nowMs - timeMs > BATCH_AGE_MS) this.unacked.delete(name);
     }
+    const acceptedMs = this.nowMs;
     const names = [...this.unacked.keys()].slice(0, retries);
     for (let i = 0; i < fresh; i++) {
       const name = `batch-${this.#next}`;
@@ -225,7 +226,7 @@ class World {
       );
       let result;
       try {
-        result = await store.commitSegment({ block, batches: batches.map((batch) => batch.id) });
+        result = await store.commitSegment({ block, batches: batches.map((batch) => batch.id), acceptedMs });
       } catch {
         return;
       }

@@ -18,10 +18,12 @@ import type { Catalog, CatalogTotals, CommitResult } from './catalog/catalog.ts'
 import type { JobTotals, LeasedJob } from './catalog/job-queue.ts';
 import { openCatalog, type CatalogConfig } from './catalog/open-catalog.ts';
 import { Compactor, MERGE_JOB, ROLLUP_JOB, type MergeResult } from './compaction/compactor.ts';
+import type { LabelValue } from './compaction/erase-label.ts';
 import type { MergeRunner } from './compaction/merge-task.ts';
 import { MergeThread } from './compaction/merge-thread.ts';
 import { DROPPED_LABELS, retentionByResolution, type RollupOptions } from './compaction/rollups.ts';
 import { DirectoryLock } from './directory-lock.ts';
+import { Eraser, ERASE_JOB } from './maintenance/eraser.ts';
 import {
   MaintenanceLoop,
   taskStatus,
@@ -143,6 +145,7 @@ export class Store {
   /** Commits that are underway. */
   readonly #commits = new Set<Promise<CommitResult>>();
   readonly #merges: MergeRunner;
+  readonly #eraser: Eraser;
   readonly #maintenance: MaintenanceLoop;
   #closing: Promise<void> | undefined;
 
@@ -161,6 +164,15 @@ export class Store {
       () => parts.catalog.totals(),
       () => this.#pins.size,
     );
+    this.#eraser = new Eraser({
+      objects: parts.objects,
+      objectsConfig: parts.objectsConfig,
+      catalog: parts.catalog,
+      merges: parts.merges,
+      metrics: this.#metrics,
+      log: this.#log,
+      quarantine: this.#quarantine.bind(this),
+    });
     this.#maintenance = this.#createMaintenance(parts.objectsConfig, options);
   }
 
@@ -213,12 +225,15 @@ export class Store {
   async commitSegment(segment: {
     readonly block: Block;
     readonly batches: readonly BatchId[];
+    /** When the first of the batches was found young enough, by `now()`; default: now. */
+    readonly acceptedMs?: number;
   }): Promise<CommitResult> {
     if (this.#closing !== undefined) throw closed();
+    const acceptedMs = segment.acceptedMs ?? this.#now();
     const endEncode = this.#metrics.encodeSeconds.startTimer();
     const sealed = sealBlock(segment.block, { ...WHOLE, level: 0 }, this.#now());
     endEncode();
-    const commit = this.#commit(sealed, segment.batches);
+    const commit = this.#commit(sealed, segment.batches, acceptedMs);
     this.#commits.add(commit);
     try {
       return await commit;
@@ -289,6 +304,11 @@ export class Store {
     };
   }
 
+  /** Asks for everything with the label to be removed from all blocks; a job does it. Returns the job's id. */
+  async erase(label: LabelValue): Promise<string> {
+    return this.#eraser.request(label, this.#now());
+  }
+
   /** Compaction, retention and sweeping, in the background until `close`. */
   startMaintenance(): void {
     this.#maintenance.start();
@@ -315,14 +335,18 @@ export class Store {
     this.#release();
   }
 
-  async #commit({ entry, bytes }: SealedBlock, batches: readonly BatchId[]): Promise<CommitResult> {
+  async #commit(
+    { entry, bytes }: SealedBlock,
+    batches: readonly BatchId[],
+    acceptedMs: number,
+  ): Promise<CommitResult> {
     const endPut = this.#metrics.putSeconds.startTimer();
     await this.objects.put(entry.key, bytes);
     endPut();
     const endCommit = this.#metrics.commitSeconds.startTimer();
     let result: CommitResult;
     try {
-      result = await this.catalog.commit(entry, batches, this.#now());
+      result = await this.catalog.commit(entry, batches, acceptedMs);
     } catch (error) {
       result = await this.#settle(entry, error);
     }
@@ -371,11 +395,12 @@ export class Store {
       shards,
       dropLabels: rollups === undefined ? undefined : (rollups.dropLabels ?? DROPPED_LABELS),
     });
+    const eraser = this.#eraser;
     const { rememberBatchesMs } = this;
     const removing = { ...shared, pins: this.#pins, retentionMs: this.#retention, rememberBatchesMs };
     const compact = async (job: LeasedJob, nowMs: number): Promise<WorkEnd> =>
       endOfMerge(await compactor.merge(job, nowMs));
-    const loop = new MaintenanceLoop({
+    const loop: MaintenanceLoop = new MaintenanceLoop({
       jobs: catalog.jobs,
       tasks: [
         { name: 'plan', everyMs: 0, run: (nowMs) => compactor.plan(nowMs, () => loop.stopped) },
@@ -384,6 +409,7 @@ export class Store {
         { name: 'sweep', everyMs: SWEEP_EVERY_MS, run: (nowMs) => sweep(shared, nowMs) },
       ],
       work: [
+        { kind: ERASE_JOB, run: (job, nowMs) => eraser.run(job, nowMs, () => loop.stopped) },
         { kind: MERGE_JOB, run: compact },
         { kind: ROLLUP_JOB, run: compact },
       ],

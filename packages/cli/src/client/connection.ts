@@ -4,6 +4,7 @@ import { FleetflameError } from '@fleetflame/profile';
 import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
 import { QueryService } from '@fleetflame/proto/query/v1/query';
 import { BlockService } from '@fleetflame/proto/store/v1/blocks';
+import { JobService } from '@fleetflame/proto/store/v1/jobs';
 import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
 import { messageOf } from './message.ts';
 
@@ -29,6 +30,11 @@ export function connectSymbols(server: string): Client<typeof SymbolService> {
 /** The client that looks at a store's blocks; throws as `connect`. */
 export function connectBlocks(server: string): Client<typeof BlockService> {
   return createClient(BlockService, transportTo(server));
+}
+
+/** The client that looks at a store's background work, and asks for some; throws as `connect`. */
+export function connectJobs(server: string): Client<typeof JobService> {
+  return createClient(JobService, transportTo(server));
 }
 
 function transportTo(server: string): Transport {

@@ -2,7 +2,7 @@
 import type { ConnectRouter } from '@connectrpc/connect';
 import { createIngest, type IngestLimits } from '@fleetflame/ingest';
 import { createQuery, type QueryLimits } from '@fleetflame/query';
-import { createBlocks, type Store } from '@fleetflame/store';
+import { createBlocks, createJobs, type Store } from '@fleetflame/store';
 import { createSymbols, SymbolNeeds, SymbolStore } from '@fleetflame/symbols';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -53,10 +53,11 @@ export function createServices(options: ServiceOptions): Services {
     ? createQuery({ store, symbols: names(), log: log('query'), registry, limits: queryLimits })
     : undefined;
   const blocks = has('query') ? createBlocks({ store, registry }) : undefined;
+  const jobs = has('query') ? createJobs({ store }) : undefined;
 
   return {
     routes(router) {
-      for (const service of [ingest, symbols, query, blocks]) service?.routes(router);
+      for (const service of [ingest, symbols, query, blocks, jobs]) service?.routes(router);
     },
     start() {
       if (has('compactor')) store.startMaintenance();

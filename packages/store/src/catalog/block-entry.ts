@@ -11,6 +11,8 @@ export interface BlockEntry {
   readonly sizeBytes: number;
   /** Sample rows. */
   readonly rows: number;
+  /** Points of all rows; 0: it was written before they were counted. */
+  readonly points: number;
   readonly tenant: string;
   /** Which of `shards` it holds: those services whose shard this is (shard-of.ts). 0 of 1: all of them. */
   readonly shard: number;
@@ -26,8 +28,9 @@ export interface BlockEntry {
 /** What tenants are there before anybody has a token. */
 export const DEFAULT_TENANT = 'default';
 
-/** A raw block of everything, as segments are. */
+/** A raw block of everything, as segments are, before it is known how large it is. */
 export const WHOLE = {
+  points: 0,
   tenant: DEFAULT_TENANT,
   shard: 0,
   shards: 1,

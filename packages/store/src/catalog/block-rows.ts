@@ -67,6 +67,7 @@ export function blockRow(block: BlockEntry, nowMs: number): BlockRow {
     rolled_up: block.rolledUp ? 1 : 0,
     dropped_labels: block.droppedLabels.join(','),
     job_id: null,
+    points: block.points,
   };
 }
 
@@ -79,6 +80,7 @@ export function entryOf(row: BlockRow): BlockEntry {
     timeMaxMs: row.time_max_ms,
     sizeBytes: row.size_bytes,
     rows: row.sample_rows,
+    points: row.points,
     tenant: row.tenant,
     shard: row.shard,
     shards: row.shards,

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ENGINES, TestEngine } from '../testing/catalog-engines.ts';
 import { WHOLE, type BatchId, type BlockEntry } from './block-entry.ts';
+import { ACCEPTED_FOR_MS } from './catalog.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 
 function entry(id: string, fields: Partial<BlockEntry> = {}): BlockEntry {
@@ -174,7 +175,7 @@ describe.each(ENGINES)('catalog in %s', (name) => {
     await using catalog = await place.open();
     await catalog.commit(entry('a'), [batch('x', 0)], 5);
     await catalog.commit(entry('b'), [batch('x', 1)], 6);
-    expect(await catalog.expireBatches(6)).toBe(1);
+    expect(await catalog.expireBatches(6, 6)).toBe(1);
     expect(await catalog.commit(entry('c'), [batch('x', 0)], 7)).toEqual({ committed: true });
     expect((await catalog.commit(entry('d'), [batch('x', 1)], 7)).committed).toBe(false);
   });
@@ -237,6 +238,22 @@ describe.each(ENGINES)('catalog in %s', (name) => {
     expect(await ids('a-1')).toEqual(['a1']);
   });
 
+  test('I2: who stood still while batches were forgotten is refused, and may come again', async () => {
+    using place = await newPlace();
+    await using catalog = await place.open();
+    const forgottenMs = 10 * ACCEPTED_FOR_MS;
+    await catalog.commit(entry('a'), [batch('x', 1)], 5);
+    expect(await catalog.expireBatches(6, forgottenMs)).toBe(1);
+    const late = catalog.commit(entry('b'), [batch('x', 1)], forgottenMs - ACCEPTED_FOR_MS - 1);
+    await expect(late).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('forgotten'),
+    });
+    expect(await catalog.settle(entry('b'), forgottenMs)).toBe('absent');
+    const fresh = await catalog.commit(entry('c'), [batch('x', 2)], forgottenMs - ACCEPTED_FOR_MS);
+    expect(fresh).toEqual({ committed: true });
+  });
+
   test('expiry goes on until nothing old is left, however much it is', async () => {
     using place = await newPlace();
     await using catalog = await place.open();
@@ -244,7 +261,7 @@ describe.each(ENGINES)('catalog in %s', (name) => {
       const batches = Array.from({ length: 4000 }, (_, index) => batch(`agent-${at}`, index));
       await catalog.commit(entry(`b${at}`), batches, at);
     }
-    expect(await catalog.expireBatches(2)).toBe(8000);
+    expect(await catalog.expireBatches(2, 2)).toBe(8000);
     expect((await catalog.totals()).batches).toBe(4000);
   });
 });

@@ -22,9 +22,10 @@ export interface Catalog {
   /**
    * The row of a new block and the batches in it, or nothing at all: when batches were committed
    * before, they are returned and nothing has changed (I2). Throws unavailable when a tombstone has
-   * taken the block's id.
+   * taken the block's id, or when the batches were accepted (`acceptedMs`, the oldest of them) more than
+   * ACCEPTED_FOR_MS before other batches were forgotten.
    */
-  commit(block: BlockEntry, batches: readonly BatchId[], nowMs: number): Promise<CommitResult>;
+  commit(block: BlockEntry, batches: readonly BatchId[], acceptedMs: number): Promise<CommitResult>;
   /**
    * What became of a commit whose answer was lost. `absent` is final: the id is taken by a tombstone, and a
    * commit that is still underway in the database is waited for.
@@ -53,7 +54,7 @@ export interface Catalog {
   /** Blocks of the resolution whose newest sample is older become `deleted`; how many. */
   expireBlocks(resolutionMs: number, beforeMs: number, nowMs: number): Promise<number>;
   /** Batches committed before are forgotten; how many. */
-  expireBatches(beforeMs: number): Promise<number>;
+  expireBatches(beforeMs: number, nowMs: number): Promise<number>;
   /** Rows deleted before `beforeMs` whose object may still be there; oldest first, at most `limit`. */
   deletedBefore(beforeMs: number, limit: number): Promise<BlockEntry[]>;
   /** Their objects are gone. */
@@ -69,6 +70,12 @@ export interface Catalog {
   clockMs(): Promise<number>;
   close(): Promise<void>;
 }
+
+/**
+ * From the moment that a batch was found young enough to its commit. A second or two is usual; who takes
+ * longer than this has stood still, and must look at the batches' age again.
+ */
+export const ACCEPTED_FOR_MS = 1_800_000;
 
 export type CommitResult =
   | { readonly committed: true }

@@ -161,17 +161,20 @@ describe.each(ENGINES)('jobs in %s', (name) => {
     await minute('other-resolution', 60_000, { resolutionMs: 300_000 });
     await minute('other-level', 60_000, { level: 2 });
     await minute('large', 60_000, { sizeBytes: 1000 });
+    await minute('many-points', 60_000, { points: 1000 });
     const windows = [{ level: 1, windowMs: 60_000 }];
-    const found = await catalog.compaction.crowded(windows, 100, 5);
+    const small = { bytes: 100, points: 100 };
+    const found = await catalog.compaction.crowded(windows, small, 5);
     expect(found).toHaveLength(1);
     expect(found[0]).toMatchObject({ level: 1, startMs: 60_000, tenant: 'default', shard: 0, shards: 1 });
     expect((await catalog.compaction.inWindow(found[0]!, 9)).map(({ id }) => id)).toEqual([
       'a',
       'b',
+      'many-points',
       'large',
     ]);
     await catalog.jobs.add(job('j'), ['a'], 0);
-    expect(await catalog.compaction.crowded(windows, 100, 5)).toEqual([]);
+    expect(await catalog.compaction.crowded(windows, small, 5)).toEqual([]);
   });
 
   test('what is rolled up stays, is marked, and is not rolled up twice', async () => {

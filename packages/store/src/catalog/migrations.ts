@@ -70,6 +70,10 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     `create index jobs_open on jobs (kind, priority, id) where outcome is null`,
     `create index jobs_ended on jobs (ended_ms) where outcome is not null`,
   ],
+  [
+    // Points of its samples, 0: not counted. What a merge takes in memory goes by them.
+    `alter table blocks add column points bigint not null default 0`,
+  ],
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

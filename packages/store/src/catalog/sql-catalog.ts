@@ -16,6 +16,7 @@ import type {
   SwapOutcome,
 } from './catalog.ts';
 import { blockRow, entryOf, insertBlocks, listedBlock, liveBlocks, stateOf } from './block-rows.ts';
+import { ACCEPTED_FOR_MS } from './catalog.ts';
 import type { CatalogEngine } from './catalog-engine.ts';
 import { chunks } from './chunks.ts';
 import type { CompactionView } from './compaction-view.ts';
@@ -35,6 +36,9 @@ export const MAX_SEQ = BigInt(Number.MAX_SAFE_INTEGER);
  * compaction has fallen far behind, or a range that no worker could answer.
  */
 export const VIEW_MAX_BLOCKS = 50_000;
+
+/** Row of `meta`: when batches were forgotten the last time, Unix ms. */
+const FORGOTTEN = 'batches_forgotten_ms';
 
 /** Rows that one transaction of the background changes: it holds their locks, and must not hold them long. */
 const BACKGROUND_ROWS = 5000;
@@ -71,16 +75,16 @@ export class SqlCatalog implements Catalog {
     return this.#engine.clockMs();
   }
 
-  async commit(block: BlockEntry, batches: readonly BatchId[], nowMs: number): Promise<CommitResult> {
+  async commit(block: BlockEntry, batches: readonly BatchId[], acceptedMs: number): Promise<CommitResult> {
     try {
       await this.#transactor.write('commit a segment', async (tx) => {
-        await insertBlocks(tx, [block], nowMs);
+        await insertBlocks(tx, [block], acceptedMs);
         const duplicates: BatchId[] = [];
         // In one order for everybody: two segments that share batches wait for each other, not both.
         for (const chunk of chunks(batches.toSorted(byAgentAndSeq))) {
           const inserted = await tx
             .insertInto('batches')
-            .values(chunk.map((batch) => batchRow(batch, block.id, nowMs)))
+            .values(chunk.map((batch) => batchRow(batch, block.id, acceptedMs)))
             .onConflict((conflict) => conflict.columns(['agent_id', 'seq']).doNothing())
             .returning(['agent_id', 'seq'])
             .execute();
@@ -91,6 +95,8 @@ export class SqlCatalog implements Catalog {
             if (!fresh.delete(`${batch.seq} ${batch.agentId}`)) duplicates.push(batch);
           }
         }
+        // Behind the inserts: what was forgotten before them shows here, and what is forgotten later was seen by them.
+        if (batches.length > 0) await refuseIfForgotten(tx, block, acceptedMs);
         if (duplicates.length > 0) throw new Duplicates(inOrderOf(batches, duplicates));
       });
     } catch (error) {
@@ -255,7 +261,7 @@ export class SqlCatalog implements Catalog {
     });
   }
 
-  async expireBatches(beforeMs: number): Promise<number> {
+  async expireBatches(beforeMs: number, nowMs: number): Promise<number> {
     return this.#inPieces('expire batches', async (tx) => {
       // By ranges of time, since the table is large and rows are many: what a second committed goes at once.
       const edge = await tx
@@ -268,6 +274,7 @@ export class SqlCatalog implements Catalog {
         .executeTakeFirst();
       const before = edge === undefined ? beforeMs : edge.committed_ms + 1;
       const result = await tx.deleteFrom('batches').where('committed_ms', '<', before).executeTakeFirst();
+      if (result.numDeletedRows > 0n) await writeMeta(tx, FORGOTTEN, nowMs);
       return Number(result.numDeletedRows);
     });
   }
@@ -423,6 +430,30 @@ class NotSwapped extends Refusal {
     super(outcome);
     this.outcome = outcome;
   }
+}
+
+/** I2: a process that stood still since it accepted the batches may not know what was forgotten meanwhile. */
+async function refuseIfForgotten(
+  tx: Transaction<Tables>,
+  block: BlockEntry,
+  acceptedMs: number,
+): Promise<void> {
+  const row = await tx.selectFrom('meta').select('value').where('name', '=', FORGOTTEN).executeTakeFirst();
+  const forgottenMs = Number(row?.value ?? 0);
+  if (acceptedMs >= forgottenMs - ACCEPTED_FOR_MS) return;
+  throw new FleetflameError(
+    'unavailable',
+    `Block ${block.id} cannot be committed: its batches were accepted ${Math.round((forgottenMs - acceptedMs) / 60_000)} minutes ` +
+      `before batches were last forgotten, and could be repeats of those. Send them again.`,
+  );
+}
+
+async function writeMeta(tx: Transaction<Tables>, name: string, value: number): Promise<void> {
+  await tx
+    .insertInto('meta')
+    .values({ name, value: String(value) })
+    .onConflict((conflict) => conflict.column('name').doUpdateSet({ value: String(value) }))
+    .execute();
 }
 
 function byAgentAndSeq(a: BatchId, b: BatchId): number {

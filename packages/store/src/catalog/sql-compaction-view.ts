@@ -2,7 +2,7 @@
 import { sql, type Transaction } from 'kysely';
 import type { BlockEntry } from './block-entry.ts';
 import { entryOf, liveBlocks } from './block-rows.ts';
-import type { CompactionView, CrowdedWindow, LevelEdge, LevelWindow } from './compaction-view.ts';
+import type { CompactionView, CrowdedWindow, LevelEdge, LevelWindow, Small } from './compaction-view.ts';
 import type { Tables } from './tables.ts';
 import type { Transactor } from './transactor.ts';
 
@@ -31,11 +31,7 @@ export class SqlCompactionView implements CompactionView {
     });
   }
 
-  async crowded(
-    windows: readonly LevelWindow[],
-    smallBytes: number,
-    limit: number,
-  ): Promise<CrowdedWindow[]> {
+  async crowded(windows: readonly LevelWindow[], small: Small, limit: number): Promise<CrowdedWindow[]> {
     return this.#transactor.read('look for windows with many blocks', async (tx) => {
       const found: CrowdedWindow[] = [];
       for (const { level, windowMs } of windows) {
@@ -47,7 +43,8 @@ export class SqlCompactionView implements CompactionView {
           .where('deleted_ms', 'is', null)
           .where('job_id', 'is', null)
           .where('level', '=', level)
-          .where('size_bytes', '<=', smallBytes)
+          .where('size_bytes', '<=', small.bytes)
+          .where('points', '<=', small.points)
           .groupBy(['tenant', 'shard', 'shards', 'resolution_ms', 'rolled_up', 'start_ms'])
           .having((expression) => expression.fn.countAll(), '>', 1)
           .orderBy((expression) => expression.fn.countAll(), 'desc')

@@ -30,6 +30,7 @@ export interface BlockRow {
   rolled_up: number;
   dropped_labels: string;
   job_id: string | null;
+  points: number;
 }
 
 export interface BatchRow {

@@ -21,6 +21,7 @@ import {
   jobBytes,
   MERGE_INPUT_BLOCKS,
   MERGE_INPUT_BYTES,
+  MERGE_INPUT_POINTS,
   planCompaction,
   planRollups,
   type CompactionJob,
@@ -127,7 +128,8 @@ export class Compactor {
     };
     take(await compaction.rising(levelEdges(nowMs), PLAN_BLOCKS));
     // Two blocks of half a merge fit into one; of larger ones there is nothing to gain.
-    for (const window of await compaction.crowded(LEVEL_WINDOWS, MERGE_INPUT_BYTES / 2, PLAN_WINDOWS)) {
+    const small = { bytes: MERGE_INPUT_BYTES / 2, points: MERGE_INPUT_POINTS / 2 };
+    for (const window of await compaction.crowded(LEVEL_WINDOWS, small, PLAN_WINDOWS)) {
       if (blocks.size >= PLAN_BLOCKS) break;
       take(await compaction.inWindow(window, MERGE_INPUT_BLOCKS));
     }
@@ -162,7 +164,14 @@ export class Compactor {
     if (inputs.length === 0) return { outcome: 'inputs_gone', reason: 'no input is live any more' };
     const { resolutionMs } = payload;
     const rollUp = resolutionMs === 0 ? undefined : { resolutionMs, dropLabels: dropLabels ?? [] };
-    const reply = await merges.run({ objects: objectsConfig, inputs, nowMs, shards, rollUp });
+    const reply = await merges.run({
+      objects: objectsConfig,
+      inputs,
+      nowMs,
+      shards,
+      rollUp,
+      erase: undefined,
+    });
     if (!reply.ok) {
       if (reply.code === 'cancelled') return { outcome: 'cancelled', reason: reply.message };
       const input = inputs.find((entry) => entry.id === reply.inputId);

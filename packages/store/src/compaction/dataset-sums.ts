@@ -25,11 +25,15 @@ export async function sumDatasets(
   for (const entry of entries) {
     const footer = await readFooter(new ObjectSource(objects, entry.key, entry.sizeBytes));
     for (const dataset of footer.datasets) {
-      add(`${dataset.profileType} of ${JSON.stringify(dataset.serviceName)}`, dataset.total);
+      add(datasetName(dataset.profileType, dataset.serviceName), dataset.total);
     }
     for (const loss of footer.losses) add(`losses by ${loss.cause}`, loss.samples);
   }
   return sums;
+}
+
+export function datasetName(profileType: string, serviceName: string): string {
+  return `${profileType} of ${JSON.stringify(serviceName)}`;
 }
 
 /** Undefined: equal. Else what differs, for people. */

@@ -3,6 +3,7 @@ import { decodeBlock, FleetflameError, type Block, type ErrorCode } from '@fleet
 import type { BlockEntry } from '../catalog/block-entry.ts';
 import type { ObjectStore, ObjectStoreConfig } from '../objects/object-store.ts';
 import { sealBlock } from '../seal-block.ts';
+import { eraseLabel, type LabelValue } from './erase-label.ts';
 import { mergeIntoWindows } from './merge-windows.ts';
 import { rollUpBlock, type RollupShape } from './rollup-block.ts';
 
@@ -15,10 +16,17 @@ export interface MergeRequest {
   readonly shards: number;
   /** Undefined: the resolution stays. */
   readonly rollUp: RollupShape | undefined;
+  /** Undefined: nothing is erased. With it there is one input. */
+  readonly erase: LabelValue | undefined;
 }
 
 export type MergeReply =
-  | { readonly ok: true; readonly outputs: readonly BlockEntry[] }
+  | {
+      readonly ok: true;
+      readonly outputs: readonly BlockEntry[];
+      /** What was erased; undefined: nothing had to be, and there is no output. */
+      readonly erased: Erased | undefined;
+    }
   | {
       readonly ok: false;
       readonly code: ErrorCode | 'internal';
@@ -26,6 +34,12 @@ export type MergeReply =
       /** The input that could not be read, when it was one. */
       readonly inputId: string | undefined;
     };
+
+export interface Erased {
+  /** As `sumDatasets` names them. */
+  readonly sums: ReadonlyMap<string, bigint>;
+  readonly rows: number;
+}
 
 /** Who runs merges: a thread, or in tests the caller itself. */
 export interface MergeRunner {
@@ -44,11 +58,36 @@ export async function runMerge(request: MergeRequest, objects: ObjectStore): Pro
       blocks.push(request.rollUp === undefined ? block : rollUpBlock(block, request.rollUp));
     }
     inputId = undefined;
-    return { ok: true, outputs: await writeOutputs(request, objects, blocks) };
+    if (request.erase !== undefined) return await erase(request, request.erase, objects, blocks);
+    return { ok: true, outputs: await writeOutputs(request, objects, blocks), erased: undefined };
   } catch (error) {
     const code = error instanceof FleetflameError ? error.code : 'internal';
     return { ok: false, code, message: error instanceof Error ? error.message : String(error), inputId };
   }
+}
+
+/** The block stays where it belongs, whatever its windows are by now. */
+async function erase(
+  { inputs, nowMs }: MergeRequest,
+  label: LabelValue,
+  objects: ObjectStore,
+  blocks: readonly Block[],
+): Promise<MergeReply> {
+  const [entry] = inputs;
+  const [block] = blocks;
+  if (entry === undefined || block === undefined || inputs.length > 1) {
+    throw new Error('data is erased from one block at a time');
+  }
+  const found = eraseLabel(block, label);
+  if (found === undefined) return { ok: true, outputs: [], erased: undefined };
+  const erased = { sums: found.removed, rows: found.removedRows };
+  if (found.block.samples.length === 0 && found.block.losses.size === 0)
+    return { ok: true, outputs: [], erased };
+  const { level, tenant, shard, shards, resolutionMs, rolledUp, droppedLabels } = entry;
+  const place = { level, tenant, shard, shards, resolutionMs, rolledUp, droppedLabels };
+  const sealed = sealBlock(found.block, place, nowMs);
+  await objects.put(sealed.entry.key, sealed.bytes);
+  return { ok: true, outputs: [sealed.entry], erased };
 }
 
 async function writeOutputs(

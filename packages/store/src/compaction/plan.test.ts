@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { newBlockId } from '../block-id.ts';
 import { WHOLE, type BlockEntry } from '../catalog/block-entry.ts';
 import { windowAt } from './levels.ts';
-import { MERGE_INPUT_BYTES, planCompaction, type CompactionJob } from './plan.ts';
+import { MERGE_INPUT_BYTES, MERGE_INPUT_POINTS, planCompaction, type CompactionJob } from './plan.ts';
 
 const DAY = Date.UTC(2026, 10, 22);
 const MINUTE = 60_000;
@@ -99,6 +99,17 @@ test('a merge is bounded in bytes: a large window becomes several blocks that ar
   const jobs = planCompaction(blocks, DAY + 2 * HOUR);
   expect(jobs.map((job) => (job.kind === 'merge' ? job.inputs.length : 1))).toEqual([2, 4, 4]);
   const outputs = jobs.map(() => block(3, DAY, DAY + HOUR - 1, { sizeBytes: MERGE_INPUT_BYTES }));
+  expect(planCompaction(outputs, DAY + 3 * HOUR)).toEqual([]);
+});
+
+test('a merge is bounded in points, which well-compressed blocks have many of', () => {
+  const points = MERGE_INPUT_POINTS / 4;
+  const blocks = Array.from({ length: 10 }, (_, index) =>
+    block(1, DAY + index * MINUTE, DAY + index * MINUTE + 59_999, { points }),
+  );
+  const jobs = planCompaction(blocks, DAY + 2 * HOUR);
+  expect(jobs.map((job) => (job.kind === 'merge' ? job.inputs.length : 1))).toEqual([2, 4, 4]);
+  const outputs = jobs.map(() => block(3, DAY, DAY + HOUR - 1, { points: MERGE_INPUT_POINTS }));
   expect(planCompaction(outputs, DAY + 3 * HOUR)).toEqual([]);
 });
 

@@ -17,11 +17,14 @@ import { blockCreatedMs } from '../block-id.ts';
 import type { BlockEntry } from '../catalog/block-entry.ts';
 import { windowAt, type Window } from './levels.ts';
 
-/**
- * Stored bytes that one merge reads. Decoded, a block takes about ten times its stored size, and a
- * merge holds inputs and output: some 300 MB in the worker at the very most.
- */
+/** Stored bytes that one merge reads: what a store of objects hands out within a second or two. */
 export const MERGE_INPUT_BYTES = 16 << 20;
+/**
+ * Points that one merge reads. A merge holds its inputs and its output, 40 to 50 bytes a point in all
+ * (bench/merge, memory): some 400 MB in the worker at the very most. Well-compressed hours have two points
+ * in a byte, so bytes alone would be no bound.
+ */
+export const MERGE_INPUT_POINTS = 8 << 20;
 /** A minute of segments from several ingest processes; bounds open footers and the swap's statement. */
 export const MERGE_INPUT_BLOCKS = 2048;
 /** So many blocks of like size in one window are worth a merge at once. */
@@ -106,21 +109,26 @@ function risingJob(
   return { kind: 'merge', window, inputs };
 }
 
+/** How much of what one merge may take. */
+function shareOfMerge({ sizeBytes, points }: BlockEntry): number {
+  return Math.max(sizeBytes / MERGE_INPUT_BYTES, points / MERGE_INPUT_POINTS);
+}
+
 /** Runs of neighbours in time that fit into one merge. */
 function split(blocks: readonly BlockEntry[]): BlockEntry[][] {
   const ordered = blocks.toSorted((a, b) => a.timeMinMs - b.timeMinMs || (a.id < b.id ? -1 : 1));
   const runs: BlockEntry[][] = [];
   let run: BlockEntry[] = [];
-  let bytes = 0;
+  let share = 0;
   for (const block of ordered) {
-    const full = bytes + block.sizeBytes > MERGE_INPUT_BYTES || run.length >= MERGE_INPUT_BLOCKS;
+    const full = share + shareOfMerge(block) > 1 || run.length >= MERGE_INPUT_BLOCKS;
     if (full && run.length > 0) {
       runs.push(run);
       run = [];
-      bytes = 0;
+      share = 0;
     }
     run.push(block);
-    bytes += block.sizeBytes;
+    share += shareOfMerge(block);
   }
   if (run.length > 0) runs.push(run);
   return runs;
@@ -133,12 +141,14 @@ function lateInputs(group: readonly BlockEntry[], nowMs: number): BlockEntry[] {
   const quiet = nowMs - newestMs >= LATE_QUIET_MS;
   const inputs: BlockEntry[] = [];
   let bytes = 0;
+  let share = 0;
   for (const block of bySize) {
     const alike = inputs.length === 0 || block.sizeBytes <= bytes * LIKE_SIZE;
-    if (bytes + block.sizeBytes > MERGE_INPUT_BYTES || inputs.length >= MERGE_INPUT_BLOCKS) break;
+    if (share + shareOfMerge(block) > 1 || inputs.length >= MERGE_INPUT_BLOCKS) break;
     if (!quiet && !alike) break;
     inputs.push(block);
     bytes += block.sizeBytes;
+    share += shareOfMerge(block);
   }
   return quiet || inputs.length >= LATE_BLOCKS ? inputs : [];
 }

@@ -41,7 +41,7 @@ export async function expire(options: RemoverOptions, nowMs: number): Promise<vo
     const blocks = await catalog.expireBlocks(resolutionMs, nowMs - keptMs, nowMs);
     metrics.expired.inc({ what: resolutionMs === 0 ? 'block' : 'rollup' }, blocks);
   }
-  const batches = await catalog.expireBatches(nowMs - rememberBatchesMs);
+  const batches = await catalog.expireBatches(nowMs - rememberBatchesMs, nowMs);
   metrics.expired.inc({ what: 'batch' }, batches);
 }
 
