@@ -27,16 +27,21 @@ const RECORD_OVERHEAD_BYTES = 8 + 56;
 const WARM_UP_MS = 3000;
 const FRAME_BYTES = 8;
 
-/** How stacks are found: with frame pointers in a program that has them, by tables in one that has none. */
+/**
+ * How stacks are found: with frame pointers in a program that has them, by tables in one that has none. Or not at
+ * all, because the filter leaves the program out.
+ */
 interface Mode {
   readonly name: string;
   readonly compilerOption: string;
   readonly tableBytes: number;
+  readonly leftOut?: boolean;
 }
 
 const MODES: readonly Mode[] = [
   { name: 'frame pointers', compilerOption: '-fno-omit-frame-pointer', tableBytes: 0 },
   { name: 'tables', compilerOption: '-fomit-frame-pointer', tableBytes: 32 << 20 },
+  { name: '(left out)', compilerOption: '-fomit-frame-pointer', tableBytes: 32 << 20, leftOut: true },
 ];
 
 interface Cost {
@@ -70,11 +75,17 @@ function quantile(numbers: readonly number[], q: number): number {
   return sorted[Math.round(q * (sorted.length - 1))] ?? Number.NaN;
 }
 
+function start({ tableBytes, leftOut }: Mode, work: string, frequencyHz: number): Sampler {
+  const filter = leftOut === true ? [{ action: 'skip', kind: 'exe', pattern: work } as const] : [];
+  return new Sampler({ frequencyHz, tableBytes, filter });
+}
+
 /** All CPUs busy; what the sampler itself says it cost. */
 async function measureCost(mode: Mode, work: string, frequencyHz: number, seconds: number): Promise<Cost> {
   const load = cpus().map((_, cpu) => spawn('taskset', ['-c', String(cpu), work, '0'], { stdio: 'ignore' }));
-  const sampler = new Sampler({ frequencyHz, tableBytes: mode.tableBytes });
+  const sampler = start(mode, work, frequencyHz);
   await delay(WARM_UP_MS);
+  writeFileSync(BPF_STATS, '1');
   sampler.collect();
   const before = sampler.stats();
   let collectUs = 0;
@@ -96,6 +107,8 @@ async function measureCost(mode: Mode, work: string, frequencyHz: number, second
   const startedMs = performance.now();
   while (performance.now() - startedMs < seconds * 1000) {
     await delay(COLLECT_MS);
+    // Somebody else may have turned it off.
+    writeFileSync(BPF_STATS, '1');
     collect();
   }
   const memoryBytes = Object.values(sampler.memory()).reduce((sum, bytes) => sum + bytes, 0);
@@ -138,7 +151,7 @@ async function measureDifference(
   run();
   for (let round = 0; round < rounds; round++) {
     off.push(run());
-    const sampler = new Sampler({ frequencyHz, tableBytes: mode.tableBytes });
+    const sampler = start(mode, work, frequencyHz);
     // Tables are made in the first moments; what stays is the cost of using them.
     run();
     await delay(WARM_UP_MS / 3);
