@@ -24,7 +24,10 @@ export interface SymbolsOptions {
   readonly storage: SymbolStorage;
   readonly log: Logger;
   readonly registry: Registry;
-  /** Where one file at a time lies while it is converted. Default: the system's temporary directory. */
+  /**
+   * Where one file at a time lies while it is converted, a gigabyte at the most: a folder that nothing else uses; it
+   * is emptied. Default: one in the system's temporary directory.
+   */
   readonly scratchDir?: string;
   /** Memory for symbol tables. Default: DEFAULT_CACHE_BYTES. */
   readonly cacheBytes?: number;

@@ -93,9 +93,12 @@ export class Intake {
   }
 
   async #makeScratch(): Promise<string> {
-    const parent = this.#options.scratchDir ?? tmpdir();
-    await mkdir(parent, { recursive: true });
-    return await mkdtemp(join(parent, 'fleetflame-symbols-'));
+    const own = this.#options.scratchDir;
+    if (own === undefined) return await mkdtemp(join(tmpdir(), 'fleetflame-symbols-'));
+    // What a crash left.
+    await rm(own, { recursive: true, force: true });
+    await mkdir(own, { recursive: true, mode: 0o700 });
+    return own;
   }
 
   async #run(file: IntakeFile, fetch: (path: string) => Promise<void>): Promise<BinaryRecord> {

@@ -1,4 +1,6 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { Code } from '@connectrpc/connect';
 import { SymbolQuality } from '@fleetflame/proto/symbols/v1/symbols';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -101,6 +103,20 @@ describe('SymbolService', () => {
     expect((await server.client.upload(last)).complete).toBe(true);
     expect((await server.client.upload({ ...last, replace: true })).complete).toBe(true);
     expect(await counterOf(server, 'fleetflame_symbols_uploads_total', { result: 'stored' })).toBe(1);
+  });
+
+  it('uses the scratch space that it is given, and empties it', async () => {
+    const scratchDir = join(mkdtempSync(join(tmpdir(), 'fleetflame-scratch-')), 'scratch');
+    mkdirSync(scratchDir);
+    writeFileSync(join(scratchDir, '7.elf'), 'left by a crash');
+    const server = await start({ scratchDir });
+    const name = '\u0007../../a\nb/shop\u0000';
+    const answer = await uploadFile(server.client, { ...programUpload('c'), fileName: name });
+    expect(answer.binary).toMatchObject({ source: 'symtab', fileName: 'shop' });
+    expect(readdirSync(scratchDir)).toEqual([]);
+    await server.symbols.close();
+    expect(existsSync(scratchDir)).toBe(false);
+    rmSync(dirname(scratchDir), { recursive: true });
   });
 
   it('answers while it converts, and the sender asks again', async () => {

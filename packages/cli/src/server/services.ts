@@ -1,4 +1,5 @@
 /** Which services a role brings, and what they need of each other. */
+import { join } from 'node:path';
 import type { ConnectRouter } from '@connectrpc/connect';
 import { createIngest, type IngestLimits } from '@fleetflame/ingest';
 import { createQuery, type QueryLimits } from '@fleetflame/query';
@@ -11,6 +12,8 @@ export type ServerRole = 'up' | 'ingest' | 'query' | 'compactor' | 'symbolizer';
 
 export interface ServiceOptions {
   readonly role: ServerRole;
+  /** Of this process alone. */
+  readonly dataDir?: string;
   readonly store: Store;
   readonly log: Logger;
   readonly registry: Registry;
@@ -35,8 +38,10 @@ export function createServices(options: ServiceOptions): Services {
   const log = (part: string): Logger => options.log.child({ part });
   const storage = store.objects;
 
+  const scratch =
+    options.dataDir === undefined ? {} : { scratchDir: join(options.dataDir, 'symbol-scratch') };
   const symbols = has('symbolizer')
-    ? createSymbols({ storage, log: log('symbols'), registry, debuginfod })
+    ? createSymbols({ storage, log: log('symbols'), registry, debuginfod, ...scratch })
     : undefined;
   const ingest = has('ingest')
     ? createIngest({ store, log: log('ingest'), registry, limits: ingestLimits })

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { displayName } from '../display-name.ts';
 import type { DebuginfodLimits } from './limits.ts';
 
 export type DebuginfodKind = 'debuginfo' | 'executable';
@@ -57,7 +57,7 @@ export async function fetchDebuginfo(
         written += (await file.write(chunk, written)).bytesWritten;
       }
     }
-    const fileName = basename(response.headers.get('x-debuginfod-file') ?? '');
+    const fileName = displayName(response.headers.get('x-debuginfod-file') ?? '');
     return { result: 'found', bytes, fileName };
   } catch (error) {
     return { result: 'failed', problem: reasonOf(error) };

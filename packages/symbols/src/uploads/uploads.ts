@@ -9,13 +9,13 @@
  * Every answer says where the next part is to start. A client that follows it needs no other rule: after a lost
  * answer, a restart of either side, or another sender's work, it goes on at the right place.
  */
-import { basename } from 'node:path';
 import { FleetflameError } from '@fleetflame/profile';
 import { SymbolQuality, type UploadRequest } from '@fleetflame/proto/symbols/v1/symbols';
 import type { Logger } from 'pino';
 import type { BinaryRecord } from '../binary-record.ts';
 import { checkBuildId, checkName } from '../build-id.ts';
 import { BinaryRefused } from '../convert/converter.ts';
+import { displayName } from '../display-name.ts';
 import type { Intake } from '../intake.ts';
 import { ABANDONED_MS, CONVERSION_POLL_MS, LATER_MS, LEASE_MS, type SymbolLimits } from '../limits.ts';
 import { SOURCE_QUALITY } from '../quality.ts';
@@ -213,7 +213,7 @@ export class Uploads {
       const message = `part: bytes ${offset} to ${offset + part.length} of an upload of ${totalBytes}.`;
       this.#refuse('malformed', 'invalid_input', message, 'offset');
     }
-    const fileName = displayName(request.fileName, limits.fileNameLength);
+    const fileName = displayName(request.fileName);
     return { buildId, content, totalBytes, fileName, holder: uploader, quality, supplementary, replace };
   }
 
@@ -417,9 +417,4 @@ function isAsGood(record: BinaryRecord, head: Head): boolean {
   const quality = head.quality === SymbolQuality.UNSPECIFIED ? SymbolQuality.DWARF : head.quality;
   if (record.missingSupplement !== '' && quality === SymbolQuality.DWARF) return false;
   return SOURCE_QUALITY[record.source] >= quality;
-}
-
-/** A base name without control characters. */
-function displayName(text: string, length: number): string {
-  return basename(text.replaceAll(/\p{Cc}/gu, '')).slice(0, length);
 }
