@@ -68,6 +68,7 @@ try {
   const truth = cpuSecondsOf(family.pid ?? 0);
   const after = await statsOf(url);
   family.kill('SIGKILL');
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- printed by our own command
   const { total } = JSON.parse(
     execFileSync(
       process.execPath,
