@@ -20,8 +20,8 @@ import { windowAt, type Window } from './levels.ts';
 /** Stored bytes that one merge reads: what a store of objects hands out within a second or two. */
 export const MERGE_INPUT_BYTES = 16 << 20;
 /**
- * Points that one merge reads. A merge holds its inputs and its output, 40 to 50 bytes a point in all
- * (bench/merge, memory): some 400 MB in the worker at the very most. Well-compressed hours have two points
+ * Points that one merge reads. A merge holds its inputs and its output, 40 to 60 bytes a point in all
+ * (bench/merge, memory): some 500 MB in the worker at the very most. Well-compressed hours have two points
  * in a byte, so bytes alone would be no bound.
  */
 export const MERGE_INPUT_POINTS = 8 << 20;
