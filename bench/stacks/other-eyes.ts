@@ -2,7 +2,7 @@
  * Compares stacks with those that perf finds for the same samples, and with those that gdb finds for stopped
  * processes. See README.md, whose results it rewrites with --write.
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -78,6 +78,8 @@ if (values.help) {
 }
 const HEAD = '| program | other eye | stacks | equal | differences |\n| --- | --- | --- | --- | --- |';
 const workplace = mkdtempSync(`${tmpdir()}/fleetflame-eyes-`);
+// Some programs run as other users.
+chmodSync(workplace, 0o755);
 const walker = buildWalker(workplace);
 const rows: string[] = [];
 const totals = { samples: 0, equal: 0 };

@@ -97,13 +97,26 @@ const EDGES = [
   (1n << 64n) - 1n,
 ];
 
-/** Offsets where structure is: file header, program headers, section headers. */
+/** A header of Go's function table, and what follows it. */
+const GO_HEADER_BYTES = 200;
+
+/** Where something looks like the start of Go's function table of Go 1.18 or newer: magic, two zeros, 1, 8. */
+function goTables(bytes: Uint8Array): number[] {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return [0xf0, 0xf1].flatMap((first) => {
+    const at = file.indexOf(Buffer.from([first, 0xff, 0xff, 0xff, 0, 0, 1, 8]));
+    return at < 0 ? [] : [at];
+  });
+}
+
+/** Offsets where structure is: file header, program headers, section headers, the header and first entries of Go's function table. */
 function structured(bytes: Uint8Array): fc.Arbitrary<number> {
   const table = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(40, true));
   return fc.oneof(
     fc.integer({ min: 0, max: 63 }),
     fc.integer({ min: 64, max: 900 }),
     fc.integer({ min: table, max: bytes.length - 8 }),
+    ...goTables(bytes).map((start) => fc.integer({ min: start, max: start + GO_HEADER_BYTES })),
   );
 }
 
@@ -132,6 +145,10 @@ describe('broken ELF files', () => {
       ).not.toThrow();
     },
   );
+
+  it('the samples have the function tables whose headers are changed', () => {
+    expect(SAMPLES.map((sample) => goTables(sample).length > 0)).toEqual([false, true, true]);
+  });
 
   it('give an ElfError or a result: cut off anywhere', () => {
     const sample = SAMPLES[1] ?? new Uint8Array(0);

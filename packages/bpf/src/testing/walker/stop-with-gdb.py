@@ -46,7 +46,8 @@ def frames_of_this_thread():
     frames = []
     frame = gdb.newest_frame()
     while frame is not None and len(frames) < MAX_FRAMES:
-        if frame.type() != gdb.INLINE_FRAME:
+        # Neither of inlined code, nor made up of a call that was a jump.
+        if frame.type() not in (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME):
             frames.append([frame.pc(), frame.type() == gdb.SIGTRAMP_FRAME])
         frame = frame.older()
     return frames
