@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import type { Load } from '@fleetflame/bpf/testing';
+import { type Load, SCRIPTS } from '@fleetflame/bpf/testing';
 
 const POSTGRES = '/usr/lib/postgresql/15/bin';
 const READY_MS = 30_000;
@@ -23,22 +23,6 @@ export interface Program {
   readonly start: (place: Place) => number[] | Promise<number[]>;
 }
 
-const PYTHON = `
-import json, re
-def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
-while True:
-    fib(15); json.loads(json.dumps({"a": [1, 2, 3] * 100})); re.findall(r"(a|b)+c", "ababc" * 100); sorted(range(5000), key=lambda x: -x)
-`;
-const PERL =
-  'sub f { my $n = shift; $n < 2 ? $n : f($n-1) + f($n-2) } while (1) { f(12); my %h; $h{$_ % 97}++ for 1..5000; ("ab" x 1000) =~ /(a|b)+c/ }';
-const NODE = `
-const zlib = require('node:zlib'), bytes = Buffer.alloc(1 << 18, 'abcdef');
-const fib = (n) => (n < 2 ? n : fib(n - 1) + fib(n - 2));
-for (;;) { zlib.gzipSync(bytes); fib(20); JSON.parse(JSON.stringify(Array.from({ length: 5000 }, (_, i) => ({ i })))); }
-`;
-const SQL =
-  'with recursive c(x) as (select 1 union all select x + 1 from c) select sum(x) from (select x from c limit 1000000000) where x % 3 = 0;';
-
 export const PROGRAMS: readonly Program[] = [
   ...['-O2 -fomit-frame-pointer', '-O2 -fomit-frame-pointer -flto', '-O3 -fomit-frame-pointer -mavx2'].map(
     (options) => cpp('gcc', 'g++', options),
@@ -54,16 +38,16 @@ export const PROGRAMS: readonly Program[] = [
   go('Go', 'stages.go'),
   go('Go, stripped', 'stages.go', '-ldflags=-s -w'),
   go('Go with C (cgo)', 'cgo.go'),
-  command('python3', '/usr/bin/python3', '-c', PYTHON),
-  command('perl', '/usr/bin/perl', '-e', PERL),
-  command('node', process.execPath, '-e', NODE),
+  command('python3', '/usr/bin/python3', '-c', SCRIPTS.python),
+  command('perl', '/usr/bin/perl', '-e', SCRIPTS.perl),
+  command('node', process.execPath, '-e', SCRIPTS.node),
   java('java', []),
   java('java, -XX:+PreserveFramePointer', ['-XX:+PreserveFramePointer']),
   java('java, interpreter only (-Xint)', ['-Xint']),
   { name: 'postgres (pgbench)', needs: [`${POSTGRES}/postgres`], start: startPostgres },
   { name: 'redis-server (redis-benchmark)', needs: ['/usr/bin/redis-server'], start: startRedis },
   { name: 'nginx (wrk)', needs: ['/usr/sbin/nginx', '/usr/bin/wrk'], start: startNginx },
-  command('sqlite3', '/usr/bin/sqlite3', ':memory:', SQL),
+  command('sqlite3', '/usr/bin/sqlite3', ':memory:', SCRIPTS.sql),
   pipe('gzip', 'gzip -9'),
   pipe('zstd', 'zstd -9 -T2'),
   ...['aes-256-gcm', 'sha256', 'ecdsap256', 'ed25519', 'rsa2048', 'chacha20-poly1305'].map((algorithm) =>

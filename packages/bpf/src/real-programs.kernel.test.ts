@@ -6,26 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { Load, sampleUntil } from './testing/load.ts';
+import { SCRIPTS } from './testing/scripts.ts';
 import { countEnds, describeEnds } from './testing/stack-ends.ts';
 
 const TIMEOUT_MS = 120_000;
 const ENOUGH = 100;
-
-const PYTHON = `
-import json, re
-def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
-while True:
-    fib(15); json.loads(json.dumps({"a": [1, 2, 3] * 100})); re.findall(r"(a|b)+c", "ababc" * 100); sorted(range(5000), key=lambda x: -x)
-`;
-const PERL =
-  'sub f { my $n = shift; $n < 2 ? $n : f($n-1) + f($n-2) } while (1) { f(12); my %h; $h{$_ % 97}++ for 1..5000; ("ab" x 1000) =~ /(a|b)+c/ }';
-const NODE = `
-const zlib = require('node:zlib'), bytes = Buffer.alloc(1 << 18, 'abcdef');
-const fib = (n) => (n < 2 ? n : fib(n - 1) + fib(n - 2));
-for (;;) { zlib.gzipSync(bytes); fib(20); JSON.parse(JSON.stringify(Array.from({ length: 5000 }, (_, i) => ({ i })))); }
-`;
-const SQL =
-  'with recursive c(x) as (select 1 union all select x + 1 from c) select sum(x) from (select x from c limit 1000000000) where x % 3 = 0;';
 
 interface Program {
   readonly file: string;
@@ -44,8 +29,8 @@ beforeAll(() => {
   writeFileSync(input, Buffer.from(Array.from({ length: 1 << 20 }, (_, i) => (i * i) >> 7)));
   // All of a native program is described; JavaScript engines have code that nothing describes.
   programs = {
-    python3: { file: '/usr/bin/python3', args: ['-c', PYTHON], share: 0.999 },
-    perl: { file: '/usr/bin/perl', args: ['-e', PERL], share: 0.999 },
+    python3: { file: '/usr/bin/python3', args: ['-c', SCRIPTS.python], share: 0.999 },
+    perl: { file: '/usr/bin/perl', args: ['-e', SCRIPTS.perl], share: 0.999 },
     openssl: { file: '/usr/bin/openssl', args: ['speed', '-seconds', '30', 'ecdsap256'], share: 0.999 },
     gzip: {
       file: '/bin/sh',
@@ -53,8 +38,8 @@ beforeAll(() => {
       share: 0.999,
     },
     zstd: { file: '/usr/bin/zstd', args: ['-b9', '-i60', input], share: 0.999 },
-    sqlite3: { file: '/usr/bin/sqlite3', args: [':memory:', SQL], share: 0.999 },
-    node: { file: process.execPath, args: ['-e', NODE], share: 0.98 },
+    sqlite3: { file: '/usr/bin/sqlite3', args: [':memory:', SCRIPTS.sql], share: 0.999 },
+    node: { file: process.execPath, args: ['-e', SCRIPTS.node], share: 0.98 },
     go: { file: `${directory}/busy`, args: [], share: 0.999 },
   };
   if (existsSync('/usr/bin/go')) {

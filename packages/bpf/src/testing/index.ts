@@ -1,5 +1,6 @@
 export * from './load.ts';
 export * from './recording.ts';
+export * from './scripts.ts';
 export * from './stack-ends.ts';
 export * from './symbols.ts';
 export { Agreement } from './walker/agreement.ts';

@@ -43,6 +43,11 @@ constexpr Special SPECIAL[] = {
     {"runtime.morestack", GoTable::Outermost},
     {"runtime.systemstack", GoTable::SwitchesStack},
     {"runtime.asmcgocall", GoTable::SwitchesStack},
+    // They call the vDSO on the stack of the thread, with a frame of their own.
+    {"runtime.nanotime1", GoTable::SwitchesStack},
+    {"runtime.walltime", GoTable::SwitchesStack},
+    {"runtime.walltime1", GoTable::SwitchesStack},
+    {"time.now", GoTable::SwitchesStack},
     {"runtime.systemstack_switch", GoTable::ReturnedTo},
 };
 

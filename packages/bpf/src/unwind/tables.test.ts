@@ -141,8 +141,8 @@ describe('rows equal what readelf prints, at every address', () => {
     const whole = build('go');
     const exceptions = await expectEqualRows(whole);
     expect(Object.keys(exceptions).filter((name) => !GO_EXPLAINED.has(name))).toEqual([]);
-    // Eight functions, with a range for each of their depths.
-    expect(Object.values(exceptions).reduce((sum, ranges) => sum + ranges, 0)).toBeLessThan(50);
+    // A dozen functions, with a range for each of their depths.
+    expect(Object.values(exceptions).reduce((sum, ranges) => sum + ranges, 0)).toBeLessThan(80);
     const { rows, summary } = await ourRows(tool, whole);
     expect(summary['goFunctions']).toBeGreaterThan(1000);
     const stripped = await ourRows(tool, build('go-stripped', '-ldflags=-s -w'));
