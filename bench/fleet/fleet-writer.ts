@@ -28,8 +28,14 @@ export interface WriteOptions {
   readonly paced: boolean;
   /** Every so often a batch is sent once more although it was acked. */
   readonly duplicates?: number;
+  /** Every second host delivers each pair of its batches in the other order. */
+  readonly reordered?: boolean;
+  /** Asked before each window: no further one. */
+  readonly enough?: () => boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (ledger: Ledger) => void;
+  /** Where acks are kept, for those who look at it meanwhile. */
+  readonly ledger?: Ledger;
 }
 
 export interface WriteResult {
@@ -40,6 +46,12 @@ export interface WriteResult {
   readonly retries: number;
   /** Errors of tries, by code. */
   readonly errors: ReadonlyMap<string, number>;
+}
+
+interface Delivery {
+  readonly batch: SimulatedBatch;
+  readonly agentId: string;
+  readonly seq: bigint;
 }
 
 interface Host {
@@ -61,12 +73,14 @@ class FleetWriter {
   #acks = 0;
   #retries = 0;
   #sent = 0;
+  /** Acked a while ago: its next copy arrives behind batches that were sent later. */
+  #old: Delivery | undefined;
   readonly #errors = new Map<string, number>();
 
   constructor(fleet: SimulatedFleet, options: WriteOptions) {
     this.#fleet = fleet;
     this.#options = options;
-    this.#ledger = new Ledger(fleet);
+    this.#ledger = options.ledger ?? new Ledger(fleet);
     this.#clients = options.ingest.map((baseUrl) =>
       createClient(
         IngestService,
@@ -81,12 +95,12 @@ class FleetWriter {
   }
 
   async run(): Promise<WriteResult> {
-    const { windows, calls, paced, startMs, signal, onProgress } = this.#options;
+    const { windows, calls, paced, startMs, signal, enough, onProgress } = this.#options;
     const { hosts, windowMs } = this.#fleet.shape;
     const states: Host[] = Array.from({ length: hosts }, (_, host) => ({ host, generation: 0, seq: 0 }));
     const started = performance.now();
     for (let window = 0; window < windows; window++) {
-      if (signal?.aborted === true) break;
+      if (signal?.aborted === true || enough?.() === true) break;
       const windowStartMs = startMs + window * windowMs;
       const queue = states.values();
       const work = async (): Promise<void> => {
@@ -119,17 +133,23 @@ class FleetWriter {
     }
     const batch = this.#fleet.batch(state.host, state.generation, startMs);
     const agentId = `sim-${this.#fleet.shape.seed}-${state.host}-${state.generation}`;
-    const seq = BigInt(state.seq++);
+    const { duplicates = 0, reordered = false } = this.#options;
+    const number = state.seq++;
+    const seq = BigInt(reordered && state.host % 2 === 1 ? number ^ 1 : number);
     // An agent that is about to be killed tries once and never learns what became of it.
     const dies = this.#fleet.restartsBefore(state.host, window + 1);
-    await this.#deliver(batch, agentId, seq, dies);
-    const { duplicates = 0 } = this.#options;
+    const delivery: Delivery = { batch, agentId, seq };
+    const acked = await this.#deliver(delivery, dies);
     this.#sent++;
-    if (duplicates > 0 && this.#sent % Math.round(1 / duplicates) === 0)
-      await this.#repeat(batch, agentId, seq);
+    if (!acked || duplicates === 0 || this.#sent % Math.round(1 / duplicates) !== 0) return;
+    await this.#repeat(delivery);
+    if (this.#old !== undefined) await this.#repeat(this.#old);
+    this.#old = delivery;
   }
 
-  async #deliver(batch: SimulatedBatch, agentId: string, seq: bigint, dies: boolean): Promise<void> {
+  /** False: nobody knows. */
+  async #deliver({ batch, agentId, seq }: Delivery, dies: boolean): Promise<boolean> {
+    this.#ledger.sending(batch);
     const firstMs = performance.now();
     let pauseMs = FIRST_PAUSE_MS;
     for (let attempt = 0; ; attempt++) {
@@ -137,7 +157,7 @@ class FleetWriter {
         await this.#client(batch.host + attempt).write({ agentId, seq, block: batch.block });
         this.#ackMs[this.#acks++ % KEPT_ACKS] = performance.now() - firstMs;
         this.#ledger.acked(batch);
-        return;
+        return true;
       } catch (error) {
         const { code, rawMessage } = ConnectError.from(error);
         this.#errors.set(Code[code], (this.#errors.get(Code[code]) ?? 0) + 1);
@@ -146,7 +166,7 @@ class FleetWriter {
         }
         if (dies || this.#options.signal?.aborted === true) {
           this.#ledger.unknown(batch);
-          return;
+          return false;
         }
         this.#retries++;
         await setTimeout(pauseMs);
@@ -156,7 +176,7 @@ class FleetWriter {
   }
 
   /** A late copy of an acked batch, as a network may deliver it; whether it arrives does not matter. */
-  async #repeat(batch: SimulatedBatch, agentId: string, seq: bigint): Promise<void> {
+  async #repeat({ batch, agentId, seq }: Delivery): Promise<void> {
     try {
       await this.#client(batch.host + 1).write({ agentId, seq, block: batch.block });
     } catch (error) {

@@ -12,6 +12,10 @@ export class Ledger {
   readonly #minutes = new Map<number, Float64Array>();
   readonly #unknown: UnknownBatch[] = [];
   batches = 0;
+  /** Sum of all values that were acked. */
+  total = 0;
+  /** Sum of all values that were sent at least once: no answer may hold more. */
+  sent = 0;
   rows = 0;
   samples = 0;
   bytes = 0;
@@ -34,7 +38,13 @@ export class Ledger {
       const values = this.#minute(sum.minuteMs);
       const at = this.#place(batch.host, sum.service);
       values[at] = values[at]! + sum.value;
+      this.total += sum.value;
     }
+  }
+
+  /** Before the first try. */
+  sending({ sums }: SimulatedBatch): void {
+    for (const { value } of sums) this.sent += value;
   }
 
   /** The agent ended before it got an answer to its last try. */

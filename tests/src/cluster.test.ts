@@ -33,7 +33,7 @@ describe(`the cluster of docs/deployment.md (FLEETFLAME_SEED=${SEED})`, () => {
 
   beforeAll(async () => {
     workshop = await Workshop.open();
-    cluster = await Cluster.start(SEED);
+    cluster = await Cluster.start({ seed: SEED });
   });
 
   afterAll(async () => {

@@ -12,7 +12,7 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
 import { QueryService } from '@fleetflame/proto/query/v1/query';
 import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
-import { FaultyS3, PostgresServer, Rgw } from '@fleetflame/store/testing';
+import { FaultyS3, LossyProxy, PostgresServer, Rgw } from '@fleetflame/store/testing';
 import { endProcess, MAIN, ROOT, startServer } from './server-process.ts';
 
 const DOCUMENT = join(ROOT, 'docs/deployment.md');
@@ -97,13 +97,31 @@ export class ClusterProcess {
   }
 }
 
+/** The networks between one process and what it stands on. */
+export interface Wires {
+  readonly s3: LossyProxy;
+  readonly postgres: LossyProxy;
+}
+
+export interface ClusterOptions {
+  /** Decides which requests meet faults, once `s3` injects some. */
+  readonly seed?: number;
+  /** Roles to start besides those of the example. */
+  readonly more?: readonly string[];
+  /** Each process gets wires of its own. */
+  readonly wired?: boolean;
+}
+
 export class Cluster implements AsyncDisposable {
   readonly rgw: Rgw;
   /** Between the processes and `rgw`. */
   readonly s3: FaultyS3;
   readonly postgres: PostgresServer;
   readonly processes: ClusterProcess[] = [];
+  /** Empty unless it is wired. */
+  readonly wires = new Map<ClusterProcess, Wires>();
   readonly #directory: string;
+  #catalogUrl = '';
 
   private constructor(rgw: Rgw, s3: FaultyS3, postgres: PostgresServer, directory: string) {
     this.rgw = rgw;
@@ -112,13 +130,12 @@ export class Cluster implements AsyncDisposable {
     this.#directory = directory;
   }
 
-  /** `seed` decides which requests meet faults, once `s3` injects some. */
-  static async start(seed = 1): Promise<Cluster> {
+  static async start({ seed = 1, more = [], wired = false }: ClusterOptions = {}): Promise<Cluster> {
     const directory = await mkdtemp(join(tmpdir(), 'fleetflame-cluster-'));
     const [rgw, postgres] = await Promise.all([Rgw.start(), PostgresServer.start()]);
     const cluster = new Cluster(rgw, await FaultyS3.start(rgw.endpoint, seed), postgres, directory);
     try {
-      await cluster.#start();
+      await cluster.#start(more, wired);
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
       throw error;
@@ -137,25 +154,32 @@ export class Cluster implements AsyncDisposable {
     return { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
   }
 
+  /** Of the database, without a wire in between. */
+  get catalogUrl(): string {
+    return this.#catalogUrl;
+  }
+
   role(role: string): ClusterProcess[] {
     return this.processes.filter((process) => process.role === role);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.processes.map(async (process) => await process.kill()));
-    await this.s3[Symbol.asyncDispose]();
+    const wires = [...this.wires.values()].flatMap(({ s3, postgres }) => [s3, postgres]);
+    await Promise.all([this.s3, ...wires].map(async (proxy) => await proxy[Symbol.asyncDispose]()));
     await Promise.all([this.rgw[Symbol.asyncDispose](), this.postgres[Symbol.asyncDispose]()]);
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  async #start(): Promise<void> {
+  async #start(more: readonly string[], wired: boolean): Promise<void> {
     const document = await readFile(DOCUMENT, 'utf8');
     const { bucket } = await this.rgw.createBucket();
+    this.#catalogUrl = await this.postgres.createDatabase();
     const path = join(this.#directory, 'cluster.yaml');
     const replacements: readonly (readonly [string, string])[] = [
       ['s3://fleetflame/', `s3://${bucket}/`],
       ['http://127.0.0.1:7480', this.s3.endpoint],
-      ['postgres://fleetflame:secret@127.0.0.1:5432/fleetflame', await this.postgres.createDatabase()],
+      ['postgres://fleetflame:secret@127.0.0.1:5432/fleetflame', this.#catalogUrl],
       ['drain: 5s', 'drain: 100ms'],
     ];
     let yaml = fence(document, 'yaml');
@@ -165,12 +189,28 @@ export class Cluster implements AsyncDisposable {
     }
     await writeFile(path, yaml);
     const commands = fence(document, 'sh').trim().split('\n');
-    const started = commands.map(async (command) => {
+    const roles = commands.map((command) => {
       const match = /^\.\/fleetflame (\w+) --config cluster\.yaml --listen [\d.:]+$/.exec(command);
       if (match?.[1] === undefined) throw new Error(`not a role of the example: ${command}`);
-      return await ClusterProcess.start([match[1], ...this.shared], this.environment);
+      return match[1];
     });
+    const started = [...roles, ...more].map(async (role) => await this.#startProcess(role, wired));
     for (const process of await Promise.all(started)) this.processes.push(process);
+  }
+
+  async #startProcess(role: string, wired: boolean): Promise<ClusterProcess> {
+    if (!wired) return await ClusterProcess.start([role, ...this.shared], this.environment);
+    const s3 = await LossyProxy.start(Number(new URL(this.s3.endpoint).port));
+    const postgres = await LossyProxy.start(this.postgres.port);
+    const catalog = new URL(this.#catalogUrl);
+    catalog.port = String(postgres.port);
+    const process = await ClusterProcess.start([role, ...this.shared], {
+      ...this.environment,
+      FLEETFLAME_OBJECTS_ENDPOINT: `http://127.0.0.1:${s3.port}`,
+      FLEETFLAME_CATALOG_URL: catalog.href,
+    });
+    this.wires.set(process, { s3, postgres });
+    return process;
   }
 }
 

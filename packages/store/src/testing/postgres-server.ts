@@ -76,14 +76,19 @@ export class PostgresServer implements AsyncDisposable {
   /** A new, empty database; returns its URL. */
   async createDatabase(): Promise<string> {
     const name = `test_${randomBytes(6).toString('hex')}`;
-    const client = new Client({ connectionString: this.url });
+    await this.query(this.url, `create database ${name} strategy file_copy`);
+    return this.#url(name);
+  }
+
+  /** Runs one statement in a database, as a person with a shell would. */
+  async query(url: string, statement: string): Promise<Record<string, unknown>[]> {
+    const client = new Client({ connectionString: url });
     await client.connect();
     try {
-      await client.query(`create database ${name} strategy file_copy`);
+      return (await client.query<Record<string, unknown>>(statement)).rows;
     } finally {
       await client.end();
     }
-    return this.#url(name);
   }
 
   /** Starts it again on the same data and port after `kill`. Resolves when it answers. */
