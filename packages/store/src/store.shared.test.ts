@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { mergeBlocks, readBlock } from '@fleetflame/profile';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { LEASE_MS } from './maintenance/maintenance-loop.ts';
+import { MAINTENANCE_LIMITS } from './maintenance/maintenance-limits.ts';
 import { DELETED_GRACE_MS, SNAPSHOT_MAX_MS } from './maintenance/remover.ts';
 import { ORPHAN_GRACE_MS } from './maintenance/sweeper.ts';
 import { shardOf } from './shard-of.ts';
@@ -101,7 +101,7 @@ test('a job whose process died is taken over when its lease has ended, and what 
   await other.maintain();
   expect((await other.status()).levels.map(({ level, blocks }) => [level, blocks])).toEqual([[0, 6]]);
   expect((await other.status()).jobs).toContainEqual({ kind: 'merge', waiting: 0, leased: 1, failing: 0 });
-  place.clock.nowMs += LEASE_MS + 1;
+  place.clock.nowMs += MAINTENANCE_LIMITS.leaseMs + 1;
   await other.maintain();
   const after = [[1, 1]];
   expect((await other.status()).levels.map(({ level, blocks }) => [level, blocks])).toEqual(after);

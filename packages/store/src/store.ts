@@ -24,6 +24,7 @@ import { MergeThread } from './compaction/merge-thread.ts';
 import { DROPPED_LABELS, retentionByResolution, type RollupOptions } from './compaction/rollups.ts';
 import { DirectoryLock } from './directory-lock.ts';
 import { Eraser, ERASE_JOB } from './maintenance/eraser.ts';
+import type { MaintenanceLimits } from './maintenance/maintenance-limits.ts';
 import {
   MaintenanceLoop,
   taskStatus,
@@ -84,6 +85,8 @@ export interface StoreOptions {
    * can run at the same time and blocks that a question about one service need not read.
    */
   readonly shards?: number;
+  /** How background work is paced: overrides of MAINTENANCE_LIMITS. */
+  readonly maintenanceLimits?: Partial<MaintenanceLimits>;
   /** Unix ms; default: the catalog's clock. */
   readonly now?: () => number;
 }
@@ -382,7 +385,11 @@ export class Store {
 
   #createMaintenance(
     objectsConfig: ObjectStoreConfig,
-    { shards = 1, rollups }: Pick<StoreOptions, 'shards' | 'rollups'>,
+    {
+      shards = 1,
+      rollups,
+      maintenanceLimits = {},
+    }: Pick<StoreOptions, 'shards' | 'rollups' | 'maintenanceLimits'>,
   ): MaintenanceLoop {
     const { objects, catalog } = this;
     const metrics = this.#metrics;
@@ -417,6 +424,7 @@ export class Store {
       metrics,
       log,
       now: this.#now,
+      limits: maintenanceLimits,
     });
     return loop;
   }

@@ -70,7 +70,7 @@ async function begin(cluster: Cluster, fault: Fault): Promise<End> {
       return cluster.postgres.pause();
     case 'kill backend':
       return await killBackend(cluster);
-    case 'expire leases':
+    default:
       await makeDue(cluster, 'all');
       return () => undefined;
   }

@@ -5,13 +5,15 @@ import { SeededRandom } from '@fleetflame/store/testing';
 
 export const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 export const HOSTS = 16;
-export const WINDOW_MS = 10_000;
+/** Between the batches of a host: a few dozen of them fill hours, and so many windows of compaction. */
+export const WINDOW_MS = 600_000;
 /** Ten minutes between the first clock and the last: what ingest takes at most for times ahead. */
 export const SKEW_MS = 300_000;
 
 const SERVICES = ['frontend', 'checkout', 'postgres', 'kubelet'] as const;
 const THREADS = ['main', 'worker', 'gc'] as const;
 const PERIOD = 52_631_578;
+const BATCH_MS = 10_000;
 const BATCHES = 6;
 const STACKS = 40;
 const DEPTH = 18;
@@ -47,7 +49,7 @@ function createBatch(random: SeededRandom): Block {
       }
       const thread = series[random.below(series.length)] ?? 0;
       for (let sample = random.below(4); sample >= 0; sample--)
-        builder.add(thread, stack, random.below(WINDOW_MS), PERIOD * (1 + random.below(3)));
+        builder.add(thread, stack, random.below(BATCH_MS), PERIOD * (1 + random.below(3)));
     }
   }
   return builder.build();

@@ -11,11 +11,21 @@ import { createFleet, HOSTS, SKEW_MS, WINDOW_MS } from './load.ts';
 import { Reader, type ReadResult } from './reader.ts';
 import { MORE_ROLES, type Schedule } from './schedule.ts';
 
-/** How long ago the fleet's first window was: all of it is old enough to be merged to the hour at once. */
-const AGO_MS = 3 * 3_600_000;
-/** Far more than fit into a schedule; their end is then still more than an hour ago. */
-const MOST_WINDOWS = 500;
-/** After the last fault: jobs that failed are due at once, a process that was fenced out needs a round or two. */
+/** How long ago the fleet's first window was: nearly as old as ingest takes batches. */
+const AGO_MS = 22 * 3_600_000;
+/** They end more than an hour ago: all is old enough to be merged at once. */
+const MOST_WINDOWS = 125;
+/**
+ * Compactors that look for work every second, and lose it when they say nothing for four: a schedule then has
+ * merges all the time, and leases that expire while a process stands still.
+ */
+const SETTINGS = {
+  FLEETFLAME_LIMITS_MAINTENANCE_ROUND_MS: '1000',
+  FLEETFLAME_LIMITS_MAINTENANCE_LEASE_MS: '4000',
+  FLEETFLAME_LIMITS_MAINTENANCE_RETRY_MS: '1000',
+  FLEETFLAME_LIMITS_MAINTENANCE_MAX_RETRY_MS: '4000',
+};
+/** After the last fault; a loaded machine is slow. */
 const CATCH_UP_MS = 180_000;
 
 export interface Outcome {
@@ -25,7 +35,7 @@ export interface Outcome {
   readonly reads: ReadResult;
   /** By each query process. */
   readonly sums: readonly SumCheck[];
-  /** Merges by how they ended, as far as the catalog knows. */
+  /** Merges and rollups by how they ended, as far as the catalog knows. */
   readonly merges: string;
   /** Faults of requests to S3. */
   readonly s3Faults: number;
@@ -35,7 +45,7 @@ export interface Outcome {
 export async function runSchedule(schedule: Schedule): Promise<Outcome> {
   const started = performance.now();
   const { seed } = schedule;
-  await using cluster = await Cluster.start({ seed, more: MORE_ROLES, wired: true });
+  await using cluster = await Cluster.start({ seed, more: MORE_ROLES, wired: true, settings: SETTINGS });
   try {
     return await new ScheduleRun(cluster, schedule, started).run();
   } catch (error) {
@@ -89,7 +99,7 @@ class ScheduleRun {
     await this.#checkCatalog(ledger.batches + (sums[0]?.unknownPresent ?? 0));
     await this.#checkBlocks();
     const merges = await this.#sql(
-      `select outcome as name, count(*)::int as count from jobs where kind = 'merge' group by outcome order by outcome`,
+      `select kind || ' ' || outcome as name, count(*)::int as count from jobs where kind <> 'task' group by 1 order by 1`,
     );
     return {
       problems: this.#problems.length === 0 ? [] : [...this.#problems, logsOf(cluster)],
@@ -118,17 +128,17 @@ class ScheduleRun {
         (metrics) => /^fleetflame_ingest_pending_batches 0$/m.test(metrics),
       );
     }
+    // Also what is due once in minutes: the sweep looks for rows whose objects are gone.
+    await makeDue(this.#cluster, 'waiting');
     await until(
       'compaction has caught up',
-      async () => {
-        await makeDue(this.#cluster, 'waiting');
-        return await this.#sql(
+      async () =>
+        await this.#sql(
           `select (select count(*)::int from blocks where deleted_ms is null and level = 0) as segments,
-                  (select count(*)::int from jobs where kind = 'merge' and outcome is null) as jobs,
+                  (select count(*)::int from jobs where kind <> 'task' and outcome is null) as jobs,
                   (select max(last_error) from jobs where outcome is null) as error`,
-        );
-      },
-      ([row]) => row?.['segments'] === 0 && row['jobs'] === 0,
+        ),
+      ([row]) => row?.['segments'] === 0 && row['jobs'] === 0 && row['error'] === '',
       CATCH_UP_MS,
     );
   }
@@ -152,7 +162,7 @@ class ScheduleRun {
       `select (select count(*)::int from batches) as batches,
               (select count(*)::int from quarantine) as quarantined,
               (select count(*)::int from blocks where job_id is not null) as held,
-              (select count(*)::int from jobs where lease_until_ms > 0 and kind = 'merge') as leased`,
+              (select count(*)::int from jobs where lease_until_ms > 0 and kind <> 'task') as leased`,
     );
     const expected = { batches, quarantined: 0, held: 0, leased: 0 };
     for (const [name, value] of Object.entries(expected)) {
@@ -184,7 +194,7 @@ export function describeOutcome({ write, reads, sums, merges, s3Faults, seconds 
   const errors = [...write.errors].map(([code, count]) => `${code} ${count}`).join(', ');
   return `  ${write.ledger.batches} batches acked in ${write.seconds.toFixed(1)} s, ${write.retries} retries (${errors})
   ${s3Faults} requests to S3 failed; ${reads.answers} answers read meanwhile, ${reads.refused} refused, ${reads.partial} said what was missing
-  merges: ${merges}; ${sum?.unknownPresent ?? 0} of ${known} batches without an ack are there
+  ${merges}; ${sum?.unknownPresent ?? 0} of ${known} batches without an ack are there
   ${sums.reduce((all, { cells }) => all + cells, 0)} sums compared, ${sums.reduce((all, { mismatches }) => all + mismatches, 0)} differ; ${seconds.toFixed(0)} s`;
 }
 

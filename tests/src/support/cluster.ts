@@ -110,6 +110,8 @@ export interface ClusterOptions {
   readonly more?: readonly string[];
   /** Each process gets wires of its own. */
   readonly wired?: boolean;
+  /** Of every process, besides how to get in. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 export class Cluster implements AsyncDisposable {
@@ -121,19 +123,32 @@ export class Cluster implements AsyncDisposable {
   /** Empty unless it is wired. */
   readonly wires = new Map<ClusterProcess, Wires>();
   readonly #directory: string;
+  readonly #settings: Readonly<Record<string, string>>;
   #catalogUrl = '';
 
-  private constructor(rgw: Rgw, s3: FaultyS3, postgres: PostgresServer, directory: string) {
+  private constructor(
+    rgw: Rgw,
+    s3: FaultyS3,
+    postgres: PostgresServer,
+    directory: string,
+    settings: Readonly<Record<string, string>>,
+  ) {
+    this.#settings = settings;
     this.rgw = rgw;
     this.s3 = s3;
     this.postgres = postgres;
     this.#directory = directory;
   }
 
-  static async start({ seed = 1, more = [], wired = false }: ClusterOptions = {}): Promise<Cluster> {
+  static async start({
+    seed = 1,
+    more = [],
+    wired = false,
+    settings = {},
+  }: ClusterOptions = {}): Promise<Cluster> {
     const directory = await mkdtemp(join(tmpdir(), 'fleetflame-cluster-'));
     const [rgw, postgres] = await Promise.all([Rgw.start(), PostgresServer.start()]);
-    const cluster = new Cluster(rgw, await FaultyS3.start(rgw.endpoint, seed), postgres, directory);
+    const cluster = new Cluster(rgw, await FaultyS3.start(rgw.endpoint, seed), postgres, directory, settings);
     try {
       await cluster.#start(more, wired);
     } catch (error) {
@@ -151,7 +166,7 @@ export class Cluster implements AsyncDisposable {
   /** What every process needs in its environment. */
   get environment(): Readonly<Record<string, string>> {
     const { accessKeyId, secretAccessKey } = this.rgw.credentials;
-    return { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+    return { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, ...this.#settings };
   }
 
   /** Of the database, without a wire in between. */

@@ -1,6 +1,6 @@
 import { INGEST_LIMITS } from '@fleetflame/ingest';
 import { QUERY_LIMITS } from '@fleetflame/query';
-import { POSTGRES_LIMITS, S3_LIMITS, type RollupOptions } from '@fleetflame/store';
+import { MAINTENANCE_LIMITS, POSTGRES_LIMITS, S3_LIMITS, type RollupOptions } from '@fleetflame/store';
 import type { Logger } from 'pino';
 import { printText } from '../client/output.ts';
 import { Config, type LimitTables } from '../config/config.ts';
@@ -18,6 +18,7 @@ const LIMITS: LimitTables = {
   query: { roles: ['up', 'query'], limits: { ...QUERY_LIMITS } },
   objects: { roles: SERVERS, limits: { ...S3_LIMITS } },
   catalog: { roles: SERVERS, limits: { ...POSTGRES_LIMITS } },
+  maintenance: { roles: ['up', 'compactor'], limits: { ...MAINTENANCE_LIMITS } },
 };
 
 export interface RunningServer {
@@ -55,6 +56,7 @@ export async function runServer(
     drainMs: config.number('drain'),
     ingestLimits: config.limits('ingest'),
     queryLimits: config.limits('query'),
+    ...(role === 'up' || role === 'compactor' ? { maintenanceLimits: config.limits('maintenance') } : {}),
     debuginfod: config.list('symbols.debuginfod'),
     ...(agent === undefined ? {} : { agent: agent(config, log) }),
   });

@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
-import { type CatalogConfig, type ObjectStoreConfig, type RollupOptions, Store } from '@fleetflame/store';
+import {
+  type CatalogConfig,
+  type ObjectStoreConfig,
+  type RollupOptions,
+  Store,
+  type MaintenanceLimits,
+} from '@fleetflame/store';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { gzipFast } from './compression.ts';
@@ -31,6 +37,7 @@ export interface ServerOptions extends Pick<ServiceOptions, 'ingestLimits' | 'qu
   readonly rememberBatchesMs?: number;
   readonly rollups?: RollupOptions;
   readonly shards?: number;
+  readonly maintenanceLimits?: Partial<MaintenanceLimits>;
   /** At a stop, how long requests are still taken while /readyz says no. */
   readonly drainMs: number;
   readonly log: Logger;

@@ -9,17 +9,10 @@
 import type { Logger } from 'pino';
 import type { Again, JobQueue, JobStatus, Lease, LeasedJob } from '../catalog/job-queue.ts';
 import type { StoreMetrics } from '../store-metrics.ts';
+import { MAINTENANCE_LIMITS, type MaintenanceLimits } from './maintenance-limits.ts';
 
-/** A minute's segments are merged at most this long after they could be. */
-const ROUND_MS = 10_000;
-/** So long after a round began it takes no further work before it looks at its tasks again. */
-const WORK_MS = 60_000;
-/** A process that says nothing for so long has lost its job: longer than a pause of garbage collection or a slow disk. */
-export const LEASE_MS = 60_000;
-const RENEW_MS = 15_000;
-/** What failed once mostly fails again: the wait doubles. */
-const RETRY_MS = 60_000;
-const MAX_RETRY_MS = 6 * 3_600_000;
+/** Of a lease in its time: three of them may fail. */
+const RENEWALS = 4;
 /** Jobs that ended stay visible for so long. */
 const ENDED_MS = 86_400_000;
 
@@ -63,12 +56,15 @@ export interface MaintenanceOptions {
   readonly log: Logger;
   /** Unix ms, by a clock that all who share the jobs agree on. */
   readonly now: () => number;
+  /** Overrides of MAINTENANCE_LIMITS. */
+  readonly limits?: Partial<MaintenanceLimits>;
 }
 
 const TASK = 'task';
 
 export class MaintenanceLoop {
   readonly #options: MaintenanceOptions;
+  readonly #limits: MaintenanceLimits;
   #prepared = false;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
@@ -76,6 +72,7 @@ export class MaintenanceLoop {
 
   constructor(options: MaintenanceOptions) {
     this.#options = options;
+    this.#limits = { ...MAINTENANCE_LIMITS, ...options.limits };
   }
 
   get stopped(): boolean {
@@ -89,7 +86,7 @@ export class MaintenanceLoop {
         this.#timer = undefined;
         this.start();
       });
-    }, ROUND_MS);
+    }, this.#limits.roundMs);
     this.#timer.unref();
   }
 
@@ -111,7 +108,7 @@ export class MaintenanceLoop {
   async #round(): Promise<void> {
     const { tasks, work } = this.#options;
     const started = performance.now();
-    const late = (): boolean => performance.now() - started > WORK_MS;
+    const late = (): boolean => performance.now() - started > this.#limits.workMs;
     for (const task of tasks) {
       if (this.#stopped) return;
       await this.#guard(task.name, () => this.#task(task));
@@ -185,7 +182,7 @@ export class MaintenanceLoop {
     if (end.kind === 'retry') {
       const { log } = this.#options;
       log.error({ job: job.subject, attempts: job.attempts, reason: end.reason }, 'a job was not done');
-      const again: Again = { nowMs, notBeforeMs: nowMs + backOffMs(job.attempts), error: end.reason };
+      const again: Again = { nowMs, notBeforeMs: nowMs + this.#backOffMs(job.attempts), error: end.reason };
       await jobs.giveBack(job, again);
     }
     return end.kind !== 'release';
@@ -193,17 +190,25 @@ export class MaintenanceLoop {
 
   #claim(filter: { readonly kind: string; readonly id?: string }): Promise<LeasedJob | undefined> {
     const { jobs, owner, now } = this.#options;
-    return jobs.claim(filter, { owner, nowMs: now(), leaseMs: LEASE_MS, backOffMs });
+    const { leaseMs } = this.#limits;
+    const backOffMs = (attempts: number): number => this.#backOffMs(attempts);
+    return jobs.claim(filter, { owner, nowMs: now(), leaseMs, backOffMs });
+  }
+
+  #backOffMs(attempts: number): number {
+    const { retryMs, maxRetryMs } = this.#limits;
+    return Math.min(retryMs * 2 ** (attempts - 1), maxRetryMs);
   }
 
   /** A renewal that fails is no reason to stop: whether the lease still holds is checked where it counts. */
   async #whileRenewed<T>(lease: Lease, run: () => Promise<T>): Promise<T> {
     const { jobs, now, log } = this.#options;
+    const { leaseMs } = this.#limits;
     const timer = setInterval(() => {
-      jobs.renew(lease, now() + LEASE_MS).catch((error: unknown) => {
+      jobs.renew(lease, now() + leaseMs).catch((error: unknown) => {
         log.warn({ err: error, job: lease.id }, 'a lease could not be renewed');
       });
-    }, RENEW_MS);
+    }, leaseMs / RENEWALS);
     timer.unref();
     try {
       return await run();
@@ -232,10 +237,6 @@ export function taskStatus(jobs: readonly JobStatus[]): TaskStatus[] {
 
 function taskId(name: string): string {
   return `${TASK}/${name}`;
-}
-
-function backOffMs(attempts: number): number {
-  return Math.min(RETRY_MS * 2 ** (attempts - 1), MAX_RETRY_MS);
 }
 
 function messageOf(error: unknown): string {
