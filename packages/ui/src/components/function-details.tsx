@@ -120,27 +120,14 @@ function Lines(props: {
       <thead>
         <tr>
           <th scope="col">Line</th>
-          <th scope="col" className="number">
-            Self
-          </th>
-          <th scope="col" className="number">
-            Total
-          </th>
+          <ValueHeads />
         </tr>
       </thead>
       <tbody>
         {lines.map(({ line, self, total: all }) => (
           <tr key={line}>
             <th scope="row">{line === 0 ? <span className="muted">unknown</span> : `${file}:${line}`}</th>
-            <td className="number with-bar">
-              <span className="bar" style={{ width: `${(self / widest) * 100}%` }} aria-hidden="true" />
-              <span className="amount">{formatAmount(self, quantity).replace(' cores', '')}</span>
-              <span className="share">{percent(self, total)}</span>
-            </td>
-            <td className="number">
-              <span className="amount">{formatAmount(all, quantity).replace(' cores', '')}</span>
-              <span className="share">{percent(all, total)}</span>
-            </td>
+            <Values self={self} total={all} whole={total} quantity={quantity} widest={widest} />
           </tr>
         ))}
       </tbody>
@@ -165,12 +152,7 @@ function Builds(props: {
       <thead>
         <tr>
           <th scope="col">Build</th>
-          <th scope="col" className="number">
-            Self
-          </th>
-          <th scope="col" className="number">
-            Total
-          </th>
+          <ValueHeads />
         </tr>
       </thead>
       <tbody>
@@ -180,18 +162,48 @@ function Builds(props: {
               <BuildId buildId={buildId} />
               <small title={file}>{file}</small>
             </th>
-            <td className="number">
-              <span className="amount">{formatAmount(self, quantity).replace(' cores', '')}</span>
-              <span className="share">{percent(self, total)}</span>
-            </td>
-            <td className="number">
-              <span className="amount">{formatAmount(all, quantity).replace(' cores', '')}</span>
-              <span className="share">{percent(all, total)}</span>
-            </td>
+            <Values self={self} total={all} whole={total} quantity={quantity} />
           </tr>
         ))}
       </tbody>
       {details.omittedBuilds > 0 && <caption>And {counted(details.omittedBuilds, 'other build')}.</caption>}
     </table>
+  );
+}
+
+function ValueHeads() {
+  return (
+    <>
+      <th scope="col" className="number">
+        Self
+      </th>
+      <th scope="col" className="number">
+        Total
+      </th>
+    </>
+  );
+}
+
+/** The cells of a row: self, with a bar where the widest self is given, and total. */
+function Values(props: {
+  readonly self: number;
+  readonly total: number;
+  readonly whole: number;
+  readonly quantity: Quantity;
+  readonly widest?: number;
+}) {
+  const { self, total, whole, quantity, widest } = props;
+  return (
+    <>
+      {[self, total].map((value, i) => (
+        <td key={i} className="number">
+          {i === 0 && widest !== undefined && (
+            <span className="bar" style={{ width: `${(value / widest) * 100}%` }} aria-hidden="true" />
+          )}
+          <span className="amount">{formatAmount(value, quantity).replace(' cores', '')}</span>
+          <span className="share">{percent(value, whole)}</span>
+        </td>
+      ))}
+    </>
   );
 }
