@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-const TIMES = 100;
+const TIMES = 50;
 const MAX_SEED = 2 ** 32;
 const NATIVE = fileURLToPath(new URL('../../native/', import.meta.url));
 const CORPUS = join(NATIVE, 'testing/corpus');
@@ -27,7 +27,7 @@ beforeAll(() => {
   ];
   const files = [...sources, 'testing/fuzz-debug-lines.cc'];
   execFileSync('g++', [...flags, ...files, '-ldw', '-lelf', '-lzstd', '-o', replay], { cwd: NATIVE });
-}, 240_000);
+}, 600_000);
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
