@@ -37,6 +37,10 @@ namespace {
 using namespace fleetflame;
 
 constexpr uint32_t MAX_STACK_BYTES = 1 << 20;
+/// Six registers that functions save.
+constexpr uint64_t MAX_POPPED_BYTES = 6 * 8;
+constexpr size_t REGISTER_BP = 6;
+constexpr size_t REGISTER_SP = 7;
 
 [[noreturn]] void fail(const std::string& what) {
   std::fprintf(stderr, "walker: %s\n", what.c_str());
@@ -63,14 +67,21 @@ class Memory {
  public:
   explicit Memory(int processMemory) : process_(processMemory) {}
 
-  void setStack(uint64_t start, const std::vector<uint8_t>& bytes) {
+  void setStack(uint64_t start, const std::vector<uint8_t>& bytes, uint64_t rbp) {
     stackStart_ = start;
     stack_ = &bytes;
+    rbp_ = rbp;
   }
   void addCode(const unwind_mapping& mapping, int fd) { code_.push_back({mapping, fd}); }
 
   bool read(void* out, uint64_t address, size_t length) const {
     if (process_ >= 0) return pread(process_, out, length, static_cast<off_t>(address)) == static_cast<ssize_t>(length);
+    // Descriptions go on to say that rbp is saved where it has been popped from, below the copy. There, what was popped
+    // still is: the present rbp.
+    if (address < stackStart_ && address >= stackStart_ - MAX_POPPED_BYTES && length == sizeof rbp_) {
+      std::memcpy(out, &rbp_, length);
+      return true;
+    }
     const uint64_t within = address - stackStart_;
     if (address >= stackStart_ && within < stack_->size() && length <= stack_->size() - within) {
       std::memcpy(out, stack_->data() + within, length);
@@ -92,6 +103,7 @@ class Memory {
 
   int process_;
   uint64_t stackStart_ = 0;
+  uint64_t rbp_ = 0;
   const std::vector<uint8_t>* stack_ = nullptr;
   std::vector<Code> code_;
 };
@@ -208,7 +220,7 @@ int main(int argc, char** argv) {
     if (head.stackBytes > MAX_STACK_BYTES) fail("too much of a stack");
     stack.resize(head.stackBytes);
     if (!stack.empty() && std::fread(stack.data(), stack.size(), 1, stdin) != 1) fail("the input ends in a stack");
-    world.memory().setStack(head.registers[7], stack);
+    world.memory().setStack(head.registers[REGISTER_SP], stack, head.registers[REGISTER_BP]);
     sample_record record;
     walk(&view, head.registers, head.ip, &record);
     std::printf("%u %u", record.end, record.flags);
