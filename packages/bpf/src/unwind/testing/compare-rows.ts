@@ -104,6 +104,8 @@ function goAgreement(expected: string, ours: string, bytes: number): string | un
     return 'a stack of Go begins or is changed, known by the function';
   if (expected === 'none' && ours === GO_FIRST_BYTE && bytes === 1)
     return 'Go returns to the first byte of a function';
+  // A stripped program with C in it: readelf has the C functions, and gaps where Go's are.
+  if (expected === 'none') return "described by Go's own table alone";
   return undefined;
 }
 
