@@ -67,7 +67,7 @@ describe('a debuginfod server', () => {
     // Two programs whose debug information has a part in common.
     for (const name of ['one', 'two']) {
       const source = join(folder, 'program.c');
-      execFileSync('cp', [join(import.meta.dirname, '../fixtures/inlined.c'), source]);
+      execFileSync('cp', [join(import.meta.dirname, '../fixtures/late-symbols.c'), source]);
       execFileSync('gcc', [
         '-O1',
         '-g',

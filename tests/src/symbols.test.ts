@@ -77,7 +77,14 @@ describe('late symbols', () => {
   beforeAll(async () => {
     workshop = await Workshop.open();
     const whole = join(workshop.directory, 'inlined');
-    const built = await run('gcc', ['-O2', '-g', '-Wl,--build-id', '-o', whole, join(FIXTURES, 'inlined.c')]);
+    const built = await run('gcc', [
+      '-O2',
+      '-g',
+      '-Wl,--build-id',
+      '-o',
+      whole,
+      join(FIXTURES, 'late-symbols.c'),
+    ]);
     expect(built.stderr).toBe('');
     buildId = ElfFile.parse(bufferSource(await readFile(whole))).identity ?? '';
     const shipped = join(workshop.directory, 'shipped');

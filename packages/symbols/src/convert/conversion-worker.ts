@@ -1,7 +1,8 @@
 /** The thread in which a binary is converted: see converter.ts. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { ElfError, type ByteSource } from '@fleetflame/elf';
+import { ElfError } from '@fleetflame/elf';
+import { fileSource } from '../file-source.ts';
 import { convertBinary, type Conversion } from './convert-binary.ts';
 import type { DemangleOptions } from './demangle.ts';
 import type { DebugLinesOptions } from './run-debug-lines.ts';
@@ -19,22 +20,6 @@ export type ConversionAnswer =
   | { readonly ok: true; readonly conversion: Conversion }
   /** `refused`: the file is at fault, not the server. */
   | { readonly ok: false; readonly refused: boolean; readonly problem: string };
-
-function fileSource(fd: number): ByteSource {
-  return {
-    size: fstatSync(fd).size,
-    read(offset, length) {
-      const bytes = new Uint8Array(length);
-      let read = 0;
-      while (read < length) {
-        const count = readSync(fd, bytes, read, length - read, offset + read);
-        if (count === 0) break;
-        read += count;
-      }
-      return bytes.subarray(0, read);
-    },
-  };
-}
 
 async function answer(request: ConversionRequest): Promise<ConversionAnswer> {
   let fd: number | undefined;
