@@ -53,6 +53,7 @@ function forKysely(database: DatabaseSync): SqliteDatabase {
   return {
     close: () => database.close(),
     prepare(text) {
+      if (text === 'rollback') return rollback(database);
       const statement = database.prepare(text);
       return {
         reader: statement.columns().length > 0,
@@ -61,6 +62,22 @@ function forKysely(database: DatabaseSync): SqliteDatabase {
         iterate: (parameters) => statement.iterate(...inputs(parameters)),
       };
     },
+  };
+}
+
+/**
+ * A full or failing disk makes SQLite roll back by itself. Another rollback would then fail, and what people
+ * would read is that error and not that the disk is full.
+ */
+function rollback(database: DatabaseSync): ReturnType<SqliteDatabase['prepare']> {
+  return {
+    reader: false,
+    all: () => [],
+    run() {
+      if (database.isTransaction) database.exec('rollback');
+      return { changes: 0, lastInsertRowid: 0 };
+    },
+    iterate: () => [][Symbol.iterator](),
   };
 }
 
