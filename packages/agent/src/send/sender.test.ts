@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Spool } from '../spool/spool.ts';
 import { IngestServer, portOf } from '../testing/ingest-server.ts';
 import { FIRST_DELAY_MS, MAX_DELAY_MS, backoffMs } from './backoff.ts';
-import { CATCH_UP_BYTES_PER_S, MAX_SUSPECT_ATTEMPTS, Sender } from './sender.ts';
+import { CATCH_UP_BYTES_PER_S, MAX_SUSPECT_ANSWERS, Sender } from './sender.ts';
 import { createTransport } from './transport.ts';
 
 const log = pino({ enabled: false });
@@ -116,8 +116,21 @@ test('a batch that makes the server fail gives way after a number of attempts', 
   };
   const sender = senderTo(await server.listen(), spool);
   await empty(spool);
-  expect(server.calls).toBe(MAX_SUSPECT_ATTEMPTS + 1);
+  expect(server.calls).toBe(MAX_SUSPECT_ANSWERS + 1);
   expect(texts(server).map(([, text]) => text)).toEqual(['good']);
+  await sender.stop(1000);
+});
+
+test('an outage is not held against the batch that meets a failure after it', async () => {
+  const spool = await spoolOf('zero', 'one');
+  server.before = () => {
+    if (server.calls <= 2 * MAX_SUSPECT_ANSWERS) throw new ConnectError('busy', Code.Unavailable);
+    if (server.calls < 3 * MAX_SUSPECT_ANSWERS) throw new Error('starting');
+  };
+  const sender = senderTo(await server.listen(), spool);
+  await empty(spool);
+  expect(texts(server).map(([, text]) => text)).toEqual(['zero', 'one']);
+  expect(spool.counters.refused).toBe(0);
   await sender.stop(1000);
 });
 
@@ -127,7 +140,7 @@ test('a wrong password or address keeps batches in the spool', async () => {
     throw new ConnectError('who?', Code.Unauthenticated);
   };
   const sender = senderTo(await server.listen(), spool);
-  await vi.waitFor(() => expect(server.calls).toBeGreaterThan(MAX_SUSPECT_ATTEMPTS), { timeout: 10_000 });
+  await vi.waitFor(() => expect(server.calls).toBeGreaterThan(MAX_SUSPECT_ANSWERS), { timeout: 10_000 });
   expect(spool.length).toBe(1);
   await sender.stop(1000);
   expect(spool.length).toBe(1);

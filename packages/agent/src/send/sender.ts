@@ -19,12 +19,12 @@ const REFUSALS: ReadonlySet<Code> = new Set([
 ]);
 
 /**
- * These may be the batch's fault or the server's: after so many attempts the batch gives way to the next.
+ * These may be the batch's fault or the server's: after so many such answers the batch gives way to the next.
  * All others (unavailable, unauthenticated, a wrong URL, …) speak of the server or the way to it, and the batch
  * waits as long as the spool has room.
  */
 const SUSPECT: ReadonlySet<Code> = new Set([Code.Internal, Code.Unknown]);
-export const MAX_SUSPECT_ATTEMPTS = 20;
+export const MAX_SUSPECT_ANSWERS = 20;
 
 /**
  * What a host sends at most while it catches up: eight times the live stream of a large host, and a full
@@ -59,6 +59,8 @@ export class Sender {
   readonly #onLatency: (seconds: number) => void;
   readonly #backoffMs: (attempt: number) => number;
   #stopping = false;
+  /** Such answers to the oldest batch. An outage before them is not the batch's fault. */
+  #suspect = 0;
   readonly #abort = new AbortController();
   #wake: (() => void) | undefined;
   #running: Promise<void> | undefined;
@@ -110,6 +112,7 @@ export class Sender {
       const startedMs = performance.now();
       const done = await this.#tryDeliver(batch, attempt);
       attempt = done ? 0 : attempt + 1;
+      if (done) this.#suspect = 0;
       const earlyMs = (batch.sizeBytes / CATCH_UP_BYTES_PER_S) * 1000 - (performance.now() - startedMs);
       if (done && this.#spool.length > 0 && earlyMs > 0) await this.#pause(earlyMs);
       // A failure while stopping: the next start will try again.
@@ -160,8 +163,8 @@ export class Sender {
     const code = Code[error.code];
     this.counters.errors.set(code, (this.counters.errors.get(code) ?? 0) + 1);
     this.counters.lastError = error.message;
-    const refused =
-      REFUSALS.has(error.code) || (SUSPECT.has(error.code) && attempt + 1 >= MAX_SUSPECT_ATTEMPTS);
+    if (isSuspect(error)) this.#suspect++;
+    const refused = REFUSALS.has(error.code) || this.#suspect >= MAX_SUSPECT_ANSWERS;
     if (refused) {
       this.#log.error(
         { file: batch.name, code, reason: error.rawMessage, samples: contents.samples },
@@ -196,4 +199,9 @@ export class Sender {
     timer.abort();
     this.#wake = undefined;
   }
+}
+
+/** An answer that speaks of a failure. One with a cause is no answer: this end of the connection failed. */
+function isSuspect({ code, cause }: ConnectError): boolean {
+  return SUSPECT.has(code) && cause === undefined;
 }
