@@ -65,16 +65,36 @@ export class Reader {
     };
   }
 
-  async #ask({ query }: ClusterProcess, number: number): Promise<void> {
+  /** When all is well again: what is wrong with the sum of everything. */
+  async compareAll(unknownPresent: number): Promise<readonly string[]> {
+    const { total: acked, sent } = this.#ledger;
+    const problems: string[] = [];
+    for (const [number, query] of this.#queries.entries()) {
+      const { total, whole } = await this.#sum(query);
+      const isRight = unknownPresent === 0 ? total === acked : total > acked && total <= sent;
+      if (!whole || !isRight)
+        problems.push(`query ${number} returns ${total} of everything, ${acked} was acked, ${sent} sent`);
+    }
+    return problems;
+  }
+
+  async #sum({ query }: ClusterProcess): Promise<{ readonly total: number; readonly whole: boolean }> {
     const { fromMs, toMs } = this.#range;
+    const answer = await query.top({
+      scope: { fromMs: BigInt(fromMs), toMs: BigInt(toMs), selector: '', profileType: CPU },
+      limit: 1,
+    });
+    const { coverage } = answer;
+    return {
+      total: Number(answer.total),
+      whole: coverage !== undefined && coverage.missing.length === 0,
+    };
+  }
+
+  async #ask(query: ClusterProcess, number: number): Promise<void> {
     const acked = this.#ledger.total;
     try {
-      const answer = await query.top({
-        scope: { fromMs: BigInt(fromMs), toMs: BigInt(toMs), selector: '', profileType: CPU },
-        limit: 1,
-      });
-      const total = Number(answer.total);
-      const whole = answer.coverage?.blocksAnswered === answer.coverage?.blocksExpected;
+      const { total, whole } = await this.#sum(query);
       if (whole) this.#answers++;
       else this.#partial++;
       if (whole && total < acked) this.#problem(`query ${number} returned ${total} when ${acked} was acked`);

@@ -24,6 +24,9 @@ const SETTINGS = {
   FLEETFLAME_LIMITS_MAINTENANCE_LEASE_MS: '4000',
   FLEETFLAME_LIMITS_MAINTENANCE_RETRY_MS: '1000',
   FLEETFLAME_LIMITS_MAINTENANCE_MAX_RETRY_MS: '4000',
+  // The sum of everything is then answered from rollups, with raw samples at the edges.
+  FLEETFLAME_ROLLUPS_FIVE_MINUTES: '60d',
+  FLEETFLAME_ROLLUPS_HOURS: '400d',
 };
 /** After the last fault; a loaded machine is slow. */
 const CATCH_UP_MS = 180_000;
@@ -96,6 +99,7 @@ class ScheduleRun {
     const sums: SumCheck[] = [];
     for (const query of cluster.role('query')) sums.push(await checkSums(fleet, ledger, query.url));
     this.#checkSums(sums, write);
+    this.#problems.push(...(await reader.compareAll(sums[0]?.unknownPresent ?? 0)));
     await this.#checkCatalog(ledger.batches + (sums[0]?.unknownPresent ?? 0));
     await this.#checkBlocks();
     const merges = await this.#sql(
@@ -136,9 +140,13 @@ class ScheduleRun {
         await this.#sql(
           `select (select count(*)::int from blocks where deleted_ms is null and level = 0) as segments,
                   (select count(*)::int from jobs where kind <> 'task' and outcome is null) as jobs,
-                  (select max(last_error) from jobs where outcome is null) as error`,
+                  (select max(last_error) from jobs where outcome is null) as error,
+                  (select started_ms from jobs where id = 'task/plan' and lease_until_ms = 0)
+                    > (select coalesce(max(ended_ms), 0) from jobs where kind <> 'task') as planned`,
         ),
-      ([row]) => row?.['segments'] === 0 && row['jobs'] === 0 && row['error'] === '',
+      // Planned: a plan that began when the last job had ended has found nothing to do.
+      ([row]) =>
+        row?.['segments'] === 0 && row['jobs'] === 0 && row['error'] === '' && row['planned'] === true,
       CATCH_UP_MS,
     );
   }

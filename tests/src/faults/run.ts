@@ -28,7 +28,16 @@ if (![first, count, shape.lengthMs, shape.longestMs].every((number) => number > 
 }
 const failed: number[] = [];
 let sums = 0;
-for (let seed = first; seed < first + count; seed++) {
+const stop = new AbortController();
+// Processes of a cluster outlive us when we are killed: the schedule that runs is finished.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    stop.abort();
+    console.error('stops after this schedule');
+  });
+}
+let seed = first;
+for (; seed < first + count && !stop.signal.aborted; seed++) {
   const schedule = createSchedule(seed, shape);
   console.log(`seed ${seed}\n${describeSchedule(schedule)}`);
   try {
