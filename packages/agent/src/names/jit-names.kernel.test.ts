@@ -20,12 +20,13 @@ let agent: Agent;
 const children: ChildProcess[] = [];
 const ingest = new IngestServer();
 
-/** A program in a PID and mount namespace of its own, where it is process 1. */
+/** A program in a PID and mount namespace of its own, where it is process 1. Inlined functions would have no frame. */
 function runNested(service: string, script: string, flags: readonly string[]): void {
   const node = [
     process.execPath,
     ...flags,
     '--interpreted-frames-native-stack',
+    '--no-maglev',
     '--no-turbo-inlining',
     PROGRAM,
   ];
