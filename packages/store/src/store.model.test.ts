@@ -286,6 +286,8 @@ class World {
 
   /** Everybody goes on, everything is retried; long after that nothing but the live blocks may be left. */
   async settle(): Promise<void> {
+    // Its reads are over: what it pins is not held back from removal any more.
+    for (const { snapshot } of this.#reads.splice(0)) snapshot.release();
     for (const [index, { fuse, underway }] of this.#processes.entries()) {
       fuse.disarm();
       fuse.resume();
