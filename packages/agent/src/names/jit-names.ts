@@ -124,10 +124,12 @@ export class JitNames {
     return frame;
   }
 
-  /** A process exited or became another program: its names are void. */
+  /**
+   * A process began or became another program: its names are void. Not where its jitdump is: that may have been told
+   * before the start itself, and a place that is out of date leads nowhere.
+   */
   forget(pid: number): void {
     this.#processes.delete(pid);
-    this.#dumps.delete(pid);
   }
 
   #use(pid: number): JitProcess {
