@@ -95,7 +95,7 @@ async function killBackend({ postgres, catalogUrl }: Cluster): Promise<End> {
     `select pid from pg_stat_activity where application_name = 'fleetflame' order by backend_start limit 1`,
   );
   const pid = rows[0]?.['pid'];
-  if (typeof pid === 'number') process.kill(pid, 'SIGKILL');
+  if (typeof pid === 'number') killIfThere(pid);
   return async () => {
     for (;;) {
       try {
@@ -107,6 +107,15 @@ async function killBackend({ postgres, catalogUrl }: Cluster): Promise<End> {
       }
     }
   };
+}
+
+/** A connection that is cut at the same time ends its backend. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }
 
 function pause(pid: number): End {

@@ -50,11 +50,6 @@ export class LossyProxy implements AsyncDisposable {
     this.#word = Buffer.from(word);
   }
 
-  /** Whether what `lose` was told of is still to come. */
-  get loses(): boolean {
-    return this.#word !== undefined;
-  }
-
   cut(how: Cut): void {
     this.#cut = how;
     for (const pair of this.#pairs) {

@@ -142,9 +142,9 @@ export class PostgresServer implements AsyncDisposable {
   /** SIGSTOP of the postmaster and its backends: connections stay, nobody answers. Returns the continuation. */
   pause(): () => void {
     const pids = [this.pid, ...childrenOf(this.pid)].filter((pid) => pid !== undefined);
-    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    for (const pid of pids) signal(pid, 'SIGSTOP');
     return () => {
-      for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGCONT');
+      for (const pid of pids) signal(pid, 'SIGCONT');
     };
   }
 
@@ -218,9 +218,13 @@ function parentOf(pid: string): number | undefined {
 }
 
 function isAlive(pid: number): boolean {
+  return signal(pid, 0);
+}
+
+/** False: it has ended, as backends do at any time. */
+function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    return process.kill(pid, name);
   } catch {
     return false;
   }
