@@ -52,6 +52,6 @@ for (; seed < first + count && !stop.signal.aborted; seed++) {
   }
 }
 console.log(
-  `${count} schedules, ${sums} sums compared, ${failed.length} failed: ${failed.join(', ') || 'none'}`,
+  `${seed - first} schedules, ${sums} sums compared, ${failed.length} failed: ${failed.join(', ') || 'none'}`,
 );
 process.exitCode = failed.length === 0 ? 0 : 1;

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodeBlock } from '@fleetflame/profile';
@@ -23,12 +22,12 @@ const ingest = new IngestServer();
 /** A program in a PID and mount namespace of its own, where it is process 1. Inlined functions would have no frame. */
 function runNested(service: string, script: string, flags: readonly string[]): void {
   const node = [
-    process.execPath,
+    join(directory, 'node'),
     ...flags,
     '--interpreted-frames-native-stack',
     '--no-maglev',
     '--no-turbo-inlining',
-    PROGRAM,
+    join(directory, 'jit.js'),
   ];
   const child = spawn(
     'unshare',
@@ -49,7 +48,10 @@ const samplesOf = (rows: readonly Row[]): number =>
   rows.reduce((sum, { total }) => sum + total, 0) / (1e9 / 99);
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'fleetflame-jit-'));
+  // One program hides /tmp from itself, where the checkout may be.
+  directory = mkdtempSync('/var/tmp/fleetflame-jit-');
+  copyFileSync(process.execPath, join(directory, 'node'));
+  copyFileSync(PROGRAM, join(directory, 'jit.js'));
   runNested('ff-own-tmp', 'mount -t tmpfs none /tmp && exec "$@"', ['--perf-basic-prof']);
   runNested('ff-dump-gone', `cd ${directory} && exec "$@"`, ['--perf-prof', '--perf-prof-delete-file']);
   agent = await startAgent({
