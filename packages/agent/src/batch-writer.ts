@@ -1,4 +1,4 @@
-import { type Block, encodeBlock } from '@fleetflame/profile';
+import { type Block, encodeBlock, lossKind } from '@fleetflame/profile';
 import type { Logger } from 'pino';
 import type { Losses } from './losses.ts';
 import type { Spool } from './spool/spool.ts';
@@ -34,7 +34,7 @@ export class BatchWriter {
   }
 
   /** Builds and encodes at once, writes when the batch before it is written. */
-  write(window: Window): void {
+  write(window: Pick<Window, 'samples' | 'shortened' | 'loss' | 'build'>): void {
     // Losses without a sample wait for a window that has one.
     if (window.samples === 0) return;
     this.windows++;
@@ -44,11 +44,16 @@ export class BatchWriter {
       return;
     }
     for (const [cause, samples] of window.shortened()) this.#losses.add(cause, samples);
-    for (const [cause, samples] of this.#losses.take()) window.loss(cause, samples);
+    // Lost with the batch, should it be lost: its samples, and those of whose loss only it would have told.
+    let atStake = window.samples;
+    for (const [cause, samples] of this.#losses.take()) {
+      window.loss(cause, samples);
+      if (lossKind(cause) === 'lost') atStake += samples;
+    }
     const block: Block = window.build();
     const payload = encodeBlock(block);
     this.#queued++;
-    this.#last = this.#last.then(() => this.#put(window.samples, block.timeStartMs, payload));
+    this.#last = this.#last.then(() => this.#put(atStake, block.timeStartMs, payload));
   }
 
   async settled(): Promise<void> {

@@ -28,7 +28,7 @@ export interface SpoolKey {
 }
 
 export interface SpoolContents {
-  /** Samples in the batch: what is lost when it is. */
+  /** What is lost when it is: its samples, and those whose loss it reports. */
   readonly samples: number;
   readonly createdMs: number;
   readonly payload: Uint8Array;
