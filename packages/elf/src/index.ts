@@ -2,6 +2,7 @@ export { bufferSource, type ByteSource } from './byte-source.ts';
 export { compactElf } from './compact-elf.ts';
 export { CompactImage, type CompactOptions } from './compact-image.ts';
 export * as elfConstants from './constants.ts';
+export { cutShort } from './cut-short.ts';
 export { readDebugAltLink, readDebugLink, type DebugAltLink, type DebugLink } from './debug-links.ts';
 export { ElfError } from './elf-error.ts';
 export { ElfFile, type ElfSection, type ElfSegment } from './elf-file.ts';

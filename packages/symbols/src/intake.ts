@@ -6,7 +6,7 @@ import { closeSync, openSync } from 'node:fs';
 import { link, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { elfConstants, ElfError, ElfFile, readDebugAltLink } from '@fleetflame/elf';
+import { cutShort, elfConstants, ElfError, ElfFile, readDebugAltLink } from '@fleetflame/elf';
 import { FleetflameError } from '@fleetflame/profile';
 import type { Logger } from 'pino';
 import type { BinaryRecord } from './binary-record.ts';
@@ -196,15 +196,8 @@ export function supplementOfFile(path: string): string | undefined {
  */
 function checkWhole(path: string): void {
   inspect(path, false, (elf) => {
-    if (elf.sectionsProblem !== undefined)
-      throw new ElfError(`it is cut short or damaged: ${elf.sectionsProblem.message}`);
-    const { size } = elf.source;
-    const beyond = elf.sections.find(
-      (section) => section.type !== elfConstants.SHT_NOBITS && section.offset + section.size > size,
-    );
-    if (beyond === undefined) return;
-    const end = beyond.offset + beyond.size;
-    throw new ElfError(`it is cut short: section ${beyond.name} ends at byte ${end}, the file at ${size}`);
+    const problem = cutShort(elf);
+    if (problem !== undefined) throw new ElfError(problem);
   });
 }
 

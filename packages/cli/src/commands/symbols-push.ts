@@ -12,7 +12,7 @@ import {
   type PreparedUpload,
   type SendResult,
 } from '@fleetflame/agent/upload';
-import { elfConstants, ElfError, ElfFile } from '@fleetflame/elf';
+import { cutShort, elfConstants, ElfError, ElfFile } from '@fleetflame/elf';
 import { FleetflameError } from '@fleetflame/profile';
 import type { BinaryStatus, SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
 import { connectSymbols, explain } from '../client/connection.ts';
@@ -115,6 +115,8 @@ function openFile(file: string): number {
 /** Build id of a file that debug files share (dwz); undefined for anything else. */
 function sharedDebugInfo(fd: number): string | undefined {
   const elf = ElfFile.parse(fileSource(fd), { relocatable: true });
+  const problem = cutShort(elf);
+  if (problem !== undefined) throw new FleetflameError('invalid_input', `${problem}; copy it again`);
   if (elf.type !== elfConstants.ET_REL) return undefined;
   if (elf.buildId !== undefined && elf.section('.debug_info') !== undefined) return elf.buildId;
   throw new FleetflameError(
