@@ -3,7 +3,7 @@
  * synchronous=FULL, so that a commit has reached the disk when it returns (I1); with WAL's usual
  * NORMAL a power cut could take back commits that were acked.
  */
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { FleetflameError } from '@fleetflame/profile';
 import { CompiledQuery, Kysely, SqliteDialect, type SqliteDatabase, type Transaction } from 'kysely';
 import type { CatalogEngine } from './catalog-engine.ts';
@@ -11,6 +11,8 @@ import type { Tables } from './tables.ts';
 
 /** The directory lock keeps other writers away; this covers a person who looks in with a shell. */
 const BUSY_TIMEOUT_MS = 5000;
+/** The catalog's own are some sixty; lists of parameters make several of one. */
+const MAX_STATEMENTS = 256;
 
 export function openSqlite(path: string): CatalogEngine {
   let database;
@@ -48,20 +50,36 @@ async function exclusively<T>(
   });
 }
 
-/** kysely's dialect is written for better-sqlite3; the two differ only in how they take parameters. */
+/**
+ * kysely's dialect is written for better-sqlite3; the two differ only in how they take parameters. Statements are
+ * prepared once: that costs more than running one. Nobody iterates, so none is asked again while it is read.
+ */
 function forKysely(database: DatabaseSync): SqliteDatabase {
+  const prepared = new Map<string, ReturnType<SqliteDatabase['prepare']>>();
   return {
     close: () => database.close(),
     prepare(text) {
       if (text === 'rollback') return rollback(database);
-      const statement = database.prepare(text);
-      return {
-        reader: statement.columns().length > 0,
-        all: (parameters) => statement.all(...inputs(parameters)),
-        run: (parameters) => statement.run(...inputs(parameters)),
-        iterate: (parameters) => statement.iterate(...inputs(parameters)),
-      };
+      const known = prepared.get(text);
+      const statement = known ?? asKyselys(database.prepare(text));
+      // The last ones used stay.
+      if (known !== undefined) prepared.delete(text);
+      prepared.set(text, statement);
+      for (const oldest of prepared.keys()) {
+        if (prepared.size <= MAX_STATEMENTS) break;
+        prepared.delete(oldest);
+      }
+      return statement;
     },
+  };
+}
+
+function asKyselys(statement: StatementSync): ReturnType<SqliteDatabase['prepare']> {
+  return {
+    reader: statement.columns().length > 0,
+    all: (parameters) => statement.all(...inputs(parameters)),
+    run: (parameters) => statement.run(...inputs(parameters)),
+    iterate: (parameters) => statement.iterate(...inputs(parameters)),
   };
 }
 

@@ -1,4 +1,4 @@
-/** A catalog of every older version, with data in it, becomes one of today's while old processes go on. */
+/** A catalog of every older version, with data in it, becomes one of today's while old processes go on; a newer one is left alone. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ENGINES, TestEngine } from '../testing/catalog-engines.ts';
 import { WHOLE } from './block-entry.ts';
@@ -49,5 +49,14 @@ describe.each(ENGINES)('upgrade in %s', (name) => {
     await place.execute(BLOCK('d', 'null'));
     expect((await catalog.view(0, 5000)).blocks.map(({ id }) => id)).toEqual(['a', 'd']);
     for (const opened of [catalog, ...others]) await opened.close();
+  });
+
+  test('a catalog written by a newer version is refused and left alone', async () => {
+    using place = await engine.newPlace();
+    await (await place.open()).close();
+    await place.execute(`update meta set value = '${SCHEMA_VERSION + 1}' where name = 'schema_version'`);
+    await expect(place.open()).rejects.toMatchObject({ code: 'unsupported' });
+    await place.execute(`update meta set value = 'x' where name = 'schema_version'`);
+    await expect(place.open()).rejects.toMatchObject({ code: 'corrupt_data' });
   });
 });

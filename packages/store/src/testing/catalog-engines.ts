@@ -5,17 +5,30 @@ import { Client } from 'pg';
 import type { Catalog } from '../catalog/catalog.ts';
 import { openCatalog, type CatalogConfig } from '../catalog/open-catalog.ts';
 import type { PostgresLimits } from '../catalog/postgres.ts';
+import { MemoryCatalog } from './memory-catalog.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
 export const ENGINES = ['sqlite', 'postgres'] as const;
+/** The contract holds for the simulations' catalog, too. */
+export const CONTRACTED = [...ENGINES, 'memory'] as const;
 
 /** An empty place for one catalog. */
-export interface CatalogPlace extends Disposable {
-  readonly config: CatalogConfig;
+export interface EmptyPlace extends Disposable {
   open(): Promise<Catalog & AsyncDisposable>;
+}
+
+/** One in a database. */
+export interface CatalogPlace extends EmptyPlace {
+  readonly config: CatalogConfig;
   /** Runs statements beside the catalog, as a person with a shell would. */
   execute(statements: string): Promise<void>;
+}
+
+/** The same one each time that it is opened. */
+export function memoryPlace(): EmptyPlace {
+  const catalog = Object.assign(new MemoryCatalog(), { [Symbol.asyncDispose]: () => Promise.resolve() });
+  return { open: () => Promise.resolve(catalog), [Symbol.dispose]: () => undefined };
 }
 
 export class TestEngine implements AsyncDisposable {

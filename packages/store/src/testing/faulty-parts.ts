@@ -43,6 +43,7 @@ export class Fuse {
   resume(): void {
     for (const resume of this.#resumes) resume();
     this.#resumes.clear();
+    this.#reached = Promise.withResolvers<void>();
   }
 
   /** The process is dead from now on; what stood still finds out. */
@@ -61,7 +62,6 @@ export class Fuse {
       this.#resumes.add(resolve);
       this.#reached.resolve();
       await promise;
-      this.#reached = Promise.withResolvers<void>();
       this.#throwIfDead();
       return;
     }

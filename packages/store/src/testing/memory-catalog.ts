@@ -1,0 +1,265 @@
+/**
+ * A catalog in memory, for simulations of many histories: the contract of Catalog (catalog.contract.test.ts and
+ * job-queue.contract.test.ts hold for it) without a database. Every method does all it does in one turn of the event loop, so it is
+ * one transaction.
+ */
+import { FleetflameError } from '@fleetflame/profile';
+import type { BatchId, BlockEntry, QuarantinedEntry } from '../catalog/block-entry.ts';
+import {
+  ACCEPTED_FOR_MS,
+  type BlockPosition,
+  type BlockRange,
+  type Catalog,
+  type CatalogTotals,
+  type CatalogView,
+  type CommitResult,
+  type KeyState,
+  type LevelTotals,
+  type ListedBlock,
+  type Swap,
+  type SwapOutcome,
+} from '../catalog/catalog.ts';
+import { SCHEMA_VERSION } from '../catalog/migrations.ts';
+import { MAX_SEQ } from '../catalog/sql-catalog.ts';
+import { byTime, MemoryCompactionView, ordered, type MemoryBlock } from './memory-blocks.ts';
+import { MemoryJobs } from './memory-jobs.ts';
+
+export class MemoryCatalog implements Catalog {
+  readonly jobs: MemoryJobs;
+  readonly compaction: MemoryCompactionView;
+  readonly #blocks = new Map<string, MemoryBlock>();
+  /** Unix ms of the commit, by the batch's name. */
+  readonly #batches = new Map<string, number>();
+  #forgottenMs = 0;
+
+  constructor() {
+    this.jobs = new MemoryJobs(this.#blocks);
+    this.compaction = new MemoryCompactionView(this.#blocks);
+  }
+
+  async commit(block: BlockEntry, batches: readonly BatchId[], acceptedMs: number): Promise<CommitResult> {
+    this.#checkFree([block]);
+    const fresh = new Set<string>();
+    const duplicates: BatchId[] = [];
+    for (const batch of batches) {
+      if (batch.seq > MAX_SEQ)
+        throw new FleetflameError('invalid_input', `seq ${batch.seq} is too large`, { field: 'seq' });
+      const name = `${batch.seq} ${batch.agentId}`;
+      if (this.#batches.has(name) || fresh.has(name)) duplicates.push(batch);
+      else fresh.add(name);
+    }
+    if (batches.length > 0 && acceptedMs < this.#forgottenMs - ACCEPTED_FOR_MS)
+      throw new FleetflameError('unavailable', 'batches were forgotten since these were accepted');
+    if (duplicates.length > 0) return Promise.resolve({ committed: false, duplicates });
+    for (const name of fresh) this.#batches.set(name, acceptedMs);
+    this.#insert(block);
+    return Promise.resolve({ committed: true });
+  }
+
+  settle(block: BlockEntry, nowMs: number): Promise<'committed' | 'absent'> {
+    if (!this.#blocks.has(block.id)) this.#insert(block, nowMs);
+    const isLive = this.#blocks.get(block.id)!.deletedMs === undefined;
+    return Promise.resolve(isLive ? 'committed' : 'absent');
+  }
+
+  swap(swap: Swap, nowMs: number): Promise<SwapOutcome> {
+    return this.#replace(swap, nowMs, (block) => {
+      block.deletedMs = nowMs;
+      block.quarantine = undefined;
+    });
+  }
+
+  rollUp(swap: Swap, nowMs: number): Promise<SwapOutcome> {
+    const inputs = swap.inputs.map((id) => this.#blocks.get(id));
+    if (swap.lease !== undefined && !this.jobs.isHeld(swap.lease)) return Promise.resolve('fenced_out');
+    if (inputs.some((block) => block?.entry.rolledUp === true)) return Promise.resolve('inputs_gone');
+    return this.#replace(swap, nowMs, (block) => {
+      block.entry = { ...block.entry, rolledUp: true };
+    });
+  }
+
+  relevel(id: string, level: number): Promise<void> {
+    const block = this.#live(id);
+    if (block !== undefined && block.jobId === undefined) block.entry = { ...block.entry, level };
+    return Promise.resolve();
+  }
+
+  view(fromMs: number, toMs: number, resolutionsMs: readonly number[] = [0]): Promise<CatalogView> {
+    const blocks: BlockEntry[] = [];
+    const quarantined: QuarantinedEntry[] = [];
+    let newestSampleMs = 0;
+    for (const { entry, deletedMs, quarantine } of this.#blocks.values()) {
+      if (deletedMs !== undefined) continue;
+      newestSampleMs = Math.max(newestSampleMs, entry.timeMaxMs);
+      if (!resolutionsMs.includes(entry.resolutionMs) || !isInside(entry, { fromMs, toMs })) continue;
+      if (quarantine === undefined) blocks.push(entry);
+      else quarantined.push({ ...entry, ...quarantine });
+    }
+    return Promise.resolve({ blocks: byTime(blocks), quarantined, newestSampleMs });
+  }
+
+  page(range: BlockRange, after: BlockPosition | undefined, limit: number): Promise<ListedBlock[]> {
+    const isAfter = ({ timeMinMs, id }: BlockEntry): boolean =>
+      after === undefined || timeMinMs > after.timeMinMs || (timeMinMs === after.timeMinMs && id > after.id);
+    const inside = this.#all().filter(({ entry }) => isInside(entry, range) && isAfter(entry));
+    const entries = byTime(inside.map(({ entry }) => entry)).slice(0, limit);
+    return Promise.resolve(
+      entries.map((block) => ({ block, quarantine: this.#blocks.get(block.id)!.quarantine })),
+    );
+  }
+
+  find(id: string): Promise<ListedBlock | undefined> {
+    const block = this.#live(id);
+    return Promise.resolve(block && { block: block.entry, quarantine: block.quarantine });
+  }
+
+  quarantine(id: string, reason: string, nowMs: number): Promise<boolean> {
+    const block = this.#live(id);
+    if (block === undefined || block.quarantine !== undefined) return Promise.resolve(false);
+    block.quarantine = { reason, sinceMs: nowMs };
+    return Promise.resolve(true);
+  }
+
+  expireBlocks(resolutionMs: number, beforeMs: number, nowMs: number): Promise<number> {
+    const old = this.#all().filter(
+      ({ entry }) => entry.resolutionMs === resolutionMs && entry.timeMaxMs < beforeMs,
+    );
+    for (const block of old) {
+      block.deletedMs = nowMs;
+      block.quarantine = undefined;
+    }
+    return Promise.resolve(old.length);
+  }
+
+  expireBatches(beforeMs: number, nowMs: number): Promise<number> {
+    let expired = 0;
+    for (const [name, committedMs] of this.#batches) {
+      if (committedMs >= beforeMs) continue;
+      this.#batches.delete(name);
+      expired++;
+    }
+    if (expired > 0) this.#forgottenMs = nowMs;
+    return Promise.resolve(expired);
+  }
+
+  deletedBefore(beforeMs: number, limit: number): Promise<BlockEntry[]> {
+    const deleted = [...this.#blocks.values()].filter(
+      ({ deletedMs, removedMs }) =>
+        deletedMs !== undefined && deletedMs < beforeMs && removedMs === undefined,
+    );
+    deleted.sort((a, b) => a.deletedMs! - b.deletedMs!);
+    return Promise.resolve(deleted.slice(0, limit).map(({ entry }) => entry));
+  }
+
+  markRemoved(ids: readonly string[], nowMs: number): Promise<void> {
+    for (const id of ids) {
+      const block = this.#blocks.get(id);
+      if (block !== undefined) block.removedMs = nowMs;
+    }
+    return Promise.resolve();
+  }
+
+  purgeRemoved(beforeMs: number): Promise<number> {
+    let purged = 0;
+    for (const [id, { removedMs }] of this.#blocks) {
+      if (removedMs === undefined || removedMs >= beforeMs) continue;
+      this.#blocks.delete(id);
+      purged++;
+    }
+    return Promise.resolve(purged);
+  }
+
+  keyStates(keys: readonly string[]): Promise<Map<string, KeyState>> {
+    const wanted = new Set(keys);
+    const states = new Map<string, KeyState>();
+    for (const block of this.#blocks.values()) {
+      if (wanted.has(block.entry.key)) states.set(block.entry.key, stateOf(block));
+    }
+    return Promise.resolve(states);
+  }
+
+  liveAfter(id: string, limit: number): Promise<BlockEntry[]> {
+    const live = this.#all().filter(({ entry, quarantine }) => quarantine === undefined && entry.id > id);
+    return Promise.resolve(ordered(live.map(({ entry }) => entry)).slice(0, limit));
+  }
+
+  totals(): Promise<CatalogTotals> {
+    const levels = new Map<number, { -readonly [Name in keyof LevelTotals]: LevelTotals[Name] }>();
+    const deleted = { blocks: 0, bytes: 0 };
+    let quarantined = 0;
+    for (const block of this.#blocks.values()) {
+      const { level, sizeBytes, rows } = block.entry;
+      if (block.removedMs !== undefined) continue;
+      if (block.deletedMs !== undefined) {
+        deleted.blocks++;
+        deleted.bytes += sizeBytes;
+        continue;
+      }
+      const sums = levels.get(level) ?? { level, blocks: 0, bytes: 0, rows: 0 };
+      levels.set(level, sums);
+      sums.blocks++;
+      sums.bytes += sizeBytes;
+      sums.rows += rows;
+      if (block.quarantine !== undefined) quarantined++;
+    }
+    return Promise.resolve({
+      levels: [...levels.values()].toSorted((a, b) => a.level - b.level),
+      deleted,
+      quarantined,
+      batches: this.#batches.size,
+      schemaVersion: SCHEMA_VERSION,
+    });
+  }
+
+  clockMs(): Promise<number> {
+    return Promise.resolve(Date.now());
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #all(): MemoryBlock[] {
+    return [...this.#blocks.values()].filter(({ deletedMs }) => deletedMs === undefined);
+  }
+
+  #live(id: string): MemoryBlock | undefined {
+    const block = this.#blocks.get(id);
+    return block?.deletedMs === undefined ? block : undefined;
+  }
+
+  #insert(entry: BlockEntry, deletedMs?: number): void {
+    const rest = { removedMs: undefined, quarantine: undefined, jobId: undefined };
+    this.#blocks.set(entry.id, { entry, deletedMs, ...rest });
+  }
+
+  #checkFree(blocks: readonly BlockEntry[]): void {
+    const taken = blocks.find(({ id }) => this.#blocks.has(id));
+    if (taken !== undefined) throw new FleetflameError('unavailable', `the id of block ${taken.id} is taken`);
+  }
+
+  async #replace(
+    { inputs, outputs, lease }: Swap,
+    nowMs: number,
+    take: (block: MemoryBlock) => void,
+  ): Promise<SwapOutcome> {
+    if (lease !== undefined && !this.jobs.isHeld(lease)) return Promise.resolve('fenced_out');
+    const blocks = inputs.map((id) => this.#live(id));
+    if (blocks.includes(undefined)) return Promise.resolve('inputs_gone');
+    this.#checkFree(outputs);
+    if (lease !== undefined) this.jobs.end(lease, 'done', nowMs);
+    for (const block of blocks) take(block!);
+    for (const output of outputs) this.#insert(output);
+    return Promise.resolve('swapped');
+  }
+}
+
+function isInside({ timeMinMs, timeMaxMs }: BlockEntry, { fromMs, toMs }: BlockRange): boolean {
+  return timeMaxMs >= fromMs && timeMinMs < toMs;
+}
+
+function stateOf({ removedMs, deletedMs, quarantine }: MemoryBlock): KeyState {
+  if (removedMs !== undefined) return 'removed';
+  if (deletedMs !== undefined) return 'deleted';
+  return quarantine === undefined ? 'live' : 'quarantined';
+}
