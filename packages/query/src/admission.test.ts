@@ -1,11 +1,13 @@
+import { setImmediate } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { Admission } from './admission.ts';
+import { Breather } from './breather.ts';
 import { QUERY_LIMITS } from './limits.ts';
 import { QueryMetrics } from './query-metrics.ts';
 
-function admission(running: number, waiting: number): Admission {
-  return new Admission({ ...QUERY_LIMITS, running, waiting }, new QueryMetrics(new Registry()));
+function admission(running: number, waiting: number, runMs = QUERY_LIMITS.runMs): Admission {
+  return new Admission({ ...QUERY_LIMITS, running, waiting, runMs }, new QueryMetrics(new Registry()));
 }
 
 const { signal } = new AbortController();
@@ -57,4 +59,20 @@ test('closing waits for what runs and refuses what waits', async () => {
   await expect(gate.run(signal, async () => Promise.resolve())).rejects.toMatchObject({
     code: 'unavailable',
   });
+});
+
+test('work that runs for too long is told so, and so is its caller', async () => {
+  const gate = admission(1, 1, 1);
+  const work = gate.run(signal, async (own) => {
+    const breather = new Breather(own);
+    for (;;) {
+      await setImmediate();
+      await breather.breathe();
+    }
+  });
+  await expect(work).rejects.toMatchObject({
+    code: 'limit_exceeded',
+    message: expect.stringContaining('time range'),
+  });
+  expect(await gate.run(signal, async () => Promise.resolve('next'))).toBe('next');
 });

@@ -17,12 +17,18 @@ export class Admission {
     this.#metrics = metrics;
   }
 
-  /** Runs the work when its turn comes; a query whose caller is gone by then does not run. */
-  async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs the work when its turn comes; a query whose caller is gone by then does not run. The work's signal is
+   * aborted when the caller goes, or when it has run for too long.
+   */
+  async run<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     await this.#enter(signal);
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(this.#tooLong()), this.#limits.runMs);
     try {
-      return await work();
+      return await work(AbortSignal.any([signal, deadline.signal]));
     } finally {
+      clearTimeout(timer);
       this.#leave();
     }
   }
@@ -83,6 +89,14 @@ export class Admission {
     this.#idle = [];
   }
 
+  #tooLong(): FleetflameError {
+    this.#metrics.refuse('runMs');
+    return new FleetflameError(
+      'limit_exceeded',
+      `The query was given up after ${this.#limits.runMs / 1000} s: shorten the time range, or narrow the selector.`,
+    );
+  }
+
   #checkOpen(): void {
     if (this.#closed)
       throw new FleetflameError('unavailable', 'The server is stopping: try again in a moment.');
@@ -90,5 +104,7 @@ export class Admission {
 }
 
 export function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new FleetflameError('cancelled', 'The caller no longer waits for the answer.');
+  if (!signal.aborted) return;
+  if (signal.reason instanceof FleetflameError) throw signal.reason;
+  throw new FleetflameError('cancelled', 'The caller no longer waits for the answer.');
 }

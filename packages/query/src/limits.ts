@@ -31,6 +31,11 @@ export interface QueryLimits {
   readonly exportRows: number;
   /** Queries that run at once; the work is CPU on one thread, more only share it. */
   readonly running: number;
+  /**
+   * Longest time that a query runs, ms: after ten minutes the objects that it reads may be removed
+   * (SNAPSHOT_MAX_MS in packages/store/src/maintenance/remover.ts), and one read of an object may take a minute.
+   */
+  readonly runMs: number;
   /** Queries that wait for one to end; further ones are refused as overloaded. */
   readonly waiting: number;
   /** Blocks that one query reads ahead: bounds memory to so many decoded blocks. */
@@ -60,6 +65,7 @@ export const QUERY_LIMITS: QueryLimits = {
   labelValues: 1_000_000,
   exportRows: 4_000_000,
   running: 8,
+  runMs: 300_000,
   waiting: 64,
   readAhead: 4,
   footerCacheBytes: 32 << 20,

@@ -1,7 +1,10 @@
 /** The same questions to a store with rollups and to one without: the same answers, from other blocks. */
 import { randomInt } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { blockFromText } from '@fleetflame/profile/testing';
 import { mergeBlocks } from '@fleetflame/profile';
+import { ExportFormat } from '@fleetflame/proto/query/v1/query';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { QueryServer } from './testing/query-server.ts';
 import { CPU, present, rows } from './testing/questions.ts';
@@ -67,6 +70,12 @@ async function answers(server: QueryServer, fromMs: number, toMs: number, select
   const hosts = await client.labelValues({ scope, name: 'host_name' });
   const names = await client.labelNames({ scope });
   const types = await client.profileTypes({ fromMs: scope.fromMs, toMs: scope.toMs });
+  const main = await client.functionDetails({ scope, name: 'main' });
+  const folded = await client.export({
+    scope,
+    groupBy: ['service_name'],
+    format: ExportFormat.FOLDED,
+  });
   return {
     total: flame.total,
     flame: rows(flame.table),
@@ -75,6 +84,8 @@ async function answers(server: QueryServer, fromMs: number, toMs: number, select
     services: services.values,
     hosts: hosts.values,
     names: names.names,
+    main: { self: main.self, total: main.total, lines: main.lines, builds: main.builds },
+    folded: new TextDecoder().decode(folded.file),
     types: types.types,
     missing: present(flame.coverage).missing,
   };
@@ -115,4 +126,26 @@ test('all of it is read from rollups, unless the question is about what they do 
   expect(coarse.functions).toEqual(fine.functions);
   // Half the series, a fraction of the points.
   expect(Number(present(coarse.coverage).sampleRows)).toBeLessThan(Number(present(fine.coverage).sampleRows));
+});
+
+test('a damaged rollup is found once, and then answered from what it was made of', async () => {
+  const range = { fromMs: START, toMs: START + HOURS * HOUR };
+  const scope = { fromMs: BigInt(range.fromMs), toMs: BigInt(range.toMs), selector: '', profileType: CPU };
+  const snapshot = await rolled.store.snapshot({ ...range, needs: { labels: [] } });
+  snapshot.release();
+  const rollup = snapshot.blocks.find((block) => block.resolutionMs === HOUR)!;
+  const path = join(rolled.dataDir, 'objects', rollup.key);
+  const bytes = readFileSync(path);
+  bytes[bytes.length >> 1]! ^= 1;
+  writeFileSync(path, bytes);
+  const read = await rolled.fresh((client) => client.flameGraph({ scope, groupBy: ['host_ip'] }));
+  expect(present(read.coverage).missing).toMatchObject([{ blockId: rollup.id }]);
+  expect(await answers(rolled, range.fromMs, range.toMs, '')).toEqual(
+    await answers(plain, range.fromMs, range.toMs, ''),
+  );
+  // Without the finer blocks, the answer says what it lacks.
+  clock.nowMs += 250 * DAY;
+  const late = await rolled.client.flameGraph({ scope });
+  expect(present(late.coverage).missing).toMatchObject([{ blockId: rollup.id }]);
+  expect(late.total).toBeLessThan((await plain.client.flameGraph({ scope })).total);
 });

@@ -53,7 +53,7 @@ export function createQuery(options: QueryOptions): Query {
     metrics,
     log,
   };
-  const run = async <T>(call: HandlerContext, work: () => Promise<T>): Promise<T> => {
+  const run = async <T>(call: HandlerContext, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
     const { name: rpc } = call.method;
     const end = metrics.seconds.startTimer({ rpc });
     try {
@@ -68,15 +68,15 @@ export function createQuery(options: QueryOptions): Query {
   return {
     routes(router) {
       router.service(QueryService, {
-        flameGraph: (request, call) => run(call, () => flameGraph(context, flames, request, call.signal)),
-        top: (request, call) => run(call, () => top(context, flames, request, call.signal)),
-        series: (request, call) => run(call, () => series(context, seriesCache, request, call.signal)),
-        labelNames: (request, call) => run(call, () => labelNames(context, request, call.signal)),
-        labelValues: (request, call) => run(call, () => labelValues(context, request, call.signal)),
-        profileTypes: (request, call) => run(call, () => profileTypes(context, request, call.signal)),
-        binaries: (request, call) => run(call, () => binaries(context, flames, request, call.signal)),
-        functionDetails: (request, call) => run(call, () => functionDetails(context, request, call.signal)),
-        export: (request, call) => run(call, () => exportProfile(context, request, call.signal)),
+        flameGraph: (request, call) => run(call, (signal) => flameGraph(context, flames, request, signal)),
+        top: (request, call) => run(call, (signal) => top(context, flames, request, signal)),
+        series: (request, call) => run(call, (signal) => series(context, seriesCache, request, signal)),
+        labelNames: (request, call) => run(call, (signal) => labelNames(context, request, signal)),
+        labelValues: (request, call) => run(call, (signal) => labelValues(context, request, signal)),
+        profileTypes: (request, call) => run(call, (signal) => profileTypes(context, request, signal)),
+        binaries: (request, call) => run(call, (signal) => binaries(context, flames, request, signal)),
+        functionDetails: (request, call) => run(call, (signal) => functionDetails(context, request, signal)),
+        export: (request, call) => run(call, (signal) => exportProfile(context, request, signal)),
       });
     },
     close: () => admission.close(),

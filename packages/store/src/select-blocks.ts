@@ -6,7 +6,8 @@
  *    │ raw  ┊ 5 minutes ┊            1 hour            ┊ 5 minutes ┊ raw │
  *           └ next multiple of 5 minutes               └ last multiple of an hour
  *
- * What is not rolled up yet (late samples, the last hours) is read from the finer blocks everywhere: see
+ * Where a rollup is damaged and the finer blocks are still there, they are read in its place. What is not
+ * rolled up yet (late samples, the last hours) is read from the finer blocks everywhere: see
  * compaction/rollups.ts. A block that lies across the whole middle would have to be read for both edges;
  * then the middle is too short to be worth it, and is read from finer blocks as well.
  */
@@ -44,6 +45,29 @@ export interface Tier {
   readonly range: TimeRange;
 }
 
+/**
+ * Rollups that need not be read although some of them is damaged: everything in them is still there in finer blocks.
+ * Of `retentionMs`, by resolution, raw first.
+ */
+export function avoidable(
+  quarantined: readonly BlockEntry[],
+  { fromMs }: TimeRange,
+  retentionMs: ReadonlyMap<number, number>,
+  nowMs: number,
+): Set<number> {
+  const resolutions = [...retentionMs.keys()];
+  return new Set(
+    resolutions.filter((resolutionMs, index) => {
+      const finer = resolutions[index - 1];
+      return (
+        finer !== undefined &&
+        quarantined.some((entry) => entry.resolutionMs === resolutionMs) &&
+        fromMs >= nowMs - retentionMs.get(finer)!
+      );
+    }),
+  );
+}
+
 /** Resolutions that can answer such a question, raw first. */
 export function usableResolutions(range: TimeRange, needs: BlockNeeds): number[] {
   const usable = [0];
@@ -57,7 +81,13 @@ export function usableResolutions(range: TimeRange, needs: BlockNeeds): number[]
   return usable;
 }
 
-export function selectBlocks(blocks: readonly BlockEntry[], range: TimeRange, needs: BlockNeeds): Selection {
+/** @param avoid resolutions that are not to be read, nor coarser ones */
+export function selectBlocks(
+  blocks: readonly BlockEntry[],
+  range: TimeRange,
+  needs: BlockNeeds,
+  avoid: ReadonlySet<number> = new Set(),
+): Selection {
   const { labels } = needs;
   const dropped = (block: BlockEntry): boolean =>
     labels === 'all' || block.droppedLabels.some((label) => labels.includes(label));
@@ -65,8 +95,10 @@ export function selectBlocks(blocks: readonly BlockEntry[], range: TimeRange, ne
     resolutionMs,
     range: inside(range, resolutionMs),
   }));
-  const unusable = tiers.findIndex(({ resolutionMs }) =>
-    blocks.some((block) => block.resolutionMs === resolutionMs && dropped(block)),
+  const unusable = tiers.findIndex(
+    ({ resolutionMs }) =>
+      avoid.has(resolutionMs) ||
+      blocks.some((block) => block.resolutionMs === resolutionMs && dropped(block)),
   );
   if (unusable > 0) tiers = tiers.slice(0, unusable);
   for (;;) {

@@ -39,6 +39,7 @@ import { createObjectStore } from './objects/open-object-store.ts';
 import { ObjectSource } from './object-source.ts';
 import { sealBlock, type SealedBlock } from './seal-block.ts';
 import {
+  avoidable,
   findGaps,
   selectBlocks,
   type BlockNeeds,
@@ -257,12 +258,15 @@ export class Store {
     const wanted = (block: BlockEntry): boolean =>
       service === undefined || block.shard === shardOf(block.tenant, service, block.shards);
     const live = view.blocks.filter(wanted);
-    const { blocks, tiers } = selectBlocks(live, range, needs);
+    const nowMs = this.#now();
+    const damaged = view.quarantined.filter(wanted);
+    const avoid = avoidable(damaged, range, this.#retention, nowMs);
+    const { blocks, tiers } = selectBlocks(live, range, needs, avoid);
     const read = new Set(tiers.map(({ resolutionMs }) => resolutionMs));
     return {
       blocks,
-      quarantined: view.quarantined.filter((entry) => wanted(entry) && read.has(entry.resolutionMs)),
-      gaps: findGaps(live, tiers, this.#retention, this.#now()),
+      quarantined: damaged.filter((entry) => read.has(entry.resolutionMs)),
+      gaps: findGaps(live, tiers, this.#retention, nowMs),
       newestSampleMs: view.newestSampleMs,
       release: this.#pins.pin(blocks.map((block) => block.id)),
     };

@@ -1,3 +1,4 @@
+import { seriesStepMs } from '@fleetflame/profile';
 import type { Command } from 'commander';
 import { parseDurationMs } from '../client/duration.ts';
 import { connect } from '../client/connection.ts';
@@ -7,7 +8,7 @@ import { addScopeOptions, type ScopeOptions, scopeOf } from '../client/scope.ts'
 import { collect, parseCount } from './options.ts';
 
 interface SeriesOptions extends ScopeOptions {
-  readonly step: string;
+  readonly step: string | undefined;
   readonly by: readonly string[];
   readonly limit: number;
 }
@@ -19,7 +20,7 @@ const BAR_COLUMNS = 60;
 /** CPU over time. */
 export function addSeries(program: Command): void {
   addScopeOptions(program.command('series').description('CPU over time, by label'), '1h')
-    .option('--step <duration>', 'width of a step', '10s')
+    .option('--step <duration>', 'width of a step (default: a round one, for at most 240 steps)')
     .option('--by <label>', 'one line per value of this label', collect, [])
     .option(
       '--limit <count>',
@@ -30,7 +31,9 @@ export function addSeries(program: Command): void {
     .option('--json', 'for scripts: sums per step in the unit of the profile type')
     .action(async (options: SeriesOptions, command: Command) => {
       const scope = scopeOf(options, command);
-      const stepMs = parseDurationMs(options.step, '--step');
+      const { step } = options;
+      const rangeMs = Number(scope.toMs - scope.fromMs);
+      const stepMs = step === undefined ? seriesStepMs(rangeMs) : parseDurationMs(step, '--step');
       const answer = await connect(options.server).query.series({
         scope,
         stepMs: BigInt(stepMs),
@@ -55,7 +58,6 @@ export function addSeries(program: Command): void {
         });
         return;
       }
-      const windowMs = Number(scope.toMs - scope.fromMs);
       if (total === 0) printLine('no samples in this range');
       else {
         const rows = answer.groups.map((group) => {
@@ -63,7 +65,7 @@ export function addSeries(program: Command): void {
           const peak = Math.max(0, ...values);
           return [
             group.rest ? '(rest)' : Object.values(group.labels).join(', ') || 'all',
-            formatValue(Number(group.total), unit, windowMs),
+            formatValue(Number(group.total), unit, rangeMs),
             formatPercent(Number(group.total), total),
             formatValue(peak, unit, stepMs),
             bars(values),

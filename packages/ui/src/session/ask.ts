@@ -1,7 +1,8 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { seriesStepMs } from '@fleetflame/profile';
 import type { ScopeSchema } from '@fleetflame/proto/query/v1/query';
 import type { QueryClient } from '../api/query-client.ts';
-import { stepFor, type TimeWindow } from '../time/range.ts';
+import type { TimeWindow } from '../time/range.ts';
 import { functionId } from '../url/function-id.ts';
 import type {
   CountsAnswer,
@@ -58,7 +59,7 @@ export async function askTypes(
 
 export async function askPresence(question: Question): Promise<PresenceAnswer> {
   const { client, signal, window } = question;
-  const stepMs = stepFor(window);
+  const stepMs = seriesStepMs(window.toMs - window.fromMs);
   const answer = await client.series(
     { scope: scopeOf(question, ''), stepMs: BigInt(stepMs), groupBy: [], limit: 0 },
     { signal },
@@ -134,7 +135,7 @@ export async function askFunction(
 
 export async function askSeries(question: Question, groupBy: string): Promise<SeriesAnswer> {
   const { client, signal, window } = question;
-  const stepMs = stepFor(window);
+  const stepMs = seriesStepMs(window.toMs - window.fromMs);
   const answer = await client.series(
     {
       scope: scopeOf(question),

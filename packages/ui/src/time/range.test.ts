@@ -5,7 +5,6 @@ import {
   fromLocalInput,
   resolveRange,
   shiftWindow,
-  stepFor,
   toLocalInput,
   widenWindow,
 } from './range.ts';
@@ -18,16 +17,6 @@ describe('time ranges', () => {
       fromMs: 1_699_999_941_000,
       toMs: 1_700_000_001_000,
     });
-  });
-
-  test.each([
-    [300_000, 2000],
-    [900_000, 5000],
-    [3_600_000, 15_000],
-    [86_400_000, 600_000],
-    [604_800_000, 3_600_000],
-  ])('a range of %d ms has steps of %d ms', (length, step) => {
-    expect(stepFor({ fromMs: 0, toMs: length })).toBe(step);
   });
 
   test('neither shifting nor widening goes past now', () => {

@@ -21,22 +21,10 @@ export const DEFAULT_LAST_MS = 15 * MINUTE;
 /** The agent's times are whole seconds; a shorter range cannot be told from its neighbours. */
 export const SHORTEST_RANGE_MS = SECOND;
 
-/** Steps of the chart. At most this many points are asked for: more than two a pixel help nobody. */
-const MOST_POINTS = 240;
-const STEPS = [
-  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400,
-] as const;
-
 export function resolveRange(range: TimeRange, nowMs: number): TimeWindow {
   if (range.kind === 'absolute') return { fromMs: range.fromMs, toMs: range.toMs };
   const toMs = Math.ceil(nowMs / SECOND) * SECOND;
   return { fromMs: toMs - range.lastMs, toMs };
-}
-
-export function stepFor(window: TimeWindow): number {
-  const wanted = (window.toMs - window.fromMs) / MOST_POINTS;
-  for (const step of STEPS) if (step * SECOND >= wanted) return step * SECOND;
-  return Math.ceil(wanted / DAY) * DAY;
 }
 
 /** Moves a window by a share of its length; never past now. */
