@@ -1,8 +1,12 @@
 /** What only S3 can get wrong, against a real server. The contract is in ../object-store.test.ts. */
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { Registry } from 'prom-client';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Rgw } from '../../testing/rgw.ts';
+import { temporaryDirectory } from '../../testing/temporary-directory.ts';
 import { ObjectMetrics } from '../object-metrics.ts';
 import type { S3ObjectStoreConfig } from './s3-config.ts';
 import { S3ObjectStore } from './s3-object-store.ts';
@@ -111,6 +115,94 @@ test('more calls than may wait are refused as overloaded and counted; the others
   expect(await registry.metrics()).toContain('fleetflame_objects_refused_total{limit="waiting"} 14');
 });
 
+/** A store of a new bucket that has to find its credentials by itself. */
+async function withoutOwn(): Promise<S3ObjectStore> {
+  const { credentials: _, ...own } = await rgw.createBucket();
+  return new S3ObjectStore(own);
+}
+
+describe('credentials that nobody set', () => {
+  beforeEach(() => {
+    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_PROFILE'])
+      vi.stubEnv(name, undefined);
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/nonexistent');
+    vi.stubEnv('AWS_CONFIG_FILE', '/nonexistent');
+    vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
+  });
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  test('come from the environment', async () => {
+    vi.stubEnv('AWS_ACCESS_KEY_ID', rgw.credentials.accessKeyId);
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', rgw.credentials.secretAccessKey);
+    const store = await withoutOwn();
+    await store.put('key', BYTES);
+    expect(Buffer.compare(await store.get('key'), BYTES)).toBe(0);
+  });
+
+  test('come from the file of a profile', async () => {
+    using directory = temporaryDirectory();
+    const file = join(directory.path, 'credentials');
+    const { accessKeyId, secretAccessKey } = rgw.credentials;
+    writeFileSync(
+      file,
+      `[default]\naws_access_key_id = nobody\naws_secret_access_key = wrong\n` +
+        `[fleet]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`,
+    );
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', file);
+    vi.stubEnv('AWS_PROFILE', 'fleet');
+    const store = await withoutOwn();
+    await store.put('key', BYTES);
+    expect(Buffer.compare(await store.get('key'), BYTES)).toBe(0);
+  });
+
+  test('come from the role of the instance, as its metadata service tells', async () => {
+    const asked: string[] = [];
+    const metadata = createServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      const role = '/latest/meta-data/iam/security-credentials/';
+      if (request.url === '/latest/api/token') response.end('token');
+      else if (request.headers['x-aws-ec2-metadata-token'] !== 'token') response.writeHead(401).end();
+      else if (request.url === role) response.end('fleet-role');
+      else if (request.url === `${role}fleet-role`) {
+        response.end(
+          JSON.stringify({
+            Code: 'Success',
+            Type: 'AWS-HMAC',
+            AccessKeyId: rgw.credentials.accessKeyId,
+            SecretAccessKey: rgw.credentials.secretAccessKey,
+            Token: '',
+            LastUpdated: new Date().toISOString(),
+            Expiration: new Date(Date.now() + 3_600_000).toISOString(),
+          }),
+        );
+      } else response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => metadata.listen(0, '127.0.0.1', resolve));
+    const address = metadata.address();
+    if (address === null || typeof address === 'string') throw new Error('the server has no port');
+    try {
+      vi.stubEnv('AWS_EC2_METADATA_DISABLED', undefined);
+      vi.stubEnv('AWS_EC2_METADATA_SERVICE_ENDPOINT', `http://127.0.0.1:${address.port}`);
+      const store = await withoutOwn();
+      await store.put('key', BYTES);
+      expect(Buffer.compare(await store.get('key'), BYTES)).toBe(0);
+      // Once for both requests.
+      expect(asked.filter((one) => one.endsWith('fleet-role'))).toHaveLength(1);
+    } finally {
+      metadata.closeAllConnections();
+      metadata.close();
+    }
+  });
+
+  test('are missed with a word on what to set', async () => {
+    const store = await withoutOwn();
+    await expect(store.get('key')).rejects.toThrow(/AWS_ACCESS_KEY_ID.*role/);
+  });
+});
+
+// The last one: buckets that are made soon after wait for half a minute.
 test('a gateway that was killed and comes back is waited for', async () => {
   const store = new S3ObjectStore(config);
   await store.put('before', BYTES);
