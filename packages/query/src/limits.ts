@@ -29,6 +29,8 @@ export interface QueryLimits {
   readonly labelValues: number;
   /** (series, stack) rows of an export: about 500 MB while it is built. */
   readonly exportRows: number;
+  /** Exports that are built at once; others wait. */
+  readonly exports: number;
   /** Queries that run at once; the work is CPU on one thread, more only share it. */
   readonly running: number;
   /**
@@ -38,8 +40,10 @@ export interface QueryLimits {
   readonly runMs: number;
   /** Queries that wait for one to end; further ones are refused as overloaded. */
   readonly waiting: number;
-  /** Blocks that one query reads ahead: bounds memory to so many decoded blocks. */
+  /** Blocks that one query reads ahead, to hide the latency of an object store. */
   readonly readAhead: number;
+  /** Bytes of decoded blocks that all queries hold at once: further reads wait. A larger block is read alone. */
+  readonly decodedBytes: number;
   /** Bytes of each cache. */
   readonly footerCacheBytes: number;
   readonly blockCacheBytes: number;
@@ -64,10 +68,12 @@ export const QUERY_LIMITS: QueryLimits = {
   functionLines: 100_000,
   labelValues: 1_000_000,
   exportRows: 4_000_000,
+  exports: 2,
   running: 8,
   runMs: 300_000,
   waiting: 64,
   readAhead: 4,
+  decodedBytes: 512 << 20,
   footerCacheBytes: 32 << 20,
   blockCacheBytes: 256 << 20,
   partialCacheBytes: 256 << 20,

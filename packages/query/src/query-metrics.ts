@@ -24,6 +24,8 @@ export class QueryMetrics {
   readonly cacheRequests: Counter<'cache' | 'result'>;
   readonly cacheBytes: Gauge<'cache'>;
   readonly refused: Counter<'limit'>;
+  readonly decodedBytes: Gauge;
+  readonly delayed: Counter<'what'>;
   readonly running: Gauge;
   readonly waiting: Gauge;
 
@@ -63,6 +65,17 @@ export class QueryMetrics {
       name: 'fleetflame_query_refused_total',
       help: 'Queries that a limit turned away.',
       labelNames: ['limit'],
+      registers,
+    });
+    this.decodedBytes = new Gauge({
+      name: 'fleetflame_query_decoded_bytes',
+      help: 'Bytes of decoded blocks that queries hold beside the caches, roughly.',
+      registers,
+    });
+    this.delayed = new Counter({
+      name: 'fleetflame_query_delayed_total',
+      help: 'What queries did later, to bound the memory of all of them: reads of blocks, and exports.',
+      labelNames: ['what'],
       registers,
     });
     this.running = new Gauge({

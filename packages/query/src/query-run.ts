@@ -8,6 +8,7 @@ import type { BlockNeeds, Snapshot, Store } from '@fleetflame/store';
 import type { Logger } from 'pino';
 import type { BlockReader } from './block-reader.ts';
 import { Breather } from './breather.ts';
+import type { Budget } from './budget.ts';
 import { CoverageBuilder } from './coverage.ts';
 import {
   openBlocks,
@@ -31,6 +32,10 @@ export interface QueryContext {
   readonly store: QueryStore;
   readonly symbols: SymbolSource;
   readonly reader: BlockReader;
+  /** Bytes of decoded blocks. */
+  readonly decoded: Budget;
+  /** Exports that are built. */
+  readonly exports: Budget;
   readonly checks: LimitCheck;
   readonly metrics: QueryMetrics;
   readonly log: Logger;
@@ -116,22 +121,34 @@ export class QueryRun {
   async *scan<Plan extends ReadPlan>(
     plans: readonly Plan[],
   ): AsyncGenerator<ScannedBlock<Plan>, void, undefined> {
-    const { reader, checks } = this.context;
+    const { reader, decoded, checks } = this.context;
+    const held = new Map<Plan, () => void>();
+    const giveBack = (plan: Plan): void => {
+      held.get(plan)?.();
+      held.delete(plan);
+    };
     const read = async (plan: Plan): Promise<ScannedBlock<Plan> | undefined> => {
+      held.set(plan, await decoded.take(decodedBytes(plan)));
       try {
         const { block, bytesRead } = await reader.block(plan.entry, plan.footer, plan.datasets, plan.points);
         this.coverage.bytesRead(bytesRead);
         return { plan, block };
       } catch (error) {
+        giveBack(plan);
         await this.#unreadable(plan.entry, error);
         return undefined;
       }
     };
-    for await (const scanned of readAhead(plans, checks.limits.readAhead, read)) {
-      await this.breather.breathe();
-      if (scanned === undefined) continue;
-      this.count('scanned', 1);
-      yield scanned;
+    try {
+      for await (const scanned of readAhead(plans, checks.limits.readAhead, read)) {
+        await this.breather.breathe();
+        if (scanned === undefined) continue;
+        this.count('scanned', 1);
+        yield scanned;
+        giveBack(scanned.plan);
+      }
+    } finally {
+      for (const plan of held.keys()) giveBack(plan);
     }
   }
 
@@ -176,6 +193,25 @@ export class QueryRun {
       if (!entry.rolledUp || entry.resolutionMs === coarsest) this.coverage.losses(footer);
     }
   }
+}
+
+/** About what the planned part of a block holds in memory when it is decoded, bytes. */
+function decodedBytes({ entry, footer, datasets, points }: ReadPlan): number {
+  let samples = 0;
+  for (const index of datasets) samples += footer.datasets[index]!.sampleCount;
+  const rows = new Map(footer.tables.map((table) => [table.name, Number(table.rows)]));
+  const rowsOf = (name: string): number => rows.get(name) ?? 0;
+  const share = rowsOf('samples') === 0 ? 0 : samples / rowsOf('samples');
+  return Math.ceil(
+    // Compressed bytes are there until they are decoded; text, which is most of the rest, takes three times as many.
+    entry.sizeBytes * (share + 1) +
+      samples * 24 +
+      (points ? rowsOf('points') * share * 12 : 0) +
+      rowsOf('stacks') * 8 +
+      rowsOf('locations') * 32 +
+      rowsOf('functions') * 80 +
+      rowsOf('series') * 400,
+  );
 }
 
 /** The one service that can match; undefined: several can. */

@@ -328,3 +328,22 @@ describe('Export', () => {
     );
   });
 });
+
+test('with memory for one block and one export at a time, many questions at once are all answered', async () => {
+  const { client, registry } = await startFleet({ decodedBytes: 1, exports: 1, blockCacheBytes: 0 });
+  const ask = async (): Promise<unknown[]> => [
+    rows((await client.flameGraph({ scope: scope(), groupBy: ['service_name'] })).table),
+    (await client.series({ scope: scope(), stepMs: 1000n })).groups,
+  ];
+  const answers = await Promise.all(Array.from({ length: 8 }, ask));
+  for (const answer of answers) expect(answer).toEqual(answers[0]);
+  const format = ExportFormat.FOLDED;
+  const exports = await Promise.all(
+    Array.from({ length: 8 }, () => client.export({ scope: scope(), format })),
+  );
+  expect(exports.map(({ total }) => total)).toEqual(exports.map(() => 150n));
+  const metrics = await registry.metrics();
+  for (const what of ['read', 'export'])
+    expect(metrics).toMatch(new RegExp(`fleetflame_query_delayed_total\\{what="${what}"\\} [1-9]`));
+  expect(metrics).toContain('fleetflame_query_decoded_bytes 0');
+});

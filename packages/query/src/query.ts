@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { Admission } from './admission.ts';
 import { BlockReader } from './block-reader.ts';
+import { Budget } from './budget.ts';
 import { FlameCache } from './flame-cache.ts';
 import { QUERY_LIMITS, type QueryLimits } from './limits.ts';
 import { QueryMetrics } from './query-metrics.ts';
@@ -49,6 +50,14 @@ export function createQuery(options: QueryOptions): Query {
     store,
     symbols,
     reader: new BlockReader(store, limits, metrics),
+    decoded: new Budget(limits.decodedBytes, {
+      held: (bytes) => metrics.decodedBytes.set(bytes),
+      delayed: () => metrics.delayed.inc({ what: 'read' }),
+    }),
+    exports: new Budget(limits.exports, {
+      held: () => undefined,
+      delayed: () => metrics.delayed.inc({ what: 'export' }),
+    }),
     checks: new LimitCheck(limits, metrics),
     metrics,
     log,

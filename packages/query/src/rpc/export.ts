@@ -13,6 +13,7 @@ import {
   type ExportRequest,
   type ExportResponse,
 } from '@fleetflame/proto/query/v1/query';
+import { throwIfAborted } from '../admission.ts';
 import { ExportBuilder } from '../export-builder.ts';
 import { needsOf, QueryRun, type QueryContext } from '../query-run.ts';
 import { QuerySymbols } from '../symbol-source.ts';
@@ -35,44 +36,45 @@ export async function exportProfile(
       },
     );
   }
-  return QueryRun.with(
-    context,
-    scope,
-    signal,
-    async (run) => {
-      const profileType = run.resolveType(scope.profileType);
-      const symbols = new QuerySymbols(context.symbols, context.log);
-      const builder = new ExportBuilder({
-        // The pprof encoder selects labels itself, since it adds what numeric ones need.
-        keepLabel: format === ExportFormat.PPROF ? () => true : (name) => groupBy.includes(name),
-        atMs: scope.fromMs,
-        maxRows: checks.limits.exportRows,
-      });
-      const plans = run.plan(scope, profileType).map((plan) => ({ ...plan, points: plan.cut }));
-      for await (const { plan, block } of run.scan(plans)) {
-        const selection = {
-          series: selectSeries(block, profileType, scope.selector),
-          timeRange: plan.cut ? plan.within : undefined,
-        };
-        const sums = sumStacks(block, selection, []);
-        run.coverage.samples(sums);
-        await symbols.load(buildIdsToSymbolize(block, sums));
-        builder.addBlock(block, selection, symbols.symbolize);
-      }
-      const block = builder.build();
-      await run.breather.breathe();
-      const file =
-        format === ExportFormat.PPROF
-          ? encodePprof(block, { profileType, groupBy, fromMs: scope.fromMs, toMs: scope.toMs })
-          : new TextEncoder().encode(
-              encodeFolded(block, { profileType, groupBy, annotate: request.annotate }),
-            );
-      return create(ExportResponseSchema, {
-        file,
-        total: BigInt(builder.total),
-        coverage: run.coverage.build(),
-      });
-    },
-    groupBy.length === 0 && format === ExportFormat.PPROF ? undefined : needsOf(scope, groupBy),
-  );
+  const build = async (run: QueryRun): Promise<ExportResponse> => {
+    const profileType = run.resolveType(scope.profileType);
+    const symbols = new QuerySymbols(context.symbols, context.log);
+    const builder = new ExportBuilder({
+      // The pprof encoder selects labels itself, since it adds what numeric ones need.
+      keepLabel: format === ExportFormat.PPROF ? () => true : (name) => groupBy.includes(name),
+      atMs: scope.fromMs,
+      maxRows: checks.limits.exportRows,
+    });
+    const plans = run.plan(scope, profileType).map((plan) => ({ ...plan, points: plan.cut }));
+    for await (const { plan, block } of run.scan(plans)) {
+      const selection = {
+        series: selectSeries(block, profileType, scope.selector),
+        timeRange: plan.cut ? plan.within : undefined,
+      };
+      const sums = sumStacks(block, selection, []);
+      run.coverage.samples(sums);
+      await symbols.load(buildIdsToSymbolize(block, sums));
+      builder.addBlock(block, selection, symbols.symbolize);
+    }
+    const block = builder.build();
+    await run.breather.breathe();
+    const file =
+      format === ExportFormat.PPROF
+        ? encodePprof(block, { profileType, groupBy, fromMs: scope.fromMs, toMs: scope.toMs })
+        : new TextEncoder().encode(encodeFolded(block, { profileType, groupBy, annotate: request.annotate }));
+    return create(ExportResponseSchema, {
+      file,
+      total: BigInt(builder.total),
+      coverage: run.coverage.build(),
+    });
+  };
+  const needs = groupBy.length === 0 && format === ExportFormat.PPROF ? undefined : needsOf(scope, groupBy);
+  // Before the snapshot, which is not to grow old meanwhile.
+  const giveBack = await context.exports.take(1);
+  try {
+    throwIfAborted(signal);
+    return await QueryRun.with(context, scope, signal, build, needs);
+  } finally {
+    giveBack();
+  }
 }
