@@ -219,7 +219,12 @@ test('JIT frames have the names of their functions, with the right callers', () 
 });
 
 test('the server gets the symbols of the binaries that it asks for, once', () => {
-  expect(new Set(symbols.asked).size).toBe(symbols.asked.length);
+  // A large upload that stops for smaller ones is offered again, and goes on where it was.
+  const again = symbols.asked.length - new Set(symbols.asked).size;
+  expect(again).toBeLessThanOrEqual(stats.symbols.interrupted);
+  const sizes = [...symbols.uploads.values()].map(({ bytes }) => bytes.length);
+  const unfinished = symbols.receivedBytes - sizes.reduce((sum, size) => sum + size, 0);
+  expect(unfinished).toBe(symbols.unfinishedBytes);
   const { buildId } = ElfFile.parse(bufferSource(readFileSync(join(directory, 'ff-chain'))));
   const upload = symbols.uploads.get(buildId ?? '');
   if (upload === undefined) throw new Error(`no symbols of ff-chain among ${symbols.uploads.size} uploads`);

@@ -24,6 +24,11 @@ export class SymbolServer {
   /** Called for every part before it is kept; may throw. */
   before: (buildId: string, offset: number) => void = () => undefined;
 
+  /** Kept of uploads that have not ended. */
+  get unfinishedBytes(): number {
+    return [...this.#parts.values()].flat().reduce((sum, part) => sum + part.length, 0);
+  }
+
   routes(router: ConnectRouter): void {
     router.service(SymbolService, {
       wanted: ({ offers }) => {
@@ -50,6 +55,7 @@ export class SymbolServer {
         const bytes = Buffer.concat(parts);
         if (BigInt(bytes.length) < totalBytes) return { nextOffset: BigInt(bytes.length) };
         this.uploads.set(buildId, { fileName, quality, supplementary, bytes });
+        this.#parts.delete(buildId);
         return { complete: true };
       },
       status: () => ({}),
