@@ -47,6 +47,12 @@ async function begin(cluster: Cluster, fault: Fault): Promise<End> {
       wire.cut(fault.how);
       return () => wire.heal();
     }
+    case 'pull': {
+      const { host } = processAt(cluster, fault.place);
+      if (host === undefined) throw new Error('the cluster was started without a network');
+      host.pull(fault.from);
+      return () => host.plug(fault.from);
+    }
     case 'lose commit': {
       const { postgres } = wiresOf(cluster, fault.place);
       postgres.lose(fault.loses, 'commit\0');
@@ -63,6 +69,10 @@ async function begin(cluster: Cluster, fault: Fault): Promise<End> {
       return async () => await cluster.rgw.startGateway();
     case 'stop gateway':
       return pause(cluster.rgw.gatewayPid);
+    case 'stop osd':
+      return pause(cluster.rgw.storagePids.osd);
+    case 'stop monitor':
+      return pause(cluster.rgw.storagePids.monitor);
     case 'kill postgres':
       await cluster.postgres.kill();
       return async () => await cluster.postgres.restart();

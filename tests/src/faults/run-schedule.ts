@@ -6,6 +6,7 @@ import { checkSums, Ledger, writeFleet, type SumCheck, type WriteResult } from '
 import { Cluster, type ClusterProcess } from '../support/cluster.ts';
 import { MAIN } from '../support/server-process.ts';
 import { run, until } from '../support/product.ts';
+import { TestNetwork } from '../support/test-network.ts';
 import { makeDue, runFaults } from './inject.ts';
 import { createFleet, HOSTS, SKEW_MS, WINDOW_MS } from './load.ts';
 import { Reader, type ReadResult } from './reader.ts';
@@ -48,7 +49,8 @@ export interface Outcome {
 export async function runSchedule(schedule: Schedule): Promise<Outcome> {
   const started = performance.now();
   const { seed } = schedule;
-  await using cluster = await Cluster.start({ seed, more: MORE_ROLES, wired: true, settings: SETTINGS });
+  await using network = TestNetwork.create();
+  await using cluster = await Cluster.start({ seed, more: MORE_ROLES, network, settings: SETTINGS });
   try {
     return await new ScheduleRun(cluster, schedule, started).run();
   } catch (error) {

@@ -2,6 +2,7 @@
  * What goes wrong, and when: a pure function of a seed. Times are those of the plan; on a slow machine a
  * process takes longer to start, and then the next fault of the same target is late, never early.
  */
+import { SEGMENTS, type Segment } from '../support/test-network.ts';
 import { CUTS, S3_FAULTS, SeededRandom, type Cut, type S3Fault } from '@fleetflame/store/testing';
 
 /** Processes of each role: those of docs/deployment.md, and one more compactor. */
@@ -20,10 +21,12 @@ export type Fault =
   /** SIGSTOP, and SIGCONT at the end. */
   | { readonly kind: 'stop'; readonly place: Place }
   | { readonly kind: 'cut'; readonly place: Place; readonly to: 'postgres' | 's3'; readonly how: Cut }
+  /** The cable of its host to one network is pulled: packets vanish both ways, also those of new connections. */
+  | { readonly kind: 'pull'; readonly place: Place; readonly from: Segment }
   /** The connection that commits next is cut: before PostgreSQL hears of it, or before its answer arrives. */
   | { readonly kind: 'lose commit'; readonly place: Place; readonly loses: 'question' | 'answer' }
   | { readonly kind: 'kill postgres' | 'kill backend' | 'stop postgres' | 'expire leases' }
-  | { readonly kind: 'kill gateway' | 'stop gateway' }
+  | { readonly kind: 'kill gateway' | 'stop gateway' | 'stop osd' | 'stop monitor' }
   | {
       readonly kind: 's3';
       readonly share: number;
@@ -70,6 +73,7 @@ const KINDS: readonly (readonly [weight: number, choose: (random: SeededRandom) 
       how: oneOf(random, CUTS),
     }),
   ],
+  [5, choosePull],
   [4, (random) => ({ kind: 'lose commit', place: writing(random), loses: oneOf(random, LOSSES) })],
   [4, chooseS3],
   [1, () => ({ kind: 'kill postgres' })],
@@ -78,6 +82,8 @@ const KINDS: readonly (readonly [weight: number, choose: (random: SeededRandom) 
   [2, () => ({ kind: 'expire leases' })],
   [1, () => ({ kind: 'kill gateway' })],
   [1, () => ({ kind: 'stop gateway' })],
+  [1, () => ({ kind: 'stop osd' })],
+  [0.5, () => ({ kind: 'stop monitor' })],
 ];
 const TARGETS = ['postgres', 's3'] as const;
 const LOSSES = ['question', 'answer'] as const;
@@ -102,6 +108,8 @@ export function targetOf(fault: Fault): string {
       return nameOf(fault.place);
     case 'cut':
       return `${nameOf(fault.place)} to ${fault.to}`;
+    case 'pull':
+      return `${nameOf(fault.place)} from ${fault.from}`;
     case 'lose commit':
       return `${nameOf(fault.place)} to postgres`;
     case 's3':
@@ -109,6 +117,9 @@ export function targetOf(fault: Fault): string {
     case 'kill gateway':
     case 'stop gateway':
       return 'gateway';
+    case 'stop osd':
+    case 'stop monitor':
+      return fault.kind.slice('stop '.length);
     default:
       return 'postgres';
   }
@@ -126,6 +137,8 @@ function describeStep({ atMs, forMs, fault }: Step): string {
       return `${at}${fault.kind} ${nameOf(fault.place)}`;
     case 'cut':
       return `${at}${fault.how} ${targetOf(fault)}`;
+    case 'pull':
+      return `${at}pull ${targetOf(fault)}`;
     case 'lose commit':
       return `${at}lose the ${fault.loses} of a commit, ${targetOf(fault)}`;
     case 's3':
@@ -140,12 +153,23 @@ function nameOf({ role, number }: Place): string {
 }
 
 function chooseFault(random: SeededRandom): Fault {
-  let rest = random.below(KINDS.reduce((sum, [weight]) => sum + weight, 0));
+  let rest = random.next() * KINDS.reduce((sum, [weight]) => sum + weight, 0);
   for (const [weight, choose] of KINDS) {
     rest -= weight;
     if (rest < 0) return choose(random);
   }
   throw new Error('the weights have no sum');
+}
+
+/** Of every process, from whatever it talks to. */
+function choosePull(random: SeededRandom): Fault {
+  const place = placeOf(random);
+  const from = SEGMENTS.filter(
+    (segment) =>
+      (segment !== 'postgres' || place.role !== 'symbolizer') &&
+      (segment !== 'clients' || place.role !== 'compactor'),
+  );
+  return { kind: 'pull', place, from: oneOf(random, from) };
 }
 
 function chooseS3(random: SeededRandom): Fault {

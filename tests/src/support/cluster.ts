@@ -14,6 +14,7 @@ import { QueryService } from '@fleetflame/proto/query/v1/query';
 import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
 import { FaultyS3, LossyProxy, PostgresServer, Rgw } from '@fleetflame/store/testing';
 import { endProcess, MAIN, ROOT, startServer } from './server-process.ts';
+import type { TestHost, TestNetwork } from './test-network.ts';
 
 const DOCUMENT = join(ROOT, 'docs/deployment.md');
 
@@ -24,6 +25,7 @@ export class ClusterProcess {
   readonly ingest: Client<typeof IngestService>;
   readonly query: Client<typeof QueryService>;
   readonly symbols: Client<typeof SymbolService>;
+  readonly #host: TestHost | undefined;
   readonly #arguments: readonly string[];
   readonly #environment: Readonly<Record<string, string>>;
   #child: ChildProcess;
@@ -34,8 +36,10 @@ export class ClusterProcess {
     started: { readonly child: ChildProcess; readonly url: string; readonly log: () => string },
     args: readonly string[],
     environment: Readonly<Record<string, string>>,
+    host: TestHost | undefined,
   ) {
     this.role = role;
+    this.#host = host;
     this.url = started.url;
     this.#child = started.child;
     this.#log = started.log;
@@ -51,13 +55,15 @@ export class ClusterProcess {
     this.symbols = createClient(SymbolService, transport);
   }
 
+  /** @param host default: this one, on loopback */
   static async start(
     args: readonly string[],
     environment: Readonly<Record<string, string>>,
+    host?: TestHost,
   ): Promise<ClusterProcess> {
     const [role = ''] = args;
-    const command = [process.execPath, MAIN, ...args, '--listen', '127.0.0.1:0'];
-    return new ClusterProcess(role, await startServer(role, command, environment), args, environment);
+    const command = commandOn(host, args, `${host?.address('clients') ?? '127.0.0.1'}:0`);
+    return new ClusterProcess(role, await startServer(role, command, environment), args, environment, host);
   }
 
   get pid(): number {
@@ -85,16 +91,25 @@ export class ClusterProcess {
   /** After a stop or a kill. */
   async startAgain(): Promise<void> {
     const { host } = new URL(this.url);
-    const command = [process.execPath, MAIN, ...this.#arguments, '--listen', host];
+    const command = commandOn(this.#host, this.#arguments, host);
     const { child, log } = await startServer(this.role, command, this.#environment);
     this.#child = child;
     this.#log = log;
+  }
+
+  /** Undefined: it runs where the test does. */
+  get host(): TestHost | undefined {
+    return this.#host;
   }
 
   async get(path: string): Promise<{ readonly status: number; readonly text: string }> {
     const response = await fetch(`${this.url}${path}`);
     return { status: response.status, text: await response.text() };
   }
+}
+
+function commandOn(host: TestHost | undefined, args: readonly string[], listen: string): readonly string[] {
+  return [...(host?.prefix ?? []), process.execPath, MAIN, ...args, '--listen', listen];
 }
 
 /** The networks between one process and what it stands on. */
@@ -108,8 +123,8 @@ export interface ClusterOptions {
   readonly seed?: number;
   /** Roles to start besides those of the example. */
   readonly more?: readonly string[];
-  /** Each process gets wires of its own. */
-  readonly wired?: boolean;
+  /** Each process gets wires of its own, and is on a host of its own in this network. */
+  readonly network?: TestNetwork;
   /** Of every process, besides how to get in. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -140,17 +155,12 @@ export class Cluster implements AsyncDisposable {
     this.#directory = directory;
   }
 
-  static async start({
-    seed = 1,
-    more = [],
-    wired = false,
-    settings = {},
-  }: ClusterOptions = {}): Promise<Cluster> {
+  static async start({ seed = 1, more = [], network, settings = {} }: ClusterOptions = {}): Promise<Cluster> {
     const directory = await mkdtemp(join(tmpdir(), 'fleetflame-cluster-'));
     const [rgw, postgres] = await Promise.all([Rgw.start(), PostgresServer.start()]);
     const cluster = new Cluster(rgw, await FaultyS3.start(rgw.endpoint, seed), postgres, directory, settings);
     try {
-      await cluster.#start(more, wired);
+      await cluster.#start(more, network);
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
       throw error;
@@ -186,7 +196,7 @@ export class Cluster implements AsyncDisposable {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  async #start(more: readonly string[], wired: boolean): Promise<void> {
+  async #start(more: readonly string[], network: TestNetwork | undefined): Promise<void> {
     const document = await readFile(DOCUMENT, 'utf8');
     const { bucket } = await this.rgw.createBucket();
     this.#catalogUrl = await this.postgres.createDatabase();
@@ -209,21 +219,26 @@ export class Cluster implements AsyncDisposable {
       if (match?.[1] === undefined) throw new Error(`not a role of the example: ${command}`);
       return match[1];
     });
-    const started = [...roles, ...more].map(async (role) => await this.#startProcess(role, wired));
+    const started = [...roles, ...more].map(async (role) => await this.#startProcess(role, network));
     for (const process of await Promise.all(started)) this.processes.push(process);
   }
 
-  async #startProcess(role: string, wired: boolean): Promise<ClusterProcess> {
-    if (!wired) return await ClusterProcess.start([role, ...this.shared], this.environment);
-    const s3 = await LossyProxy.start(Number(new URL(this.s3.endpoint).port));
-    const postgres = await LossyProxy.start(this.postgres.port);
+  async #startProcess(role: string, network: TestNetwork | undefined): Promise<ClusterProcess> {
+    if (network === undefined) return await ClusterProcess.start([role, ...this.shared], this.environment);
+    const s3 = await LossyProxy.start(Number(new URL(this.s3.endpoint).port), network.address('s3'));
+    const postgres = await LossyProxy.start(this.postgres.port, network.address('postgres'));
     const catalog = new URL(this.#catalogUrl);
+    catalog.hostname = network.address('postgres');
     catalog.port = String(postgres.port);
-    const process = await ClusterProcess.start([role, ...this.shared], {
-      ...this.environment,
-      FLEETFLAME_OBJECTS_ENDPOINT: `http://127.0.0.1:${s3.port}`,
-      FLEETFLAME_CATALOG_URL: catalog.href,
-    });
+    const process = await ClusterProcess.start(
+      [role, ...this.shared],
+      {
+        ...this.environment,
+        FLEETFLAME_OBJECTS_ENDPOINT: `http://${network.address('s3')}:${s3.port}`,
+        FLEETFLAME_CATALOG_URL: catalog.href,
+      },
+      await network.addHost(),
+    );
     this.wires.set(process, { s3, postgres });
     return process;
   }

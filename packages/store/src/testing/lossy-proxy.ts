@@ -34,9 +34,10 @@ export class LossyProxy implements AsyncDisposable {
     this.#server = createServer((client) => this.#accept(client));
   }
 
-  static async start(target: number): Promise<LossyProxy> {
+  /** Before a port of this host. @param host the address it listens on */
+  static async start(target: number, host = '127.0.0.1'): Promise<LossyProxy> {
     const proxy = new LossyProxy(target);
-    proxy.#server.listen(0, '127.0.0.1');
+    proxy.#server.listen(0, host);
     await once(proxy.#server, 'listening');
     const address = proxy.#server.address();
     if (address === null || typeof address === 'string') throw new Error('no port');

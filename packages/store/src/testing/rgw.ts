@@ -79,6 +79,12 @@ export class Rgw implements AsyncDisposable {
     return this.#gateway?.pid ?? 0;
   }
 
+  /** Of the monitor, and of the daemon that stores: what stands still behind a gateway that lives. */
+  get storagePids(): { readonly monitor: number; readonly osd: number } {
+    const [monitor, osd] = this.#daemons;
+    return { monitor: monitor?.pid ?? 0, osd: osd?.pid ?? 0 };
+  }
+
   /** kill -9 of the gateway: connections are cut, requests underway have an unknown outcome. */
   async killGateway(): Promise<void> {
     const gateway = this.#gateway;
