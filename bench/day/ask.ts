@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createClient, type Client, type Interceptor } from '@connectrpc/connect';
 import { connectNodeAdapter, createConnectTransport } from '@connectrpc/connect-node';
-import { decodeFlameTable } from '@fleetflame/profile';
+import { decodeFlameTable, seriesStepMs } from '@fleetflame/profile';
 import { QueryService, type Coverage } from '@fleetflame/proto/query/v1/query';
 import { createQuery } from '@fleetflame/query';
 import type { Store } from '@fleetflame/store';
@@ -67,10 +67,11 @@ export class Asker {
     });
   }
 
-  async ask(question: Question, fromMs: number, toMs: number): Promise<Measured> {
+  /** @param selector default: everything */
+  async ask(question: Question, fromMs: number, toMs: number, selector = ''): Promise<Measured> {
     const cpu = process.cpuUsage();
     const started = performance.now();
-    const { items, coverage } = await this.#answer(question, fromMs, toMs);
+    const { items, coverage } = await this.#answer(question, fromMs, toMs, selector);
     const wallMs = performance.now() - started;
     const { user, system } = process.cpuUsage(cpu);
     if (coverage === undefined || coverage.missing.length > 0) throw new Error('the answer is not whole');
@@ -88,8 +89,9 @@ export class Asker {
     question: Question,
     fromMs: number,
     toMs: number,
+    selector: string,
   ): Promise<{ items: number; coverage: Coverage | undefined }> {
-    const scope = { fromMs: BigInt(fromMs), toMs: BigInt(toMs), profileType: PROFILE_TYPE };
+    const scope = { fromMs: BigInt(fromMs), toMs: BigInt(toMs), profileType: PROFILE_TYPE, selector };
     if (question === 'flame') {
       const { table, coverage } = await this.#client.flameGraph({ scope, maxNodes: NODES });
       return { items: decodeFlameTable(table).length, coverage };
@@ -101,7 +103,7 @@ export class Asker {
     if (question === 'series') {
       const { groups, coverage } = await this.#client.series({
         scope,
-        stepMs: 60_000n,
+        stepMs: BigInt(Math.max(60_000, seriesStepMs(toMs - fromMs))),
         groupBy: ['service_name'],
       });
       return { items: groups.length, coverage };

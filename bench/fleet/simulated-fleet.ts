@@ -83,19 +83,37 @@ export class SimulatedFleet {
 
   /** The batch of one host for the window that starts at `startMs` by a true clock. */
   batch(host: number, generation: number, startMs: number): SimulatedBatch {
-    const { seed, skewMs, windowMs } = this.shape;
-    const pick = randomOf(seed, host, Math.floor(startMs / windowMs), 2);
-    const captured = this.#captured[Math.floor(pick * this.#captured.length)];
-    if (captured === undefined) throw new Error('there are no captured batches');
-    const skew = Math.round((randomOf(seed, host, 0, 3) * 2 - 1) * skewMs);
-    const block = mergeBlocks([this.#relabel(captured, host, generation, startMs + skew)]);
+    const captured = this.#pick(host, startMs);
+    const skewedMs = startMs + this.#skew(host);
+    const block = mergeBlocks([this.#relabel(captured, host, generation, skewedMs)]);
     return {
       host,
       block: encodeBlock(block),
       rows: block.samples.length,
       samples: countSamples(block),
-      sums: this.#sums(captured, host, startMs + skew),
+      sums: this.#sums(captured, host, skewedMs),
     };
+  }
+
+  /** What the batches of several hosts are together, as a segment has them. */
+  segment(hosts: Iterable<number>, generation: number, startMs: number): Block {
+    const blocks: Block[] = [];
+    for (const host of hosts)
+      blocks.push(this.#relabel(this.#pick(host, startMs), host, generation, startMs + this.#skew(host)));
+    return mergeBlocks(blocks);
+  }
+
+  #pick(host: number, startMs: number): Captured {
+    const { seed, windowMs } = this.shape;
+    const pick = randomOf(seed, host, Math.floor(startMs / windowMs), 2);
+    const captured = this.#captured[Math.floor(pick * this.#captured.length)];
+    if (captured === undefined) throw new Error('there are no captured batches');
+    return captured;
+  }
+
+  #skew(host: number): number {
+    const { seed, skewMs } = this.shape;
+    return Math.round((randomOf(seed, host, 0, 3) * 2 - 1) * skewMs);
   }
 
   #relabel({ block, serviceOf }: Captured, host: number, generation: number, startMs: number): Block {
@@ -183,7 +201,8 @@ function servicesOf(block: Block, bases: Map<string, number>): Uint32Array {
   return services;
 }
 
-function countSamples({ samples, series }: Block): number {
+/** Samples behind the rows: values divided by the period. */
+export function countSamples({ samples, series }: Block): number {
   let count = 0;
   for (let row = 0; row < samples.length; row++) {
     const period = series.period[samples.series[row]!]!;
