@@ -1,6 +1,7 @@
 /** The store's counters. Gauges of what is stored are read from the catalog when they are scraped. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { CatalogTotals } from './catalog/catalog.ts';
+import type { JobTotals } from './catalog/job-queue.ts';
 
 /** From a millisecond on a fast disk to a stuck one. */
 const WRITE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -22,7 +23,12 @@ export class StoreMetrics {
   readonly reread: Counter;
   readonly maintenanceFailures: Counter<'task'>;
 
-  constructor(registry: Registry, totals: () => Promise<CatalogTotals>, pinned: () => number) {
+  constructor(
+    registry: Registry,
+    totals: () => Promise<CatalogTotals>,
+    jobs: () => Promise<readonly JobTotals[]>,
+    pinned: () => number,
+  ) {
     const registers = [registry];
     const seconds = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
       new Histogram<L>({ name, help, labelNames, registers, buckets: WRITE_BUCKETS });
@@ -82,7 +88,28 @@ export class StoreMetrics {
       }),
     );
     registerLevels(registry, totals);
+    registerJobs(registry, jobs);
   }
+}
+
+function registerJobs(registry: Registry, jobs: () => Promise<readonly JobTotals[]>): void {
+  registry.registerMetric(
+    new Gauge({
+      name: 'fleetflame_store_jobs',
+      help: 'Open jobs of all processes; failing: of both, those that have failed before.',
+      labelNames: ['kind', 'state'],
+      registers: [],
+      async collect() {
+        const totals = await jobs();
+        this.reset();
+        for (const { kind, waiting, leased, failing } of totals) {
+          this.set({ kind, state: 'waiting' }, waiting);
+          this.set({ kind, state: 'leased' }, leased);
+          this.set({ kind, state: 'failing' }, failing);
+        }
+      },
+    }),
+  );
 }
 
 function registerLevels(registry: Registry, totals: () => Promise<CatalogTotals>): void {

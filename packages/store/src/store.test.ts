@@ -213,6 +213,7 @@ test('metrics and status say what is stored and what was done', async () => {
   expect(text).toMatch(/^fleetflame_store_rows\{level="1"\} 12$/m);
   expect(text).toMatch(/^fleetflame_store_bytes\{level="1"\} [1-9]/m);
   expect(text).toMatch(/^fleetflame_store_quarantined_blocks 0$/m);
+  expect(text).toMatch(/^fleetflame_store_jobs\{kind="task",state="waiting"\} 4$/m);
   expect(text).toMatch(/^fleetflame_store_merges_total\{level="1",outcome="done"\} 2$/m);
   const status = await store.status();
   expect(status).toMatchObject({ batches: 12, quarantined: 0, deleted: { blocks: 12 } });

@@ -166,6 +166,7 @@ export class Store {
     this.#metrics = new StoreMetrics(
       options.registry,
       () => parts.catalog.totals(),
+      () => parts.catalog.jobs.totals(this.#now()),
       () => this.#pins.size,
     );
     this.#eraser = new Eraser({

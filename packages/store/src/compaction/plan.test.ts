@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { newBlockId } from '../block-id.ts';
 import { WHOLE, type BlockEntry } from '../catalog/block-entry.ts';
@@ -182,3 +183,56 @@ function apply(job: CompactionJob, live: readonly BlockEntry[], now: number): Bl
   }
   return [...live.filter((entry) => !job.inputs.includes(entry)), ...outputs.values()];
 }
+
+test('a service too large for one block becomes several of its window, neighbours in time, and stays so', () => {
+  const size = fc.record({
+    sizeBytes: fc.integer({ min: 1000, max: 12 << 20 }),
+    points: fc.integer({ min: 1, max: 6 << 20 }),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(size, { minLength: 30, maxLength: 60 }),
+      fc.double({ min: 0.3, max: 1, noNaN: true }),
+      (sizes, kept) => {
+        const nowMs = DAY + 2 * HOUR;
+        let blocks = sizes.map((fields, i) => block(2, DAY + i * MINUTE, DAY + i * MINUTE + 59_999, fields));
+        // Each round of jobs makes fewer blocks of the same hour.
+        for (
+          let jobs = planCompaction(blocks, nowMs);
+          jobs.length > 0;
+          jobs = planCompaction(blocks, nowMs)
+        ) {
+          const gone = new Set<BlockEntry>();
+          for (const job of jobs) {
+            const inputs = job.kind === 'merge' ? job.inputs : [job.input];
+            const sum = (field: 'sizeBytes' | 'points') =>
+              inputs.reduce((all, input) => all + input[field], 0);
+            for (const input of inputs) {
+              expect(gone.has(input)).toBe(false);
+              gone.add(input);
+            }
+            // One that is alone only rises.
+            const bound = inputs.length > 1 ? 1 : Infinity;
+            expect(sum('sizeBytes')).toBeLessThanOrEqual(MERGE_INPUT_BYTES * bound);
+            expect(sum('points')).toBeLessThanOrEqual(MERGE_INPUT_POINTS * bound);
+            const times = [
+              ...inputs.map(({ timeMinMs }) => timeMinMs),
+              ...inputs.map(({ timeMaxMs }) => timeMaxMs),
+            ];
+            const fields = { sizeBytes: Math.ceil(sum('sizeBytes') * kept), points: sum('points') };
+            blocks.push(block(job.window.level, Math.min(...times), Math.max(...times), fields));
+          }
+          const before = blocks.length - jobs.length;
+          blocks = blocks.filter((one) => !gone.has(one));
+          const rose = jobs.some((job) => job.window.level > 2 && [...gone].some(({ level }) => level === 2));
+          expect(blocks.length < before || rose).toBe(true);
+        }
+        expect(blocks.every(({ level }) => level === 3)).toBe(true);
+        expect(blocks.reduce((all, { points }) => all + points, 0)).toBe(
+          sizes.reduce((all, { points }) => all + points, 0),
+        );
+      },
+    ),
+    { numRuns: 200 },
+  );
+});

@@ -24,6 +24,8 @@ const TOMBSTONE_MS = 7 * 86_400_000;
 export const REMEMBER_BATCHES_MS = 26 * 3_600_000;
 /** Objects removed in one round: keeps a round short when a day's worth of blocks expires at once. */
 const REMOVE_LIMIT = 2000;
+/** Of them underway at once: an object store takes some 10 ms for each. */
+const REMOVE_AT_ONCE = 16;
 
 export interface RemoverOptions {
   readonly objects: ObjectStore;
@@ -48,13 +50,25 @@ export async function expire(options: RemoverOptions, nowMs: number): Promise<vo
 export async function removeDeleted(options: RemoverOptions, nowMs: number): Promise<number> {
   const { objects, catalog, pins, metrics } = options;
   const removed: string[] = [];
-  for (const entry of await catalog.deletedBefore(nowMs - DELETED_GRACE_MS, REMOVE_LIMIT)) {
-    if (pins.has(entry.id)) continue;
-    await objects.delete(entry.key);
-    removed.push(entry.id);
-  }
+  const failures: unknown[] = [];
+  const entries = (await catalog.deletedBefore(nowMs - DELETED_GRACE_MS, REMOVE_LIMIT)).values();
+  const remove = async (): Promise<void> => {
+    for (const { id, key } of entries) {
+      if (pins.has(id)) continue;
+      try {
+        await objects.delete(key);
+        removed.push(id);
+      } catch (error) {
+        failures.push(error);
+        // It may be the storage: the others wait for the next round.
+        return;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: REMOVE_AT_ONCE }, remove));
   if (removed.length > 0) await catalog.markRemoved(removed, nowMs);
   metrics.removed.inc(removed.length);
+  if (failures.length > 0) throw failures[0];
   await catalog.purgeRemoved(nowMs - TOMBSTONE_MS);
   return removed.length;
 }
