@@ -9,6 +9,8 @@ import { Config } from '../config/config.ts';
 import { formatConfig } from '../config/print-config.ts';
 import type { AgentMessage, AgentQuestion, AgentRequest } from '../server/agent-process.ts';
 import { createLogger } from '../server/logger.ts';
+import { OnePort, parseListen } from '../server/one-port.ts';
+import { type AgentView, type Readiness, sendText, servePages } from '../server/pages.ts';
 
 /** The launcher reads it: it is about the flags that Node starts with. */
 export function addOwnNames(command: Command): Command {
@@ -49,6 +51,24 @@ async function runAgent(flags: Readonly<Record<string, unknown>>): Promise<void>
     if (request.type === 'reload') agent?.reloadFilter();
     else void answerTo(request.type).then((text) => report({ type: 'answer', id: request.id, text }));
   });
+  let readiness: Readiness = 'starting';
+  const view: AgentView = {
+    status: () => Promise.resolve({ state: 'running', pid: process.pid, stats: agent?.stats() }),
+    // They are in the registry of the pages.
+    metrics: () => Promise.resolve(''),
+  };
+  const pages = servePages(
+    { role: 'agent', registry, log, agent: view, readiness: () => readiness },
+    (_request, response) => sendText(response, 404, 'not found\n'),
+  );
+  const listen = config.text('agent.listen');
+  // What it has to tell, the server that it is a child of tells for it.
+  const port = listen === undefined || process.send !== undefined ? undefined : new OnePort(pages);
+  if (port !== undefined && listen !== undefined) {
+    const { host, port: wanted } = parseListen(listen, '--listen');
+    const bound = await port.listen(host, wanted);
+    log.info({ url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}` }, 'metrics and status');
+  }
   const filterFile = config.text('agent.filterFile');
   // Without a file to read again the signal keeps its meaning: the terminal is gone.
   if (filterFile !== undefined) process.on('SIGHUP', () => agent?.reloadFilter());
@@ -75,12 +95,16 @@ async function runAgent(flags: Readonly<Record<string, unknown>>): Promise<void>
     const permanent = error.code === 'unsupported' || error.code === 'invalid_input';
     report({ type: 'failed', reason: error.message, permanent });
     process.exitCode = 1;
+    await port?.close(0);
     if (process.connected) process.disconnect();
     return;
   }
   report({ type: 'running' });
+  readiness = 'ready';
   await stopped;
+  readiness = 'draining';
   await agent.stop();
+  await port?.close(0);
   if (process.connected) process.disconnect();
 }
 

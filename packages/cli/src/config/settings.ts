@@ -27,6 +27,13 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     help: 'where to answer',
     default: '127.0.0.1:7171',
   },
+  // An agent runs as root: it opens no port unless it is told to.
+  'agent.listen': {
+    kind: text,
+    roles: ['agent'],
+    flag: '--listen <host:port>',
+    help: 'where to answer /metrics, /status and /healthz, such as 127.0.0.1:7172 (default: nowhere)',
+  },
   data: {
     kind: text,
     roles: ['up'],

@@ -79,3 +79,22 @@ test('what takes longer than the grace is cut', async () => {
   await port.close(10);
   expect((await failed)[0]).toMatchObject({ code: 'ECONNRESET' });
 });
+
+test('a request whose headers come one byte at a time is cut off, others are answered', async () => {
+  const port = new OnePort((_request, response) => response.end('ok'), 200);
+  const number = await port.listen('127.0.0.1', 0);
+  const slow = net.connect(number, '127.0.0.1');
+  await once(slow, 'connect');
+  const drip = setInterval(() => slow.write('a'), 20);
+  slow.write('GET / HTTP/1.1\r\nhost: ');
+  const answer: string[] = [];
+  slow.on('data', (bytes) => answer.push(bytes.toString()));
+  slow.on('error', () => undefined);
+  await once(slow, 'close');
+  clearInterval(drip);
+  expect(answer.join('')).toMatch(/^HTTP\/1\.1 408 /);
+  const agent = new http.Agent({ keepAlive: true });
+  expect((await get(number, agent)).statusCode).toBe(200);
+  agent.destroy();
+  await port.close(NEVER_MS);
+});

@@ -12,6 +12,11 @@ export type Handler = (request: Request, response: Response) => void;
 const MAX_CONNECTIONS = 4096;
 /** The first bytes of a connection must come within this time. */
 const FIRST_BYTES_TIMEOUT_MS = 10_000;
+/** A request's headers, and all of it: an upload of 64 MiB over a slow line takes minutes. */
+const HEADERS_TIMEOUT_MS = 20_000;
+const REQUEST_TIMEOUT_MS = 300_000;
+/** Requests at once on one connection, such as that of a load balancer. */
+const H2_STREAMS = 1000;
 /** HTTP/2 flow control: the default of 64 KiB halves the throughput of batches of 100 KiB. */
 const H2_STREAM_WINDOW = 4 << 20;
 const H2_SESSION_WINDOW = 16 << 20;
@@ -32,16 +37,24 @@ export class OnePort {
   readonly #busy = new Map<net.Socket, number>();
   #closing = false;
 
-  constructor(handler: Handler) {
-    this.#h1 = http.createServer((request, response) => {
+  /** @param headersTimeoutMs until the headers of an HTTP/1 request must be there */
+  constructor(handler: Handler, headersTimeoutMs = HEADERS_TIMEOUT_MS) {
+    const timeouts = {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: headersTimeoutMs / 4,
+    };
+    this.#h1 = http.createServer(timeouts, (request, response) => {
       this.#count(request.socket, 1);
       response.once('close', () => this.#count(request.socket, -1));
       // A connection that is busy at a stop ends with its answer, and the client knows.
       if (this.#closing) response.setHeader('connection', 'close');
       handler(request, response);
     });
+    // It never listens itself; from this event on it looks for connections that are too slow.
+    this.#h1.emit('listening');
     this.#h2 = http2.createServer(
-      { settings: { initialWindowSize: H2_STREAM_WINDOW } },
+      { settings: { initialWindowSize: H2_STREAM_WINDOW, maxConcurrentStreams: H2_STREAMS } },
       (request, response) =>
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the compatibility API: same methods, other classes
         handler(request as unknown as Request, response as unknown as Response),
@@ -80,6 +93,7 @@ export class OnePort {
     }, graceMs);
     await closed;
     clearTimeout(cut);
+    this.#h1.close();
   }
 
   #count(socket: net.Socket, change: 1 | -1): void {

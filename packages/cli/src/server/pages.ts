@@ -24,8 +24,9 @@ export interface AgentView {
 export type Readiness = 'starting' | 'ready' | 'draining';
 
 export interface PageOptions {
-  readonly role: ServerRole;
-  readonly store: Store;
+  readonly role: ServerRole | 'agent';
+  /** Undefined: the role has none. */
+  readonly store?: Store;
   readonly registry: Registry;
   readonly log: Logger;
   readonly agent: AgentView | undefined;
@@ -51,7 +52,7 @@ export function servePages(options: PageOptions, next: Handler): Handler {
         role,
         ready,
         ...(agent === undefined ? {} : { agent: await agent.status() }),
-        store: await store.status(),
+        ...(store === undefined ? {} : { store: await store.status() }),
       };
       send(response, 200, 'application/json', `${JSON.stringify(status)}\n`);
     },
