@@ -182,3 +182,47 @@ test('from level 1 on a block has one shard, also after their number has changed
   expect(new Set(found.map(([, shards]) => shards))).toEqual(new Set([2]));
   expect(new Set((await sumsByFunction(store)).values())).toEqual(new Set([BATCH_SUM]));
 });
+
+test("yesterday's dump restored under today's objects: what is gone is named, what was forgotten may come again, once", async () => {
+  using place = await newPlace();
+  place.clock.nowMs = Date.now();
+  const startMs = place.clock.nowMs - 2 * MINUTE;
+  const dump = join(place.directory, 'yesterday.dump');
+  if (place.catalog.engine !== 'postgres' || engine.postgres === undefined)
+    throw new Error('it is PostgreSQL');
+  {
+    await using store = await openShared(place);
+    for (const name of ['a', 'b', 'c']) await write(store, name, startMs);
+    engine.postgres.dump(place.catalog.url, dump);
+    await store.maintain();
+    await write(store, 'today', startMs);
+    // A day passes: the objects that were merged into another are removed.
+    for (const ms of [DAY, DELETED_GRACE_MS + MINUTE]) {
+      place.clock.nowMs += ms;
+      await store.maintain();
+    }
+    expect(objectFiles(place)).toHaveLength(1);
+  }
+  engine.postgres.restore(place.catalog.url, dump);
+  await using store = await openShared(place);
+  const snapshot = await store.snapshot(ALL);
+  expect(snapshot.blocks).toHaveLength(3);
+  for (const entry of snapshot.blocks) {
+    await expect(readBlock(store.source(entry), {})).rejects.toMatchObject({ code: 'not_found' });
+  }
+  snapshot.release();
+  // As far as anybody knows yesterday's batches are there, and today's were never sent.
+  const again = (name: string) =>
+    store.commitSegment({ block: batchBlock(name, startMs), batches: [{ agentId: name, seq: 0n }] });
+  expect(await again('a')).toMatchObject({ committed: false });
+  expect(await again('today')).toEqual({ committed: true });
+  expect(await again('today')).toMatchObject({ committed: false });
+  // The sweep names what is missing, and removes what no row names, after its grace.
+  place.clock.nowMs += ORPHAN_GRACE_MS + MINUTE;
+  await store.maintain();
+  expect((await store.status()).quarantined).toBe(3);
+  expect(await sumsByFunction(store)).toEqual(new Map([['today', BATCH_SUM]]));
+  place.clock.nowMs += DELETED_GRACE_MS + MINUTE;
+  await store.maintain();
+  expect(objectFiles(place)).toHaveLength(1);
+});

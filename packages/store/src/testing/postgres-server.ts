@@ -91,6 +91,16 @@ export class PostgresServer implements AsyncDisposable {
     }
   }
 
+  /** A database as pg_dump saves it, into a new file. */
+  dump(url: string, path: string): void {
+    execFileSync(program('pg_dump'), ['--format=custom', `--file=${path}`, url]);
+  }
+
+  /** As it was when it was saved, in place of what is there now. */
+  restore(url: string, path: string): void {
+    execFileSync(program('pg_restore'), ['--clean', '--exit-on-error', `--dbname=${url}`, path]);
+  }
+
   /** Starts it again on the same data and port after `kill`. Resolves when it answers. */
   async restart(): Promise<void> {
     const owner = ownerIds();
