@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { mergeBlocks, readBlock } from '@fleetflame/profile';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { MergeRunner } from './compaction/merge-task.ts';
 import { MAINTENANCE_LIMITS } from './maintenance/maintenance-limits.ts';
 import { DELETED_GRACE_MS, SNAPSHOT_MAX_MS } from './maintenance/remover.ts';
 import { ORPHAN_GRACE_MS } from './maintenance/sweeper.ts';
@@ -225,4 +226,43 @@ test("yesterday's dump restored under today's objects: what is gone is named, wh
   place.clock.nowMs += DELETED_GRACE_MS + MINUTE;
   await store.maintain();
   expect(objectFiles(place)).toHaveLength(1);
+});
+
+test('a compactor that is asked to stop gives its job back: the next one does it at once', async () => {
+  using place = await newPlace();
+  const begun = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
+  // As the thread does: what it is at is given up.
+  const merges: MergeRunner = {
+    async run() {
+      begun.resolve();
+      await closed.promise;
+      return { ok: false, code: 'cancelled', message: 'the thread is closing', inputId: undefined };
+    },
+    close() {
+      closed.resolve();
+      return Promise.resolve();
+    },
+  };
+  const first = await openShared(place, {}, { merges });
+  await using second = await openShared(place);
+  for (const name of ['a', 'b', 'c']) await write(first, name, START);
+  place.clock.nowMs += 2 * MINUTE;
+  const round = first.maintain();
+  await begun.promise;
+  const blocks = async (): Promise<[number, number][]> =>
+    (await second.status()).levels.map(({ level, blocks: count }) => [level, count]);
+  await second.maintain();
+  expect(await blocks()).toEqual([[0, 3]]);
+  await first.close();
+  await round;
+  await second.maintain();
+  expect(await blocks()).toEqual([[1, 1]]);
+  expect(await sumsByFunction(second)).toEqual(
+    new Map([
+      ['a', BATCH_SUM],
+      ['b', BATCH_SUM],
+      ['c', BATCH_SUM],
+    ]),
+  );
 });

@@ -18,6 +18,8 @@ export interface SharedPlace {
 export interface SharedParts {
   readonly objects?: (objects: ObjectStore) => ObjectStore;
   readonly catalog?: (catalog: Catalog) => Catalog;
+  /** Instead of one that does its work at once. */
+  readonly merges?: MergeRunner;
 }
 
 export async function openShared(
@@ -45,7 +47,7 @@ export async function openShared(
       objects,
       objectsConfig: config,
       catalog: parts.catalog?.(opened) ?? opened,
-      merges,
+      merges: parts.merges ?? merges,
       release: () => undefined,
     },
   );
