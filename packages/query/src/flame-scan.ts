@@ -203,27 +203,58 @@ async function sumSteps(summer: Summer, steps: readonly Step[]): Promise<Partial
   }
   let complete = true;
   for (const { parts, rests, sumKey } of steps.slice(known)) {
-    const partials = await partialsOf(summer, parts);
-    complete &&= partials.length === parts.length;
-    const [only] = partials;
-    if (sum === undefined && only !== undefined && partials.length + rests.length === 1) {
-      sum = only;
+    const gathered = new Gathered(summer, sum);
+    complete &&= (await gatherPartials(summer, parts, gathered)) === parts.length;
+    if (rests.length === 0 && gathered.only !== undefined) {
+      sum = gathered.only;
       continue;
     }
-    // A copy of the largest is cheaper than adding it to nothing.
-    const start: Partial | undefined = sum ?? largestOf(partials);
-    const next: Sum = new Sum(summer, start);
-    for (const partial of partials) {
-      if (partial === start) continue;
-      next.add(partial);
-      await run.breather.breathe();
-    }
+    const next = await gathered.sum();
     complete &&= (await addRests(summer, next, rests)) === rests.length;
     // What lacks a block that could not be read now must not answer later, when it can.
     if (complete) cache.set(sumKey, next);
     sum = next;
   }
   return sum ?? new Sum(summer);
+}
+
+/** Partials on their way into a sum; when they take too much memory, they are summed early. */
+class Gathered {
+  readonly #summer: Summer;
+  #held: Partial[];
+  #bytes = 0;
+  #sum: Sum | undefined;
+
+  /** @param before the sum of what came before them */
+  constructor(summer: Summer, before: Partial | undefined) {
+    this.#summer = summer;
+    this.#held = before === undefined ? [] : [before];
+  }
+
+  /** The only one, when there is nothing to be summed. */
+  get only(): Partial | undefined {
+    return this.#sum === undefined && this.#held.length === 1 ? this.#held[0] : undefined;
+  }
+
+  async add(partial: Partial): Promise<void> {
+    this.#held.push(partial);
+    this.#bytes += partial.builder.sizeBytes;
+    if (this.#bytes > this.#summer.run.context.checks.limits.gatheredBytes) await this.sum();
+  }
+
+  async sum(): Promise<Sum> {
+    // A copy of the largest is cheaper than adding it to nothing.
+    const start = this.#sum === undefined ? largestOf(this.#held) : undefined;
+    this.#sum ??= new Sum(this.#summer, start);
+    for (const partial of this.#held) {
+      if (partial === start) continue;
+      this.#sum.add(partial);
+      await this.#summer.run.breather.breathe();
+    }
+    this.#held = [];
+    this.#bytes = 0;
+    return this.#sum;
+  }
 }
 
 function largestOf(partials: readonly Partial[]): Partial | undefined {
@@ -245,17 +276,20 @@ async function addRests(summer: Summer, sum: Sum, rests: readonly Part[]): Promi
   return added;
 }
 
-/** What each part adds; fewer than parts when some blocks cannot be read. */
-async function partialsOf(summer: Summer, parts: readonly Part[]): Promise<Partial[]> {
+/** What each part adds; how many, which is fewer than parts when some blocks cannot be read. */
+async function gatherPartials(summer: Summer, parts: readonly Part[], gathered: Gathered): Promise<number> {
   const { run, cache, frames, symbols } = summer;
-  const partials: Partial[] = [];
+  let count = 0;
   const toScan: (ReadPlan & { readonly part: Part })[] = [];
   for (const part of parts) {
     const partial = await cache.get(part.key, frames, symbols);
     if (partial === undefined) toScan.push({ ...part.plan, points: part.range !== undefined, part });
-    else partials.push(partial);
+    else {
+      count++;
+      await gathered.add(partial);
+    }
   }
-  run.count('partial', partials.length);
+  run.count('partial', count);
   for await (const { plan, block } of run.scan(toScan)) {
     const { key, range } = plan.part;
     const partial = new Sum(summer);
@@ -264,7 +298,8 @@ async function partialsOf(summer: Summer, parts: readonly Part[]): Promise<Parti
     if (range !== undefined) partial.rows = 0;
     partial.builder.trim();
     cache.set(key, partial);
-    partials.push(partial);
+    count++;
+    await gathered.add(partial);
   }
-  return partials;
+  return count;
 }

@@ -44,6 +44,8 @@ export interface QueryLimits {
   readonly readAhead: number;
   /** Bytes of decoded blocks that all queries hold at once: further reads wait. A larger block is read alone. */
   readonly decodedBytes: number;
+  /** Bytes of partial answers that one query holds before it sums them. */
+  readonly gatheredBytes: number;
   /** Bytes of each cache. */
   readonly footerCacheBytes: number;
   readonly blockCacheBytes: number;
@@ -74,6 +76,7 @@ export const QUERY_LIMITS: QueryLimits = {
   waiting: 64,
   readAhead: 4,
   decodedBytes: 512 << 20,
+  gatheredBytes: 64 << 20,
   footerCacheBytes: 32 << 20,
   blockCacheBytes: 256 << 20,
   partialCacheBytes: 256 << 20,
