@@ -53,8 +53,7 @@ try {
     skewMs: Number(values.skew),
     restarts: Number(values.restarts),
   });
-  if (values.ingest === undefined)
-    server = await ServerProcess.start(join(scratch, 'data'), values.retention);
+  if (values.ingest === undefined) server = await ServerProcess.up(join(scratch, 'data'), values.retention);
   const ingest = values.ingest ?? [server?.url ?? ''];
   const query = values.query ?? ingest[0] ?? '';
   const lengthMs = Number(values.minutes) * MINUTE_MS;

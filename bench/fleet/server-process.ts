@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 const MAIN = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
 const CLOCK_TICKS = 100;
 
-/** `fleetflame up` without an agent, in a process of its own, so that its CPU and memory are its own. */
+/** A role in a process of its own, so that its CPU and memory are its own. */
 export class ServerProcess {
   readonly url: string;
   readonly #child: ChildProcess;
@@ -15,12 +15,20 @@ export class ServerProcess {
     this.#child = child;
   }
 
-  static async start(dataDir: string, retention: string): Promise<ServerProcess> {
-    const child = spawn(
-      process.execPath,
-      [MAIN, 'up', '--no-agent', '--listen', '127.0.0.1:0', '--data', dataDir, '--retention', retention],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
+  /** `fleetflame up` without an agent. */
+  static async up(dataDir: string, retention: string): Promise<ServerProcess> {
+    return await ServerProcess.start('up', ['--no-agent', '--data', dataDir, '--retention', retention]);
+  }
+
+  static async start(
+    role: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<ServerProcess> {
+    const child = spawn(process.execPath, [MAIN, role, '--listen', '127.0.0.1:0', ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...environment },
+    });
     const url = await new Promise<string>((resolve, reject) => {
       let text = '';
       child.stdout.on('data', (chunk: Buffer) => {
@@ -28,7 +36,7 @@ export class ServerProcess {
         const match = /is up: (http:\S+)/.exec(text);
         if (match?.[1] !== undefined) resolve(match[1]);
       });
-      child.once('exit', (code) => reject(new Error(`up ended with ${code}: ${text}`)));
+      child.once('exit', (code) => reject(new Error(`${role} ended with ${code}: ${text}`)));
     });
     return new ServerProcess(url, child);
   }
