@@ -39,6 +39,9 @@ export interface Written {
   readonly batches: number;
   readonly rows: number;
   readonly samples: number;
+  /** Of the segments as they were committed, and of all that merges wrote afterwards, rollups included. */
+  readonly segmentBytes: number;
+  readonly mergedBytes: number;
   /** CPU of this process, all threads, by what it did. */
   readonly commitCpuSeconds: number;
   readonly maintainCpuSeconds: number;
@@ -71,6 +74,17 @@ export class MonthStore {
     return new MonthStore(store, registry, clock);
   }
 
+  /** Bytes of segments that nothing has merged yet. */
+  async segmentBytes(): Promise<number> {
+    return (await this.store.status()).levels.find(({ level }) => level === 0)?.bytes ?? 0;
+  }
+
+  /** Bytes that merges have written since `open`. */
+  async mergedBytes(): Promise<number> {
+    const metric = await this.registry.getSingleMetric('fleetflame_store_merged_bytes_total')?.get();
+    return metric?.values.find(({ labels }) => labels['direction'] === 'out')?.value ?? 0;
+  }
+
   /** What is due now, to its end. */
   async settle(): Promise<void> {
     for (;;) {
@@ -95,7 +109,7 @@ export async function writeMonth(
   const firstMs = nowMs - shape.days * DAY_MS;
   const month = await MonthStore.open(dataDir, firstMs);
   const fleet = await createFleet(shape);
-  const [dayMs, hourMs] = [nowMs - DAY_MS, nowMs - HOUR_MS];
+  const [dayMs, hourMs] = [Math.max(firstMs, nowMs - DAY_MS), Math.max(firstMs, nowMs - HOUR_MS)];
   const parts: readonly Part[] = [
     { fromMs: firstMs, toMs: dayMs, hosts: shape.oldHosts, everyMs: 2 * HOUR_MS },
     { fromMs: dayMs, toMs: hourMs, hosts: shape.hosts, everyMs: 30 * MINUTE_MS },
@@ -106,6 +120,8 @@ export async function writeMonth(
     batches: 0,
     rows: 0,
     samples: 0,
+    segmentBytes: 0,
+    mergedBytes: 0,
     commitCpuSeconds: 0,
     maintainCpuSeconds: 0,
   };
@@ -116,6 +132,7 @@ export async function writeMonth(
       const stepMs = part.everyMs / turns;
       for (let turn = 0, atMs = part.fromMs; atMs < part.toMs; turn++, atMs += stepMs) {
         month.clock.nowMs = atMs;
+        const bytesBefore = await month.segmentBytes();
         await account(written, 'commitCpuSeconds', async () => {
           const hosts = hostsOf(turn % turns, turns, part.hosts);
           const startMs = Math.floor((atMs - 11_000) / 1000) * 1000;
@@ -127,12 +144,14 @@ export async function writeMonth(
           written.rows += block.samples.length;
           written.samples += countSamples(block);
         });
+        written.segmentBytes += (await month.segmentBytes()) - bytesBefore;
         await account(written, 'maintainCpuSeconds', () => month.settle());
         onProgress((atMs - firstMs) / (nowMs - firstMs));
       }
     }
     month.clock.nowMs = nowMs;
     await account(written, 'maintainCpuSeconds', () => month.settle());
+    written.mergedBytes = await month.mergedBytes();
     await cp(join(shape.captured, 'objects'), join(dataDir, 'objects'), { recursive: true });
     return written;
   } finally {
@@ -151,8 +170,9 @@ async function account(
   written[field] += (user + system) / 1e6;
 }
 
+/** Neighbours, so that every segment has hosts of all roles, as a real one has. */
 function hostsOf(turn: number, turns: number, hosts: number): number[] {
-  const own: number[] = [];
-  for (let host = turn; host < hosts; host += turns) own.push(host);
-  return own;
+  const first = Math.floor((turn * hosts) / turns);
+  const end = Math.floor(((turn + 1) * hosts) / turns);
+  return Array.from({ length: end - first }, (_, i) => first + i);
 }
