@@ -26,6 +26,8 @@ const { values } = parseArgs({
     windows: { type: 'string', default: '30' },
     folder: { type: 'string', default: join(tmpdir(), 'fleetflame-month') },
     seconds: { type: 'string', default: '120' },
+    /** For a profile of it: each role is a service, and V8 names its functions, which costs CPU. */
+    named: { type: 'boolean', default: false },
   },
 });
 const captured = join(values.folder, 'captured');
@@ -52,7 +54,14 @@ const environment = {
   FLEETFLAME_CATALOG_URL: await postgres.createDatabase(),
 };
 const processes = new Map<string, ServerProcess>();
-for (const role of ROLES) processes.set(role, await ServerProcess.start(role, place, environment));
+for (const role of ROLES) {
+  const names = {
+    OTEL_SERVICE_NAME: `fleetflame-${role}`,
+    NODE_OPTIONS: '--perf-basic-prof --interpreted-frames-native-stack',
+  };
+  const own = values.named ? names : {};
+  processes.set(role, await ServerProcess.start(role, place, { ...environment, ...own }));
+}
 const url = (role: string): string => processes.get(role)?.url ?? '';
 try {
   console.log(`${describeMachine()}; Ceph RGW in memory, PostgreSQL 15; ${values.hosts} hosts`);
