@@ -1,6 +1,7 @@
 /** Asks one question of a fresh process, twice, and prints what it took as JSON. */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { liveRangeStartMs } from '@fleetflame/profile';
 import { Asker, QUESTIONS, type Measured } from '../day/ask.ts';
 import { MonthStore } from './month-store.ts';
 
@@ -27,7 +28,7 @@ const nowMs = Number(values.now);
 const question = QUESTIONS.find((name) => name === values.question) ?? 'flame';
 const month = await MonthStore.open(values.data, nowMs);
 const ask = async (asker: Asker): Promise<Measured> =>
-  await asker.ask(question, nowMs - Number(values.range), nowMs, values.selector);
+  await asker.ask(question, liveRangeStartMs(nowMs, Number(values.range)), nowMs, values.selector);
 const first = await Asker.start(month.store);
 const cold = await ask(first);
 await first.close();

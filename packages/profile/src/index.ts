@@ -63,7 +63,7 @@ export { FunctionLines } from './projection/function-lines.ts';
 export type { FunctionBuild, FunctionLine, FunctionName } from './projection/function-lines.ts';
 export type { StoppedStacks } from './projection/stopped-stacks.ts';
 export { SeriesBuilder } from './projection/series-builder.ts';
-export { seriesStepMs } from './projection/series-step.ts';
+export { liveRangeStartMs, seriesStepMs } from './projection/series-step.ts';
 export type { SeriesGroup, SeriesOptions } from './projection/series-builder.ts';
 export { decodePprof } from './pprof/decode-pprof.ts';
 export type { DecodedPprof, DecodePprofOptions } from './pprof/decode-pprof.ts';

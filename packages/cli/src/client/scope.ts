@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { FleetflameError, parseSelector } from '@fleetflame/profile';
+import { FleetflameError, liveRangeStartMs, parseSelector } from '@fleetflame/profile';
 import { type Scope, ScopeSchema } from '@fleetflame/proto/query/v1/query';
 import { type Command, Option } from 'commander';
 import { parseDurationMs, parseTimeMs } from './duration.ts';
@@ -34,7 +34,11 @@ export function serverOption(): Option {
 
 export function addRangeOptions(command: Command, defaultLast: string): Command {
   return command
-    .option('--last <duration>', 'the time range that ends now', defaultLast)
+    .option(
+      '--last <duration>',
+      'the time range that ends now; from 6 h on it begins with a multiple of 5 minutes, from 2 d on with an hour',
+      defaultLast,
+    )
     .option('--from <time>', 'start of the range instead: RFC 3339, Unix seconds, or now')
     .option('--to <time>', 'end of the range, with --from (default: now)');
 }
@@ -68,7 +72,7 @@ export function rangeOf(options: RangeOptions, command: Command, nowMs = Date.no
   const toMs = options.to === undefined ? nowMs : parseTimeMs(options.to, '--to', nowMs);
   const fromMs =
     options.from === undefined
-      ? toMs - parseDurationMs(options.last, '--last')
+      ? liveRangeStartMs(toMs, parseDurationMs(options.last, '--last'))
       : parseTimeMs(options.from, '--from', nowMs);
   if (fromMs >= toMs) {
     throw new FleetflameError('invalid_input', `--from (${iso(fromMs)}) is not before --to (${iso(toMs)})`);

@@ -13,3 +13,19 @@ export function seriesStepMs(rangeMs: number): number {
   for (const step of STEPS) if (step * SECOND_MS >= wanted) return step * SECOND_MS;
   return Math.ceil(wanted / DAY_MS) * DAY_MS;
 }
+
+/** Ranges from so long on begin with a cell of rollups. */
+const COARSE: readonly (readonly [rangeMs: number, cellMs: number])[] = [
+  [48 * 3_600_000, 3_600_000],
+  [6 * 3_600_000, 300_000],
+];
+
+/**
+ * Where a range of about `rangeMs` that ends at `toMs` (Unix ms) is best begun: a little earlier, so that rollups can
+ * answer for its beginning, where raw samples are many, or gone.
+ */
+export function liveRangeStartMs(toMs: number, rangeMs: number): number {
+  const fromMs = toMs - rangeMs;
+  const cellMs = COARSE.find(([longMs]) => rangeMs >= longMs)?.[1] ?? 1;
+  return fromMs - (fromMs % cellMs);
+}

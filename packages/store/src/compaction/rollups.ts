@@ -3,7 +3,7 @@
  *
  *   resolution   made from              of windows         a month of one shard
  *   raw          –                      level 0 to 5       30 blocks
- *   5 minutes    raw                    level 4 and 5      30 small ones
+ *   5 minutes    raw                    level 2 to 5       30 small ones
  *   1 hour       5 minutes              level 5            30 smaller ones
  *
  * A block is either not in the next resolution at all, or all of it is: the row's `rolledUp` says which,
@@ -19,12 +19,15 @@ export interface RollupLevel {
   readonly resolutionMs: number;
   /** Resolution of what it is made from; 0: raw. */
   readonly fromMs: number;
-  /** Blocks below this level are still going to be merged with others: rolling them up would be done twice. */
+  /**
+   * Blocks below this level have less than a point's time in them, or come and go too fast. A block is rolled up once,
+   * at whatever level: what is merged of it later counts as rolled up.
+   */
   readonly fromLevel: number;
 }
 
 export const ROLLUP_LEVELS: readonly RollupLevel[] = [
-  { resolutionMs: 300_000, fromMs: 0, fromLevel: 4 },
+  { resolutionMs: 300_000, fromMs: 0, fromLevel: 2 },
   { resolutionMs: 3_600_000, fromMs: 300_000, fromLevel: 5 },
 ];
 

@@ -1,4 +1,5 @@
 /** Time ranges: what the user asked for, and what it means at one moment. */
+import { liveRangeStartMs } from '@fleetflame/profile';
 
 export type TimeRange =
   | { readonly kind: 'last'; readonly lastMs: number }
@@ -24,7 +25,7 @@ export const SHORTEST_RANGE_MS = SECOND;
 export function resolveRange(range: TimeRange, nowMs: number): TimeWindow {
   if (range.kind === 'absolute') return { fromMs: range.fromMs, toMs: range.toMs };
   const toMs = Math.ceil(nowMs / SECOND) * SECOND;
-  return { fromMs: toMs - range.lastMs, toMs };
+  return { fromMs: liveRangeStartMs(toMs, range.lastMs), toMs };
 }
 
 /** Moves a window by a share of its length; never past now. */
