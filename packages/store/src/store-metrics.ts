@@ -20,6 +20,7 @@ export class StoreMetrics {
   readonly removed: Counter;
   readonly swept: Counter<'what'>;
   readonly quarantined: Counter<'reason'>;
+  readonly released: Counter;
   readonly reread: Counter;
   readonly maintenanceFailures: Counter<'task'>;
 
@@ -68,6 +69,10 @@ export class StoreMetrics {
     this.quarantined = counter('fleetflame_store_quarantined_total', 'Blocks set aside, by who found them.', [
       'reason',
     ]);
+    this.released = counter(
+      'fleetflame_store_released_total',
+      'Blocks that had been set aside and count again, since they can be read.',
+    );
     this.reread = counter(
       'fleetflame_store_reread_total',
       'Blocks read as a whole because parts of them did not check out.',

@@ -134,6 +134,7 @@ test('compactors in parallel share the work, small first, and every sum stays', 
     ['expire', undefined],
     ['remove', undefined],
     ['sweep', undefined],
+    ['recheck', undefined],
   ]);
   for (const store of stores) await store.close();
 });

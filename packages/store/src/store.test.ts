@@ -151,7 +151,18 @@ test('I7: a damaged block is quarantined with the reason; the others are merged 
   expect(snapshot.quarantined).toMatchObject([{ id: victim.id, timeMinMs: victim.timeMinMs }]);
   expect(snapshot.quarantined[0]!.reason).not.toBe('');
   expect(snapshot.blocks).toMatchObject([{ level: 1, rows: 5 }]);
-  sums.delete('a/2');
+  const without = new Map(sums);
+  without.delete('a/2');
+  expect(await sumsByFunction(store)).toEqual(without);
+  // It stays aside while it is damaged, and counts again when it was only damaged on its way.
+  clock.nowMs += 15 * MINUTE;
+  await store.maintain();
+  expect(await sumsByFunction(store)).toEqual(without);
+  bytes[bytes.length >> 1]! ^= 0x40;
+  writeFileSync(path, bytes);
+  clock.nowMs += 15 * MINUTE;
+  await store.maintain();
+  expect((await store.status()).quarantined).toBe(0);
   expect(await sumsByFunction(store)).toEqual(sums);
 });
 
@@ -213,7 +224,7 @@ test('metrics and status say what is stored and what was done', async () => {
   expect(text).toMatch(/^fleetflame_store_rows\{level="1"\} 12$/m);
   expect(text).toMatch(/^fleetflame_store_bytes\{level="1"\} [1-9]/m);
   expect(text).toMatch(/^fleetflame_store_quarantined_blocks 0$/m);
-  expect(text).toMatch(/^fleetflame_store_jobs\{kind="task",state="waiting"\} 4$/m);
+  expect(text).toMatch(/^fleetflame_store_jobs\{kind="task",state="waiting"\} 5$/m);
   expect(text).toMatch(/^fleetflame_store_merges_total\{level="1",outcome="done"\} 2$/m);
   const status = await store.status();
   expect(status).toMatchObject({ batches: 12, quarantined: 0, deleted: { blocks: 12 } });
@@ -222,6 +233,7 @@ test('metrics and status say what is stored and what was done', async () => {
     ['expire', undefined],
     ['remove', undefined],
     ['sweep', undefined],
+    ['recheck', undefined],
   ]);
 });
 

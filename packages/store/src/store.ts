@@ -31,6 +31,7 @@ import {
   type TaskStatus,
   type WorkEnd,
 } from './maintenance/maintenance-loop.ts';
+import { recheck } from './maintenance/rechecker.ts';
 import { expire, REMEMBER_BATCHES_MS, removeDeleted } from './maintenance/remover.ts';
 import { sweep } from './maintenance/sweeper.ts';
 import { ObjectMetrics } from './objects/object-metrics.ts';
@@ -419,6 +420,7 @@ export class Store {
         { name: 'expire', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => expire(removing, nowMs) },
         { name: 'remove', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => removeDeleted(removing, nowMs) },
         { name: 'sweep', everyMs: SWEEP_EVERY_MS, run: (nowMs) => sweep(shared, nowMs) },
+        { name: 'recheck', everyMs: SWEEP_EVERY_MS, run: (nowMs) => recheck(shared, nowMs) },
       ],
       work: [
         { kind: ERASE_JOB, run: (job, nowMs) => eraser.run(job, nowMs, () => loop.stopped) },

@@ -143,6 +143,18 @@ describe.each(CONTRACTED)('catalog in %s', (name) => {
     const view = await catalog.view(...ALL);
     expect(view.blocks.map((block) => block.id)).toEqual(['b']);
     expect(view.quarantined).toEqual([{ ...entry('a'), reason: 'bad checksum', sinceMs: 7 }]);
+    await catalog.quarantine('b', 'cut short', 9);
+    const since = async (ms: number, limit = 9) =>
+      (await catalog.quarantinedSince(ms, limit)).map(({ id, reason, sinceMs }) => [id, reason, sinceMs]);
+    expect(await since(0)).toEqual([
+      ['b', 'cut short', 9],
+      ['a', 'bad checksum', 7],
+    ]);
+    expect(await since(0, 1)).toEqual([['b', 'cut short', 9]]);
+    expect(await since(8)).toEqual([['b', 'cut short', 9]]);
+    expect(await catalog.release('b')).toBe(true);
+    expect(await catalog.release('b')).toBe(false);
+    expect((await catalog.view(...ALL)).blocks.map((block) => block.id)).toEqual(['b']);
     expect((await catalog.totals()).quarantined).toBe(1);
     await catalog.expireBlocks(0, 5000, 9);
     expect((await catalog.totals()).quarantined).toBe(0);

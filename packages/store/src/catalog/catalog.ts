@@ -51,6 +51,10 @@ export interface Catalog {
   find(id: string): Promise<ListedBlock | undefined>;
   /** True when the block was live and not yet quarantined. */
   quarantine(id: string, reason: string, nowMs: number): Promise<boolean>;
+  /** Live blocks that were quarantined at `sinceMs` or later, the last ones first. */
+  quarantinedSince(sinceMs: number, limit: number): Promise<QuarantinedEntry[]>;
+  /** True when the block was quarantined: now it is not any more. */
+  release(id: string): Promise<boolean>;
   /** Blocks of the resolution whose newest sample is older become `deleted`; how many. */
   expireBlocks(resolutionMs: number, beforeMs: number, nowMs: number): Promise<number>;
   /** Batches committed before are forgotten; how many. */

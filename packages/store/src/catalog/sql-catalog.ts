@@ -237,6 +237,30 @@ export class SqlCatalog implements Catalog {
     });
   }
 
+  async quarantinedSince(sinceMs: number, limit: number): Promise<QuarantinedEntry[]> {
+    return this.#transactor.read('list quarantined blocks', async (tx) => {
+      const rows = await liveBlocks(tx)
+        .where('quarantine.since_ms', '>=', sinceMs)
+        .orderBy('quarantine.since_ms', 'desc')
+        .orderBy('blocks.id')
+        .limit(limit)
+        .execute();
+      return rows
+        .map(listedBlock)
+        .flatMap(({ block, quarantine }) => (quarantine === undefined ? [] : [{ ...block, ...quarantine }]));
+    });
+  }
+
+  async release(id: string): Promise<boolean> {
+    return this.#transactor.write('release a block', async (tx) => {
+      const { numDeletedRows } = await tx
+        .deleteFrom('quarantine')
+        .where('block_id', '=', id)
+        .executeTakeFirst();
+      return numDeletedRows > 0n;
+    });
+  }
+
   async expireBlocks(resolutionMs: number, beforeMs: number, nowMs: number): Promise<number> {
     return this.#inPieces('expire blocks', async (tx) => {
       const expired = await tx

@@ -3,7 +3,7 @@
  * is stopped. Every process that does maintenance runs such a loop; a job is leased to one of them at a
  * time, and renewed while it runs.
  *
- *   tasks   recurring, one row each, which is there for ever: plan, expire, remove, sweep
+ *   tasks   recurring, one row each, which is there for ever: plan, expire, remove, sweep, recheck
  *   work    jobs that end: merges, small ones first
  */
 import type { Logger } from 'pino';

@@ -120,6 +120,21 @@ export class MemoryCatalog implements Catalog {
     return Promise.resolve(true);
   }
 
+  quarantinedSince(sinceMs: number, limit: number): Promise<QuarantinedEntry[]> {
+    const found: QuarantinedEntry[] = [];
+    for (const { entry, quarantine } of this.#all()) {
+      if (quarantine !== undefined && quarantine.sinceMs >= sinceMs) found.push({ ...entry, ...quarantine });
+    }
+    return Promise.resolve(ordered(found, (entry) => -entry.sinceMs).slice(0, limit));
+  }
+
+  release(id: string): Promise<boolean> {
+    const block = this.#live(id);
+    if (block?.quarantine === undefined) return Promise.resolve(false);
+    block.quarantine = undefined;
+    return Promise.resolve(true);
+  }
+
   expireBlocks(resolutionMs: number, beforeMs: number, nowMs: number): Promise<number> {
     const old = this.#all().filter(
       ({ entry }) => entry.resolutionMs === resolutionMs && entry.timeMaxMs < beforeMs,
