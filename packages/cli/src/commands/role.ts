@@ -13,8 +13,10 @@ export function addRole(program: Command, role: ClusterRole): void {
     const running = await runServer(role, flags);
     if (running === undefined) return;
     const { server, url, log } = running;
+    // Listened for before anybody can know that it is up.
+    const stopped = stopSignal(log);
     printLine(`Fleetflame ${role} is up: ${url}`);
-    await stopSignal(log);
+    await stopped;
     printLine('Stopping: answering what is underway ...');
     await server.close();
     printLine('Stopped.');

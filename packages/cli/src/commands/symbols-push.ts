@@ -208,6 +208,8 @@ function count(value: bigint, what: string): string {
 }
 
 function countsOf(binary: BinaryStatus): string {
+  if (binary.source === 'none')
+    return `${count(binary.symbols, 'stubs of imported functions')} and nothing else: push its debug file`;
   if (binary.source !== 'dwarf') return `${count(binary.symbols, 'functions')} (${binary.source})`;
   return `${count(binary.symbols, 'functions')}, ${count(binary.lines, 'lines')}, ${count(binary.inlines, 'inlined calls')}`;
 }

@@ -30,6 +30,8 @@ async function up(flags: Readonly<Record<string, unknown>>): Promise<void> {
   });
   if (running === undefined) return;
   const { config, server, url, dataDir = '', log } = running;
+  // Listened for before anybody can know that it is up.
+  const stopped = stopSignal(log);
   const profiles = config.isOn('agent.enabled') === true;
   if (profiles) {
     holder.agent = new AgentProcess({
@@ -51,7 +53,7 @@ async function up(flags: Readonly<Record<string, unknown>>): Promise<void> {
   if (profiles && holder.rules.length > 0) printLine(`Not all is profiled: ${holder.rules.join(', ')}`);
   printLine(`Data in ${dataDir}, kept for ${config.requiredText('retention')}. Ctrl-C ends it.`);
 
-  await stopSignal(log);
+  await stopped;
   printLine('Stopping: sending the last window ...');
   await holder.agent?.stop();
   await server.close();

@@ -57,7 +57,8 @@ export const STOPPED_REASONS = {
   },
   no_table: {
     what: 'The binary describes no stack frames, or what it says cannot be read.',
-    remedy: 'Build it with -fasynchronous-unwind-tables or -fno-omit-frame-pointer.',
+    remedy:
+      'C, C++ and Rust: build it with -fasynchronous-unwind-tables or -fno-omit-frame-pointer. Go: every program has a table; report this one.',
   },
   no_row: {
     what: 'The address lies in a gap between the functions whose frames the binary describes.',
