@@ -1,4 +1,4 @@
-import type { ProfileType } from '../profile-type/profile-type.ts';
+import type { ProfileType } from '../../profile-type/profile-type.ts';
 
 /** A sample type or period type of a pprof profile. */
 export interface ValueType {

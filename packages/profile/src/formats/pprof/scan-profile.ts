@@ -1,4 +1,4 @@
-import { GrowableU32 } from '../block/tables/growable.ts';
+import { GrowableU32 } from '../../block/tables/growable.ts';
 import { PROFILE, VALUE_TYPE } from './fields.ts';
 import type { PprofLimits } from './limits.ts';
 import { WIRE } from './wire-reader.ts';

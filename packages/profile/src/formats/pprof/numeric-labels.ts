@@ -1,4 +1,4 @@
-import { compareStrings } from '../block/tables/compare-strings.ts';
+import { compareStrings } from '../../block/tables/compare-strings.ts';
 import type { LabelSet } from '../folded/fold-samples.ts';
 
 /**

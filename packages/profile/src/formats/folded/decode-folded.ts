@@ -1,7 +1,7 @@
-import { BlockBuilder } from '../block/block-builder.ts';
-import type { Block } from '../block/block.ts';
-import { FleetflameError } from '../errors.ts';
-import { parseProfileType } from '../profile-type/profile-type.ts';
+import { BlockBuilder } from '../../block/block-builder.ts';
+import type { Block } from '../../block/block.ts';
+import { FleetflameError } from '../../errors.ts';
+import { parseProfileType } from '../../profile-type/profile-type.ts';
 import { FOLDED_LIMITS } from './limits.ts';
 
 export interface DecodeFoldedOptions {

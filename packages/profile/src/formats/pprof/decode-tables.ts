@@ -1,5 +1,5 @@
-import type { BlockBuilder } from '../block/block-builder.ts';
-import { GrowableU32 } from '../block/tables/growable.ts';
+import type { BlockBuilder } from '../../block/block-builder.ts';
+import { GrowableU32 } from '../../block/tables/growable.ts';
 import { FUNCTION, LINE, LOCATION, MAPPING } from './fields.ts';
 import { IdIndex } from './id-index.ts';
 import type { PprofLimits } from './limits.ts';

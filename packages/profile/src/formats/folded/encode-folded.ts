@@ -1,7 +1,7 @@
-import { MAPPING_KINDS, type Block } from '../block/block.ts';
-import { parseProfileType } from '../profile-type/profile-type.ts';
-import { baseName } from '../projection/block-frames.ts';
-import { missingLabelName } from '../projection/flame-builder.ts';
+import { MAPPING_KINDS, type Block } from '../../block/block.ts';
+import { parseProfileType } from '../../profile-type/profile-type.ts';
+import { baseName } from '../../projection/block-frames.ts';
+import { missingLabelName } from '../../projection/flame-builder.ts';
 import { foldSamples } from './fold-samples.ts';
 import type { LabelSet } from './fold-samples.ts';
 

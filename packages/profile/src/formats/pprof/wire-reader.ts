@@ -1,4 +1,4 @@
-import { FleetflameError } from '../errors.ts';
+import { FleetflameError } from '../../errors.ts';
 
 /** Protobuf wire types. */
 export const WIRE = { varint: 0, fixed64: 1, bytes: 2, startGroup: 3, endGroup: 4, fixed32: 5 } as const;

@@ -1,9 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BlockBuilder } from '../block/block-builder.ts';
-import type { Block } from '../block/block.ts';
-import { parseProfileType } from '../profile-type/profile-type.ts';
-import { arbitraryBlock, blockFromText, describeBlock, TEST_PROFILE_TYPE as CPU } from '../testing/index.ts';
+import { BlockBuilder } from '../../block/block-builder.ts';
+import type { Block } from '../../block/block.ts';
+import { parseProfileType } from '../../profile-type/profile-type.ts';
+import {
+  arbitraryBlock,
+  blockFromText,
+  describeBlock,
+  TEST_PROFILE_TYPE as CPU,
+} from '../../testing/index.ts';
 import { decodePprof } from './decode-pprof.ts';
 import { encodePprof } from './encode-pprof.ts';
 import { NUMERIC_LABELS } from './numeric-labels.ts';

@@ -1,4 +1,4 @@
-import type { Block } from '../block/block.ts';
+import type { Block } from '../../block/block.ts';
 import { FUNCTION, LINE, LOCATION, MAPPING, PROFILE } from './fields.ts';
 import type { WireWriter } from './wire-writer.ts';
 

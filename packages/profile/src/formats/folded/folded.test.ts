@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BlockBuilder } from '../block/block-builder.ts';
-import type { Block } from '../block/block.ts';
-import { validateBlock } from '../block/validate-block.ts';
-import { arbitraryBlock, describeBlock } from '../testing/index.ts';
+import { BlockBuilder } from '../../block/block-builder.ts';
+import type { Block } from '../../block/block.ts';
+import { validateBlock } from '../../block/validate-block.ts';
+import { arbitraryBlock, describeBlock } from '../../testing/index.ts';
 import { decodeFolded } from './decode-folded.ts';
 import { encodeFolded } from './encode-folded.ts';
 import { FOLDED_LIMITS } from './limits.ts';

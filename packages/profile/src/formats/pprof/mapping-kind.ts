@@ -1,4 +1,4 @@
-import type { MappingKind } from '../block/block.ts';
+import type { MappingKind } from '../../block/block.ts';
 
 /**
  * What kind of code a mapping of a pprof file holds. pprof does not say; the names are those that

@@ -14,10 +14,10 @@
  */
 import { gunzip } from '#compression';
 
-import { BlockBuilder } from '../block/block-builder.ts';
-import type { Block } from '../block/block.ts';
-import { FleetflameError } from '../errors.ts';
-import { formatProfileType, PROFILE_TYPE_MAX_LENGTH } from '../profile-type/profile-type.ts';
+import { BlockBuilder } from '../../block/block-builder.ts';
+import type { Block } from '../../block/block.ts';
+import { FleetflameError } from '../../errors.ts';
+import { formatProfileType, PROFILE_TYPE_MAX_LENGTH } from '../../profile-type/profile-type.ts';
 import { SampleDecoder } from './decode-samples.ts';
 import { PprofTables } from './decode-tables.ts';
 import { PPROF_LIMITS } from './limits.ts';

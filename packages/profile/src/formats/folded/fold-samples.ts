@@ -1,4 +1,4 @@
-import type { Block } from '../block/block.ts';
+import type { Block } from '../../block/block.ts';
 
 /** Labels of a series as (name, value), ascending by name. */
 export type LabelSet = readonly (readonly [name: string, value: string])[];

@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { validateBlock } from '../block/validate-block.ts';
-import { FleetflameError } from '../errors.ts';
-import { describeBlock } from '../testing/index.ts';
+import { validateBlock } from '../../block/validate-block.ts';
+import { FleetflameError } from '../../errors.ts';
+import { describeBlock } from '../../testing/index.ts';
 import { decodePprof } from './decode-pprof.ts';
 import type { DecodePprofOptions } from './decode-pprof.ts';
 import type { PprofLimits } from './limits.ts';

@@ -1,4 +1,4 @@
-import type { BlockBuilder } from '../block/block-builder.ts';
+import type { BlockBuilder } from '../../block/block-builder.ts';
 import { LABEL, SAMPLE } from './fields.ts';
 import type { PprofTables } from './decode-tables.ts';
 import type { PprofLimits } from './limits.ts';

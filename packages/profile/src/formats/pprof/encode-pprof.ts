@@ -11,8 +11,8 @@
  */
 import { gzip } from '#compression';
 
-import type { Block } from '../block/block.ts';
-import { parseProfileType } from '../profile-type/profile-type.ts';
+import type { Block } from '../../block/block.ts';
+import { parseProfileType } from '../../profile-type/profile-type.ts';
 import { PprofTableWriter } from './encode-tables.ts';
 import { LABEL, PROFILE, SAMPLE, VALUE_TYPE } from './fields.ts';
 import { foldSamples } from '../folded/fold-samples.ts';
