@@ -1,7 +1,28 @@
+import { globSync, readFileSync } from 'node:fs';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 
-const ignored = ['**/node_modules/**', '**/dist/**', '**/build/**'];
+/** The long task (`./fleetflame test long`) runs the files that scale (packages/testing), without limits of time. */
+const LONG = Number(process.env['FLEETFLAME_LONG'] ?? 0) > 0;
+const LONG_MS = 86_400_000;
+
+const ignored = ['**/node_modules/**', '**/dist/**', '**/build/**', ...(LONG ? [] : ['**/*.long.test.ts'])];
+
+function included(...patterns: string[]): string[] {
+  if (!LONG) return patterns;
+  return globSync(patterns, { cwd: import.meta.dirname, exclude: ['**/node_modules/**'] }).filter(
+    (path) =>
+      path.endsWith('.long.test.ts') ||
+      /\bscaled\(/.test(readFileSync(new URL(path, import.meta.url), 'utf8')),
+  );
+}
+
+function timeouts(ms: number): { testTimeout: number; hookTimeout: number } {
+  return { testTimeout: LONG ? LONG_MS : ms, hookTimeout: LONG ? LONG_MS : ms };
+}
+
+/** FLEETFLAME_SEED for the properties of fast-check. */
+const setupFiles = [new URL('packages/testing/src/setup.ts', import.meta.url).pathname];
 
 /** unit and browser run anywhere; kernel needs root and BPF; system runs the whole product. */
 export default defineConfig({
@@ -10,31 +31,31 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/*/src/**/*.test.ts'],
+          setupFiles,
+          include: included('packages/*/src/**/*.test.ts'),
           exclude: [...ignored, '**/*.kernel.test.ts', '**/*.browser.test.ts'],
-          testTimeout: 60_000,
           // Servers of other makers are started in hooks.
-          hookTimeout: 60_000,
+          ...timeouts(60_000),
         },
       },
       {
         test: {
           name: 'kernel',
-          include: ['packages/*/src/**/*.kernel.test.ts'],
+          setupFiles,
+          include: included('packages/*/src/**/*.kernel.test.ts'),
           exclude: ignored,
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          ...timeouts(120_000),
         },
       },
       {
         test: {
           name: 'system',
-          include: ['tests/src/**/*.test.ts'],
+          setupFiles,
+          include: included('tests/src/**/*.test.ts'),
           exclude: ignored,
           fileParallelism: false,
-          testTimeout: 240_000,
-          hookTimeout: 240_000,
+          ...timeouts(240_000),
         },
       },
       {

@@ -4,8 +4,13 @@
  *
  *   ./fleetflame test            all of it
  *   ./fleetflame test unit       one part: checks, unit, browser, kernel or system
+ *   ./fleetflame test long       hours of random input, kills and faults: every test file that scales (packages/testing)
+ *   ./fleetflame test faults --schedules 100 --seed 1     fault schedules alone (tests/src/faults)
+ *
+ * Prints the seed of everything random; FLEETFLAME_SEED repeats it, FLEETFLAME_LONG=2 is twice as long.
  */
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,10 +45,14 @@ const SUITES: Readonly<Record<string, readonly string[]>> = {
   system: ['system'],
 };
 
-async function run(command: readonly string[]): Promise<number> {
+/** What the long task runs; browsers have nothing that scales. */
+const LONG_SUITES = ['unit', 'kernel', 'system'] as const;
+const MAX_SEED = 2 ** 31;
+
+async function run(command: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const [program = '', ...rest] = command;
   return await new Promise((resolve, reject) => {
-    const child = spawn(program, rest, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(program, rest, { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] });
     child.once('error', reject);
     child.once('exit', (code) => resolve(code ?? 1));
   });
@@ -52,7 +61,7 @@ async function run(command: readonly string[]): Promise<number> {
 async function runChecks(count: Count): Promise<void> {
   for (const [name, ...command] of CHECKS) {
     const started = performance.now();
-    const ok = (await run(command)) === 0;
+    const ok = (await run(command, env)) === 0;
     if (ok) count.passed++;
     else count.failed++;
     console.log(`${ok ? 'ok' : 'FAILED'}  ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
@@ -67,14 +76,19 @@ interface VitestReport {
 
 async function runSuite(projects: readonly string[], count: Count, scratch: string): Promise<void> {
   const report = join(scratch, `${projects.join('-')}.json`);
-  const status = await run([
-    'vitest',
-    'run',
-    ...projects.flatMap((project) => ['--project', project]),
-    '--reporter=dot',
-    '--reporter=json',
-    `--outputFile.json=${report}`,
-  ]);
+  const status = await run(
+    [
+      'vitest',
+      'run',
+      ...projects.flatMap((project) => ['--project', project]),
+      long ? '--reporter=verbose' : '--reporter=dot',
+      // Of the long task some projects have no file that scales.
+      ...(long ? ['--passWithNoTests'] : []),
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+    ],
+    env,
+  );
   let result: VitestReport | undefined;
   try {
     // What vitest writes; its fields are checked below.
@@ -90,20 +104,33 @@ async function runSuite(projects: readonly string[], count: Count, scratch: stri
   const failed = (result?.numFailedTests ?? 0) + broken;
   count.passed += passed;
   count.failed += status !== 0 && failed === 0 ? 1 : failed;
-  if (passed + failed === 0) count.failed++;
+  if (passed + failed === 0 && !long) count.failed++;
   console.log(
     `${status === 0 ? 'ok' : 'FAILED'}  ${projects.join(', ')}: ${passed} passed, ${failed} failed`,
   );
 }
 
 const wanted = process.argv.slice(2);
-const known = ['checks', ...Object.keys(SUITES)];
+if (wanted[0] === 'faults') {
+  process.exit(await run([process.execPath, 'tests/src/faults/run.ts', ...wanted.slice(1)], process.env));
+}
+const long = wanted.includes('long');
+const seed = process.env['FLEETFLAME_SEED'] ?? String(randomInt(MAX_SEED));
+const env: NodeJS.ProcessEnv = { ...process.env, FLEETFLAME_SEED: seed };
+if (long) env['FLEETFLAME_LONG'] ??= '1';
+const known = ['checks', ...Object.keys(SUITES), 'long'];
 const strange = wanted.filter((part) => !known.includes(part));
 if (strange.length > 0) {
   console.error(`there is no part ${strange.join(', ')}: choose from ${known.join(', ')}`);
   process.exit(2);
 }
-const chosen = (part: string): boolean => wanted.length === 0 || wanted.includes(part);
+// `test long unit`: the long form of one part.
+const parts = wanted.filter((part) => part !== 'long');
+const all: readonly string[] = long ? LONG_SUITES : known;
+const chosen = (part: string): boolean => (parts.length === 0 ? all : parts).includes(part);
+console.log(
+  `seed of everything random: FLEETFLAME_SEED=${seed}${long ? ` FLEETFLAME_LONG=${env['FLEETFLAME_LONG']}` : ''}`,
+);
 const count: Count = { passed: 0, failed: 0 };
 const scratch = await mkdtemp(join(tmpdir(), 'fleetflame-test-'));
 if (chosen('checks')) await runChecks(count);

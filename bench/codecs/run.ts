@@ -1,5 +1,5 @@
 /**
- * How fast pprof files become blocks and blocks become pprof files: node bench/codecs/run.ts
+ * How fast pprof files become blocks and blocks become pprof files: ./fleetflame bench codecs
  * Prints a Markdown table; README.md has the method and results.
  */
 import { cpuUsage } from 'node:process';

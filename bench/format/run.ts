@@ -1,4 +1,4 @@
-/** `node bench/format/run.ts [--hosts 10] [--minutes 60] [--captured DIR] [--varied]`; see README.md. */
+/** `./fleetflame bench format [--hosts 10] [--minutes 60] [--captured DIR] [--varied]`; see README.md. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** `node bench/ingest/run.ts [--hosts N] [--minutes N] [--seconds N]`; see README.md. */
+/** `./fleetflame bench ingest [--hosts N] [--minutes N] [--seconds N]`; see README.md. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 /**
  * Peak memory of one merge as compaction does it, in a process of its own:
  *
- *   node bench/merge/memory.ts [POINTS] [BLOCKS]      points of each block; default 1,000,000 and 4
+ *   ./fleetflame bench merge/memory [POINTS] [BLOCKS]      points of each block; default 1,000,000 and 4
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

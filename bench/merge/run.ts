@@ -1,7 +1,7 @@
 /**
  * How fast blocks merge, are written and are read. README.md has the method.
  *
- *   node bench/merge/run.ts [--json]
+ *   ./fleetflame bench merge [--json]
  */
 import { decodeBlock, encodeBlock, mergeBlocks, type Block } from '@fleetflame/profile';
 

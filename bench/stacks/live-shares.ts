@@ -25,7 +25,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const USAGE = `node bench/stacks/live-shares.ts [--seconds 20] [--frequency 499] [--write] [NAME ...]
+const USAGE = `./fleetflame bench stacks/live-shares [--seconds 20] [--frequency 499] [--write] [NAME ...]
 
 Samples each program with our sampler and with perf record --call-graph dwarf at once, and compares the shares of
 their stacks by functions. As root, with linux-perf.`;

@@ -25,7 +25,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const USAGE = `node bench/stacks/other-eyes.ts [--seconds 20] [--frequency 199] [--stops 300] [--examples] [--write] [NAME ...]
+const USAGE = `./fleetflame bench stacks/other-eyes [--seconds 20] [--frequency 199] [--stops 300] [--examples] [--write] [NAME ...]
 
 Runs every program (or those whose name contains a NAME) and compares our stacks, frame by frame, with those of perf (so
 many seconds) and of gdb (so many stops). As root, with linux-perf and gdb. --examples prints one stack per difference.`;

@@ -33,7 +33,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const USAGE = `node bench/stacks/run.ts [--samples 5000] [--seconds 90] [--frequency 499] [--write] [NAME ...]
+const USAGE = `./fleetflame bench stacks [--samples 5000] [--seconds 90] [--frequency 499] [--write] [NAME ...]
 
 Runs every program (or those whose name contains a NAME) until it has that many samples taken with tables in
 place, or that many seconds have passed, and prints how its stacks end. As root. --write keeps the results in README.md.`;

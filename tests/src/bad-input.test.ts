@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { scaled } from '@fleetflame/testing';
 import { BlockBuilder, encodeBlock } from '@fleetflame/profile';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -65,7 +66,7 @@ describe('bad input', () => {
           );
         },
       ),
-      { numRuns: 150 },
+      { numRuns: scaled(150, 10_000) },
     );
     await product.ingest.write({ agentId: 'fuzz', seq: 1n, block: good });
     const answer = await product.query.top({

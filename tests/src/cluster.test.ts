@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { testSeed } from '@fleetflame/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { BlockBuilder, encodeBlock } from '@fleetflame/profile';
@@ -14,7 +15,7 @@ const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const WRITERS = 6;
 /** Of the requests to S3, while the processes are restarted: hundreds of failures, each of which must be cured. */
 const FAULTS = 0.1;
-const SEED = Number(process.env['FLEETFLAME_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const SEED = testSeed();
 
 /** What a writer knows: it sends one batch at a time, and repeats it until somebody acks it. */
 interface Written {

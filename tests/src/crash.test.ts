@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { scaled } from '@fleetflame/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BlockBuilder, encodeBlock } from '@fleetflame/profile';
 import { Product, until } from './support/product.ts';
@@ -6,7 +7,7 @@ import { Workload, Workshop } from './support/workloads.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 /** How often the whole product is killed and started again. */
-const KILLS = 4;
+const KILLS = scaled(4, 50);
 const WRITERS = 8;
 
 describe('kill -9 of up under load', () => {
@@ -27,7 +28,7 @@ describe('kill -9 of up under load', () => {
     await until('the load in the profile', seenLoad, (seen) => seen > 0);
     const seqs = new Map<string, number>();
     for (let kill = 0; kill < KILLS; kill++) {
-      const stopAt = Date.now() + 2500 + kill * 400;
+      const stopAt = Date.now() + 2500 + (kill % 4) * 400;
       const writing = Array.from({ length: WRITERS }, (_, i) => write(`writer${i}`, seqs, stopAt + 1500));
       await new Promise((resolve) => setTimeout(resolve, stopAt - Date.now()));
       await product.kill();
@@ -39,7 +40,7 @@ describe('kill -9 of up under load', () => {
       await product.ingest.write({ agentId, seq: BigInt(seq), block: batch(agentId, seq, value) });
       acked.set(agentId, (acked.get(agentId) ?? 0) + value);
     }
-  }, 240_000);
+  }, scaled(240_000));
 
   afterAll(async () => {
     await load?.stop();

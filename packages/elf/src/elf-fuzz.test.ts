@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { scaled } from '@fleetflame/testing';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ByteSource } from './byte-source.ts';
@@ -76,7 +77,7 @@ function survives(bytes: Uint8Array): boolean {
 
 /** A failure prints the seed with which fast-check repeats it. */
 function checking<T>(property: fc.IProperty<T>, numRuns: number): () => void {
-  return () => fc.assert(property, { numRuns });
+  return () => fc.assert(property, { numRuns: scaled(numRuns) });
 }
 
 const SAMPLES = [PROGRAMS.c, PROGRAMS.goStripped, PROGRAMS.goExternalPieStripped].map((program) =>

@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createClient, type Client } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
+import { scaled } from '@fleetflame/testing';
 import { encodeBlock } from '@fleetflame/profile';
 import { blockFromText } from '@fleetflame/profile/testing';
 import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
@@ -16,7 +17,7 @@ import { storeSums } from './testing/store-sums.ts';
 import { temporaryDirectory } from './testing/temporary-directory.ts';
 
 const CHILD = fileURLToPath(new URL('./testing/server-child.ts', import.meta.url));
-const KILLS = 5;
+const KILLS = scaled(5, 100);
 const WRITERS = 12;
 
 /** What all writers talk to at the moment. */

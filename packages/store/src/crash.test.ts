@@ -1,9 +1,9 @@
 /** I1, I2, I3 and I5 against a process that is killed at any moment of writing and compacting. */
 import { spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { scaled, testSeed } from '@fleetflame/testing';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
@@ -13,7 +13,7 @@ import { BATCH_SUM, sumsByFunction } from './testing/test-blocks.ts';
 import { temporaryDirectory } from './testing/temporary-directory.ts';
 
 const CHILD = fileURLToPath(new URL('./testing/crash-child.ts', import.meta.url));
-const KILLS = 10;
+const KILLS = scaled(10, 200);
 /** From ready to killed, at most: several minutes of the child's clock. */
 const MAX_LIFE_MS = 600;
 const START = Date.UTC(2026, 10, 22);
@@ -43,7 +43,7 @@ async function liveAndDie(dataDir: string, agentId: string, clockMs: number, lif
 
 test('killed again and again while it writes and compacts: all that was acked is there, once', async () => {
   using directory = temporaryDirectory();
-  const seed = Number(process.env['FLEETFLAME_SEED'] ?? randomInt(2 ** 31));
+  const seed = testSeed();
   const random = new SeededRandom(seed);
   const tried = new Set<string>();
   const acked = new Set<string>();

@@ -6,8 +6,9 @@
  * nothing is quarantined (I7); at the end, when everything was retried, the sums are exact and no
  * object is left over (I3).
  *
- * FLEETFLAME_RUNS=100000 for ten minutes; a failure prints its seed and the shortest history that fails.
+ * `FLEETFLAME_LONG=1` is ten minutes; a failure prints its seed and the shortest history that fails.
  */
+import { scaled } from '@fleetflame/testing';
 import { mergeBlocks, readBlock } from '@fleetflame/profile';
 import * as fc from 'fast-check';
 import { pino } from 'pino';
@@ -29,7 +30,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 /** The catalog in memory holds the contract of the others, and takes a sixth of the time of SQLite. */
-const RUNS = { memory: Number(process.env['FLEETFLAME_RUNS'] ?? 1000), sqlite: 40 } as const;
+const RUNS = { memory: scaled(1000), sqlite: scaled(40) } as const;
 type Engine = keyof typeof RUNS;
 const PROCESSES = 3;
 /** As ingest's batchAgeMs. */

@@ -1,4 +1,5 @@
 import { crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { scaled } from '@fleetflame/testing';
 import { FleetflameError } from '@fleetflame/profile';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -262,7 +263,7 @@ describe('lines and inlined calls', () => {
       table.locate(SAMPLE.base + start, position);
       return position.call <= 2 && position.file <= FILES.length;
     });
-    await expect(fc.assert(property, { numRuns: 500 })).resolves.toBeUndefined();
+    await expect(fc.assert(property, { numRuns: scaled(500) })).resolves.toBeUndefined();
   });
 });
 

@@ -1,11 +1,11 @@
+import { scaled, testSeed } from '@fleetflame/testing';
 import { describe, expect, it } from 'vitest';
 import { runIsolated } from './isolated.ts';
 import { createSchedule, describeSchedule } from './schedule.ts';
 
-const SEED = Number(process.env['FLEETFLAME_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-/** run.ts runs hundreds of them, longer ones. */
-const SCHEDULES = 2;
-const SHAPE = { lengthMs: 10_000, longestMs: 4000 };
+const SEED = testSeed();
+const SCHEDULES = scaled(2, 100);
+const SHAPE = { lengthMs: scaled(10_000, 20_000), longestMs: scaled(4000, 30_000) };
 
 describe(`random faults (FLEETFLAME_SEED=${SEED})`, () => {
   for (let seed = SEED; seed < SEED + SCHEDULES; seed++) {

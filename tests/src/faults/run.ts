@@ -2,8 +2,8 @@
  * The long task: many random fault schedules, each against a new cluster. Prints every schedule with its
  * seed; one that failed is repeated by that seed alone. See README.md.
  *
- *   node tests/src/faults/run.ts --schedules 100 --seed 1 --parallel 2      seeds 1 to 100, two at a time
- *   node tests/src/faults/run.ts --seed 17                                  that one again
+ *   ./fleetflame test faults --schedules 100 --seed 1 --parallel 2      seeds 1 to 100, two at a time
+ *   ./fleetflame test faults --seed 17                                  that one again
  */
 import { parseArgs } from 'node:util';
 import { runIsolated, type IsolatedResult } from './isolated.ts';

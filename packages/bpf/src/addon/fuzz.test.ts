@@ -1,13 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
+import { scaled, testSeed } from '@fleetflame/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 const ROUNDS = 1000;
-const MAX_SEED = 2 ** 32;
 /** Of each of some 330 cases. */
 const TIMES = 50;
 const SOURCES = [
@@ -59,20 +58,32 @@ beforeAll(() => {
 
 afterAll(() => rmSync(directory, { recursive: true }));
 
-it('reads damaged input without harm, and keeps its tables right', () => {
-  const seed = randomInt(MAX_SEED);
-  const { stdout, stderr } = spawnSync(`${directory}/fuzz`, [String(seed), String(ROUNDS)], {
-    encoding: 'utf8',
-  });
-  expect(`${stdout}${stderr}`, `seed ${seed}`).toBe('ok\n');
-}, 120_000);
+it(
+  'reads damaged input without harm, and keeps its tables right',
+  () => {
+    const seed = testSeed();
+    const { stdout, stderr } = spawnSync(`${directory}/fuzz`, [String(seed), String(scaled(ROUNDS))], {
+      encoding: 'utf8',
+    });
+    expect(`${stdout}${stderr}`, `seed ${seed}`).toBe('ok\n');
+  },
+  scaled(120_000),
+);
 
-it('reads the cases that fuzzing found, and damages of them, without harm', () => {
-  const seed = randomInt(MAX_SEED);
-  const files = readdirSync(CORPUS).map((name) => CORPUS + name);
-  expect(files.length).toBeGreaterThan(5);
-  const { stdout, stderr } = spawnSync(`${directory}/fuzz-readers`, [String(seed), String(TIMES), ...files], {
-    encoding: 'utf8',
-  });
-  expect(`${stdout}${stderr}`, `seed ${seed}`).toBe('ok\n');
-}, 120_000);
+it(
+  'reads the cases that fuzzing found, and damages of them, without harm',
+  () => {
+    const seed = testSeed();
+    const files = readdirSync(CORPUS).map((name) => CORPUS + name);
+    expect(files.length).toBeGreaterThan(5);
+    const { stdout, stderr } = spawnSync(
+      `${directory}/fuzz-readers`,
+      [String(seed), String(scaled(TIMES)), ...files],
+      {
+        encoding: 'utf8',
+      },
+    );
+    expect(`${stdout}${stderr}`, `seed ${seed}`).toBe('ok\n');
+  },
+  scaled(120_000),
+);

@@ -1,7 +1,7 @@
 /**
  * Packs the cases that a fuzzer found into one file, as replay.h reads it; equal ones once.
  *
- *   node packages/bpf/src/testing/pack-corpus.ts OUTPUT FOLDER
+ *   node_modules/.bin/node packages/bpf/src/testing/pack-corpus.ts OUTPUT FOLDER
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 

@@ -1,16 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
+import { scaled, testSeed } from '@fleetflame/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { buildTool } from './testing/tool.ts';
 
 /** Of each of some 750 cases. */
 const TIMES = 25;
-const MAX_SEED = 2 ** 32;
 const CORPUS = fileURLToPath(new URL('testing/corpus/', import.meta.url));
 
 let directory = '';
@@ -24,10 +23,16 @@ beforeAll(() => {
 
 afterAll(() => rmSync(directory, { recursive: true }));
 
-it('reads the cases that fuzzing found, and damages of them, without harm', () => {
-  const seed = randomInt(MAX_SEED);
-  const files = readdirSync(CORPUS).map((name) => CORPUS + name);
-  expect(files.length).toBeGreaterThan(5);
-  const { stdout, stderr } = spawnSync(replay, [String(seed), String(TIMES), ...files], { encoding: 'utf8' });
-  expect(`${stdout}${stderr}`, `seed ${seed}`).toBe('ok\n');
-}, 120_000);
+it(
+  'reads the cases that fuzzing found, and damages of them, without harm',
+  () => {
+    const seed = testSeed();
+    const files = readdirSync(CORPUS).map((name) => CORPUS + name);
+    expect(files.length).toBeGreaterThan(5);
+    const { stdout, stderr } = spawnSync(replay, [String(seed), String(scaled(TIMES)), ...files], {
+      encoding: 'utf8',
+    });
+    expect(`${stdout}${stderr}`, `seed ${seed}`).toBe('ok\n');
+  },
+  scaled(120_000),
+);

@@ -183,7 +183,7 @@ const OTHER_VARIABLES: ReadonlySet<string> = new Set([
   'FLEETFLAME_CONFIG',
   'FLEETFLAME_SERVER',
   'FLEETFLAME_SEED',
-  'FLEETFLAME_RUNS',
+  'FLEETFLAME_LONG',
   'FLEETFLAME_CHROMIUM',
 ]);
 /** Kubernetes puts such into every container of a namespace with a Service called fleetflame-… */

@@ -1,4 +1,5 @@
 /** Bytes from nobody: the reader answers with an equal block or a FleetflameError, never otherwise. */
+import { scaled } from '@fleetflame/testing';
 import type { Dataset } from '@fleetflame/proto/block/v1/footer';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -102,7 +103,7 @@ describe('decodeBlock on bytes that were damaged', () => {
       fc.property(mutations(whole.length), (mutate) => {
         expect([original, REFUSED]).toContainEqual(decodeOrRefuse(mutate(whole)));
       }),
-      { numRuns: 200 },
+      { numRuns: scaled(200) },
     );
   });
 
@@ -112,7 +113,7 @@ describe('decodeBlock on bytes that were damaged', () => {
         const bytes = resealBlock(damageTables(whole, mutate));
         expect([['valid'], REFUSED]).toContainEqual(orRefused(() => checked(decodeBlock(bytes), true)));
       }),
-      { numRuns: 600 },
+      { numRuns: scaled(600) },
     );
   });
 
@@ -174,7 +175,7 @@ describe('decodeBlock on bytes that were damaged', () => {
         });
         expect([['valid'], REFUSED]).toContainEqual(outcome);
       }),
-      { numRuns: 200 },
+      { numRuns: scaled(200) },
     );
   });
 });
@@ -208,7 +209,7 @@ describe('readBlock on bytes that were damaged', () => {
         const bytes = damageTables(small, mutate);
         expect([expected, REFUSED]).toContainEqual(await readOrRefuse(bytes, options));
       }),
-      { numRuns: 200 },
+      { numRuns: scaled(200) },
     );
   });
 
@@ -234,7 +235,7 @@ describe('readBlock on bytes that were damaged', () => {
           bytes[offset + at]! ^= 1 << bit;
           expect([expected, REFUSED]).toContainEqual(await readOrRefuse(bytes, options));
         }),
-        { numRuns: 50 },
+        { numRuns: scaled(50) },
       );
     },
   );
@@ -249,7 +250,7 @@ describe('readBlock on bytes that were damaged', () => {
         );
         expect([['valid'], REFUSED]).toContainEqual(outcome);
       }),
-      { numRuns: 200 },
+      { numRuns: scaled(200) },
     );
   });
 
@@ -281,7 +282,7 @@ describe('decodeBlock on columns that say something else', () => {
         // What is refused in memory may not reach the bytes, such as offsets of an empty table.
         expect([decodeOrRefuse(encodeOrNothing(changed)), REFUSED]).toContainEqual(expected);
       }),
-      { numRuns: 200 },
+      { numRuns: scaled(200) },
     );
   });
 });

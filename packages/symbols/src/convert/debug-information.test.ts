@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { testSeed } from '@fleetflame/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   compareChains,
@@ -19,7 +19,6 @@ import type { SymbolTable } from '../symbol-table.ts';
 const folder = mkdtempSync(join(tmpdir(), 'fleetflame-debug-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const MAX_SEED = 2 ** 32;
 const ADDRESSES = 300;
 
 /** A changed copy of a program, made with a tool that takes the file as its last argument. */
@@ -67,7 +66,7 @@ describe('functions, files, lines and inlined calls', () => {
     const path = buildDebugProgram(name);
     const { conversion, table } = await debugTable(path);
     expect(conversion).toMatchObject({ source: 'dwarf', problem: '', warnings: [] });
-    const seed = randomInt(MAX_SEED);
+    const seed = testSeed();
     const addresses = randomAddresses(table, ADDRESSES, seed);
     const { counts, examples } = compareChains(table, path, addresses, llvmChains(path, addresses));
     expect(examples, `seed ${seed}`).toEqual([]);
@@ -82,7 +81,7 @@ describe('functions, files, lines and inlined calls', () => {
     const { conversion, table } = await debugTable(path);
     expect(conversion).toMatchObject({ source: 'dwarf', problem: '' });
     expect(conversion.inlines).toBeGreaterThan(1000);
-    const seed = randomInt(MAX_SEED);
+    const seed = testSeed();
     const addresses = randomAddresses(table, 1000, seed);
     const llvm = compareChains(table, path, addresses, llvmChains(path, addresses));
     expect(llvm.examples, `seed ${seed}`).toEqual([]);

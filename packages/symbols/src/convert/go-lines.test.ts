@@ -1,5 +1,5 @@
-import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { testSeed } from '@fleetflame/testing';
 import { bufferSource, ElfFile } from '@fleetflame/elf';
 import { buildProgram, PROGRAMS } from '@fleetflame/elf/testing';
 import { expect, it } from 'vitest';
@@ -24,7 +24,7 @@ it.each(['go', 'goPie', 'goExternal'] as const)(
     const { conversion, table } = await withoutDebug(path);
     expect(conversion).toMatchObject({ source: 'symtab', problem: '', inlines: 0 });
     expect(conversion.lineRows).toBeGreaterThan(10_000);
-    const seed = randomInt(2 ** 32);
+    const seed = testSeed();
     const counts = { same: 0, inlined: 0 };
     const different: string[] = [];
     for (const address of randomAddresses(table, ADDRESSES, seed)) {

@@ -1,3 +1,4 @@
+import { scaled } from '@fleetflame/testing';
 import { bufferSource, ElfError, ElfFile, findGoPclntab, type PclntabVersion } from '@fleetflame/elf';
 import { elfImage } from '@fleetflame/elf/testing';
 import * as fc from 'fast-check';
@@ -131,7 +132,9 @@ describe("Go's function table", () => {
       }
     };
     expect(() =>
-      fc.assert(fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), holds), { numRuns: 500 }),
+      fc.assert(fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), holds), {
+        numRuns: scaled(500),
+      }),
     ).not.toThrow();
   });
 });

@@ -1,13 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { scaled, testSeed } from '@fleetflame/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 const TIMES = 50;
-const MAX_SEED = 2 ** 32;
 const NATIVE = fileURLToPath(new URL('../../native/', import.meta.url));
 const CORPUS = join(NATIVE, 'testing/corpus');
 
@@ -31,14 +30,18 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it('what reads debug information takes the cases that fuzzing found, and damages of them, without harm', () => {
-  const seed = randomInt(MAX_SEED);
-  const files = readdirSync(CORPUS).map((name) => join(CORPUS, name));
-  expect(files.length).toBeGreaterThan(8);
-  const { stdout, stderr } = spawnSync(replay, [String(seed), String(TIMES), ...files], {
-    encoding: 'utf8',
-    // libdw would look for .dwo files in the directory.
-    cwd: folder,
-  });
-  expect(`${stdout}${stderr}`, `seed ${seed}`).toBe('ok\n');
-}, 120_000);
+it(
+  'what reads debug information takes the cases that fuzzing found, and damages of them, without harm',
+  () => {
+    const seed = testSeed();
+    const files = readdirSync(CORPUS).map((name) => join(CORPUS, name));
+    expect(files.length).toBeGreaterThan(8);
+    const { stdout, stderr } = spawnSync(replay, [String(seed), String(scaled(TIMES)), ...files], {
+      encoding: 'utf8',
+      // libdw would look for .dwo files in the directory.
+      cwd: folder,
+    });
+    expect(`${stdout}${stderr}`, `seed ${seed}`).toBe('ok\n');
+  },
+  scaled(120_000),
+);

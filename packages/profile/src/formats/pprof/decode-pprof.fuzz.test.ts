@@ -1,10 +1,10 @@
 /**
  * Whatever the bytes, decodePprof gives a valid block or a FleetflameError with a field, in bounded
- * time and memory. fast-check prints the seed of a failure; FC_SEED=n repeats it, FC_RUNS=n tries more.
+ * time and memory. fast-check prints the seed of a failure; FLEETFLAME_SEED repeats it.
  */
 import { readFileSync } from 'node:fs';
-import { env } from 'node:process';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { scaled } from '@fleetflame/testing';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { validateBlock } from '../../block/validate-block.ts';
@@ -15,8 +15,7 @@ import { PPROF_LIMITS } from './limits.ts';
 import { bytes, int, rawProfile, varint } from './testing/raw-profile.ts';
 
 const RUNS = {
-  numRuns: Number(env['FC_RUNS'] ?? 300),
-  ...(env['FC_SEED'] === undefined ? {} : { seed: Number(env['FC_SEED']) }),
+  numRuns: scaled(300),
 };
 
 const seeds = [

@@ -1,5 +1,6 @@
 /** What is true of objects while everything between us and the server goes wrong, again and again. */
 import { createHash } from 'node:crypto';
+import { testSeed } from '@fleetflame/testing';
 import { FleetflameError } from '@fleetflame/profile';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -11,7 +12,7 @@ import type { S3ObjectStoreConfig } from './s3-config.ts';
 import type { S3Limits } from './s3-limits.ts';
 import { S3ObjectStore } from './s3-object-store.ts';
 
-const SEED = Number(process.env['FLEETFLAME_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const SEED = testSeed();
 const BYTES = new Uint8Array(50_000).fill(7);
 /** An attempt is given up before a late answer comes; the whole is not, for a test. */
 const PATIENT: Partial<S3Limits> = {

@@ -1,0 +1,2 @@
+export { isLong, scaled } from './scale.ts';
+export { testSeed } from './seed.ts';
