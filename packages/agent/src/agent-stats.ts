@@ -39,6 +39,10 @@ export interface AgentStats {
     readonly sent: number;
     readonly sentBytes: number;
     readonly duplicates: number;
+    /** Sent under a fresh id, since their numbers were taken by something else. */
+    readonly renumbered: number;
+    /** Times that a batch let others go first, since the server could not take it at the moment. */
+    readonly postponed: number;
     readonly errors: Readonly<Record<string, number>>;
     readonly lastError: string;
     /** Unix milliseconds, 0 before the first. */

@@ -20,6 +20,7 @@ import { isJitDump } from './names/jit-dump-file.ts';
 import { JitNames } from './names/jit-names.ts';
 import { KernelNames } from './names/kernel-names.ts';
 import { newAgentId } from './send/agent-id.ts';
+import { AgentIdentity } from './send/agent-identity.ts';
 import { Sender } from './send/sender.ts';
 import { createTransport } from './send/transport.ts';
 import { Spool } from './spool/spool.ts';
@@ -98,7 +99,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
 class RunningAgent implements Agent {
   readonly #options: AgentOptions;
-  readonly #agentId: string;
+  readonly #identity: AgentIdentity;
   readonly #startedMs = Date.now();
   readonly #sampler: Sampler;
   readonly #spool: Spool;
@@ -133,7 +134,7 @@ class RunningAgent implements Agent {
     const { log, registry, frequencyHz, windowMs } = options;
     this.#options = options;
     this.#sampler = sampler;
-    this.#agentId = newAgentId(this.#startedMs);
+    this.#identity = new AgentIdentity(newAgentId(this.#startedMs));
     this.#spool = spool;
     this.#kernel = kernel;
     this.#filter = filter;
@@ -165,13 +166,14 @@ class RunningAgent implements Agent {
     this.#closeMetrics = metrics.close;
     this.#sender = new Sender({
       spool,
+      identity: this.#identity,
       client: createClient(IngestService, transport),
       log,
       onLatency: metrics.observeSend,
     });
     this.#writer = new BatchWriter({
       spool,
-      agentId: this.#agentId,
+      identity: this.#identity,
       losses: this.#losses,
       log,
       onSpooled: () => this.#sender.notify(),
@@ -187,7 +189,7 @@ class RunningAgent implements Agent {
     });
     this.#sender.start();
     log.info(
-      { agentId: this.#agentId, frequencyHz, windowMs, server: options.serverUrl },
+      { agentId: this.#identity.agentId, frequencyHz, windowMs, server: options.serverUrl },
       'sampling every process of this host',
     );
     const { rules } = filter.status();
@@ -291,7 +293,7 @@ class RunningAgent implements Agent {
     const memory = this.#sampler.memory();
     const send = this.#sender.counters;
     return {
-      agentId: this.#agentId,
+      agentId: this.#identity.agentId,
       startedMs: this.#startedMs,
       frequencyHz: this.#options.frequencyHz,
       cpus: sampler.cpus,

@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { BatchWriter } from './batch-writer.ts';
 import { Losses } from './losses.ts';
+import { AgentIdentity } from './send/agent-identity.ts';
 import { Spool } from './spool/spool.ts';
 
 const log = pino({ enabled: false });
@@ -27,7 +28,13 @@ test('what a dropped batch had to tell of losses is told by a later one', async 
   const directory = mkdtempSync(join(tmpdir(), 'fleetflame-writer-'));
   const spool = await Spool.open(directory, { maxBytes: 10_000, log });
   const losses = new Losses();
-  const writer = new BatchWriter({ spool, agentId: 'a', losses, log, onSpooled: () => undefined });
+  const writer = new BatchWriter({
+    spool,
+    identity: new AgentIdentity('a'),
+    losses,
+    log,
+    onSpooled: () => undefined,
+  });
   let taken = 0;
   let ringFull = 0;
   for (let window = 1; window <= 40; window++) {
@@ -41,7 +48,7 @@ test('what a dropped batch had to tell of losses is told by a later one', async 
   expect(spool.counters.dropped).toBeGreaterThan(20);
   let kept = 0;
   let told = 0;
-  for (let next = spool.oldest(); next !== undefined; next = spool.oldest()) {
+  for (let next = spool.next(); next !== undefined; next = spool.next()) {
     const contents = await spool.read(next);
     const block = decodeBlock(contents?.payload ?? new Uint8Array(0));
     for (const total of block.samples.total) kept += total / 10;

@@ -1,6 +1,7 @@
 import { type Block, encodeBlock, lossKind } from '@fleetflame/profile';
 import type { Logger } from 'pino';
 import type { Losses } from './losses.ts';
+import type { AgentIdentity } from './send/agent-identity.ts';
 import type { Spool } from './spool/spool.ts';
 import type { Window } from './window/window.ts';
 
@@ -11,23 +12,22 @@ const MAX_QUEUED = 6;
 export class BatchWriter {
   windows = 0;
   readonly #spool: Spool;
-  readonly #agentId: string;
+  readonly #identity: AgentIdentity;
   readonly #losses: Losses;
   readonly #log: Logger;
   readonly #onSpooled: () => void;
-  #seq = 0n;
   #queued = 0;
   #last: Promise<void> = Promise.resolve();
 
   constructor(options: {
     readonly spool: Spool;
-    readonly agentId: string;
+    readonly identity: AgentIdentity;
     readonly losses: Losses;
     readonly log: Logger;
     readonly onSpooled: () => void;
   }) {
     this.#spool = options.spool;
-    this.#agentId = options.agentId;
+    this.#identity = options.identity;
     this.#losses = options.losses;
     this.#log = options.log;
     this.#onSpooled = options.onSpooled;
@@ -61,7 +61,7 @@ export class BatchWriter {
   }
 
   async #put(samples: number, createdMs: number, payload: Uint8Array): Promise<void> {
-    const key = { agentId: this.#agentId, seq: this.#seq++ };
+    const key = this.#identity.nextKey();
     try {
       await this.#spool.put(key, { samples, createdMs, payload });
       this.#log.debug({ seq: Number(key.seq), samples, bytes: payload.length }, 'batch spooled');

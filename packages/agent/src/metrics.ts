@@ -22,6 +22,16 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
   ['batches_spooled_total', 'Batches written to the spool', (s) => s.spool.written],
   ['batches_sent_total', 'Batches acknowledged by the server', (s) => s.send.sent],
   ['batches_duplicate_total', 'Batches that the server had already', (s) => s.send.duplicates],
+  [
+    'batches_renumbered_total',
+    'Batches sent under a fresh id, since their numbers were taken by something else',
+    (s) => s.send.renumbered,
+  ],
+  [
+    'batches_postponed_total',
+    'Times that a batch let others go first, since the server could not take it at the moment',
+    (s) => s.send.postponed,
+  ],
   ['batches_dropped_total', 'Batches dropped because the spool was full', (s) => s.spool.dropped],
   [
     'batches_expired_total',

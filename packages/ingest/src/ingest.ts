@@ -26,11 +26,12 @@ import {
   checkTime,
   type BatchRules,
 } from './check-batch.ts';
+import { batchContent, pushContent } from './content-hash.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { INGEST_LIMITS, type IngestLimits } from './limits.ts';
 import { decodePush, pushBatchId } from './pprof-push.ts';
 import { RecentBatches } from './recent-batches.ts';
-import { batchKey, SegmentWriter, type Ack } from './segment-writer.ts';
+import { batchKey, conflict, SegmentWriter, type Ack } from './segment-writer.ts';
 import { TenantBudget } from './tenant-budget.ts';
 
 export interface IngestOptions {
@@ -98,7 +99,7 @@ class IngestServer {
     checkId(request.agentId, 'agent_id', metrics);
     checkSeq(request.seq, metrics);
     checkSize(request.block.length, 'batchBytes', 'block', this.#rules);
-    const id = { agentId: request.agentId, seq: request.seq };
+    const id = { agentId: request.agentId, seq: request.seq, content: batchContent(request.block) };
     const { duplicate } = await this.#store(id, 'agent', request.block.length, () => {
       const block = this.#decode(request.block);
       const nowMs = this.#now();
@@ -115,7 +116,8 @@ class IngestServer {
     checkSize(request.profile.length, 'pprofBytes', 'profile', this.#rules);
     const { block, totals, timeMs } = decodePush(request, this.#now(), this.#rules);
     checkLabels(block, this.#rules);
-    const id = pushBatchId(request.pushId);
+    const content = pushContent(request.profile, request.labels);
+    const id = { ...pushBatchId(request.pushId), content };
     const { duplicate } = await this.#store(id, 'pprof', request.profile.length, () => block);
     return create(WritePprofResponseSchema, {
       totals: [...totals].map(([profileType, total]) => ({ profileType, total: BigInt(total) })),
@@ -130,10 +132,17 @@ class IngestServer {
   }
 
   /** Answers repeats without decoding them, and everything else when it is durable. */
-  async #store(id: BatchId, source: 'agent' | 'pprof', sizeBytes: number, decode: () => Block): Promise<Ack> {
+  async #store(
+    id: BatchId & { readonly content: string },
+    source: 'agent' | 'pprof',
+    sizeBytes: number,
+    decode: () => Block,
+  ): Promise<Ack> {
     const metrics = this.#metrics;
     const key = batchKey(id);
-    if (this.#recent.has(key)) {
+    const known = this.#recent.find(key, id.content);
+    if (known === 'conflict') throw metrics.refuse('conflict', conflict(id));
+    if (known === 'repeat') {
       metrics.duplicates.inc({ source });
       return { duplicate: true };
     }
@@ -150,7 +159,7 @@ class IngestServer {
     const endAck = metrics.ackSeconds.startTimer({ source });
     const ack = await this.#segments.add(id, block, acceptedMs);
     endAck();
-    this.#recent.add(key);
+    this.#recent.add(key, id.content);
     if (ack.duplicate) metrics.duplicates.inc({ source });
     else {
       metrics.batches.inc({ source });

@@ -86,6 +86,7 @@ export const INGEST_LIMITS: IngestLimits = {
 export type RefusalReason =
   | 'agent_id'
   | 'seq'
+  | 'conflict'
   | 'format'
   | 'labels'
   | 'service_name'

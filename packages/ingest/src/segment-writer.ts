@@ -8,17 +8,19 @@
  *
  * While one segment is written the next one collects; it is written when both its time has come and
  * the one before is done. Nothing is acked before its row is committed (I1), and a batch that the
- * catalog has already is left out and acked as what it is, a repeat (I2).
+ * catalog has already is left out and acked as what it is, a repeat (I2), or refused as a conflict when
+ * its number is taken by another content.
  */
 import { FleetflameError, mergeBlocks, type Block } from '@fleetflame/profile';
-import type { BatchId, CommitResult } from '@fleetflame/store';
+import { sameContent, type BatchId, type CommitResult } from '@fleetflame/store';
 import type { Logger } from 'pino';
 import { blockMemoryBytes } from './block-memory.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
-import type { IngestLimits } from './limits.ts';
+import type { IngestLimits, RefusalReason } from './limits.ts';
 
 /** Batches of different days are written as different objects: a block covers 49 days at most. */
 const DAY_MS = 86_400_000;
+const NONE_KNOWN = { duplicates: [], conflicts: [] };
 
 export interface SegmentSink {
   commitSegment(segment: {
@@ -70,9 +72,11 @@ export class SegmentWriter {
     return { batches: this.#pending.size, bytes: this.#pendingBytes };
   }
 
-  /** The ack of a batch that is already on its way; undefined: it is not. */
+  /** The ack of a batch that is already on its way; undefined: it is not. Throws conflict: another one is. */
   find(id: BatchId): Promise<Ack> | undefined {
-    return this.#pending.get(batchKey(id))?.ack.promise;
+    const underway = this.#pending.get(batchKey(id));
+    if (underway === undefined || sameContent(underway.id.content, id.content)) return underway?.ack.promise;
+    throw this.#options.metrics.refuse('conflict', conflict(id));
   }
 
   /** Throws overloaded when `memoryBytes` more would exceed the budget, unavailable when it is closed. */
@@ -163,13 +167,15 @@ export class SegmentWriter {
         for (const batch of left) this.#fail(batch, notStored(error));
         return;
       }
-      const duplicates = result.committed ? [] : result.duplicates;
+      const { duplicates, conflicts } = result.committed ? NONE_KNOWN : result;
       const repeated = new Set(duplicates.map(batchKey));
+      const taken = new Set(conflicts.map(batchKey));
       metrics.segments.inc({ outcome: result.committed ? 'committed' : 'rebuilt' });
       const rest: PendingBatch[] = [];
       for (const batch of left) {
         if (result.committed) this.#answer(batch, { duplicate: false });
         else if (repeated.has(batchKey(batch.id))) this.#answer(batch, { duplicate: true });
+        else if (taken.has(batchKey(batch.id))) this.#fail(batch, conflict(batch.id), 'conflict');
         else rest.push(batch);
       }
       if (rest.length === left.length) {
@@ -186,15 +192,24 @@ export class SegmentWriter {
     batch.ack.resolve(ack);
   }
 
-  #fail(batch: PendingBatch, error: FleetflameError): void {
+  #fail(batch: PendingBatch, error: FleetflameError, reason: RefusalReason = 'not_stored'): void {
     this.#forget(batch);
-    batch.ack.reject(this.#options.metrics.refuse('not_stored', error));
+    batch.ack.reject(this.#options.metrics.refuse(reason, error));
   }
 
   #forget(batch: PendingBatch): void {
     this.#pending.delete(batchKey(batch.id));
     this.#pendingBytes -= batch.memoryBytes;
   }
+}
+
+export function conflict({ agentId, seq }: BatchId): FleetflameError {
+  const [name, remedy] = agentId.startsWith('push/')
+    ? ['push_id', 'choose another push_id']
+    : [`number ${seq} of this agent_id`, 'send it under a new agent_id'];
+  return new FleetflameError('conflict', `Another content is stored under ${name}: ${remedy}.`, {
+    field: name === 'push_id' ? 'push_id' : 'seq',
+  });
 }
 
 export function batchKey(id: BatchId): string {

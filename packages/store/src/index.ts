@@ -5,6 +5,7 @@ export { DEFAULT_TENANT } from './catalog/block-entry.ts';
 export type { BatchId, BlockEntry, QuarantinedEntry } from './catalog/block-entry.ts';
 export type { Catalog, CatalogTotals, CatalogView, CommitResult, LevelTotals } from './catalog/catalog.ts';
 export { ACCEPTED_FOR_MS } from './catalog/catalog.ts';
+export { sameContent } from './catalog/known-batches.ts';
 export { MAX_SEQ } from './catalog/sql-catalog.ts';
 export type { CatalogConfig } from './catalog/open-catalog.ts';
 export { POSTGRES_LIMITS, type PostgresLimits } from './catalog/postgres.ts';

@@ -71,7 +71,7 @@ test('I2: a repeated batch is named, and the segment that repeats it leaves noth
     block: batchBlock('x', START),
     batches: [...batches, { agentId: 'a', seq: 1n }],
   });
-  expect(again).toEqual({ committed: false, duplicates: batches });
+  expect(again).toEqual({ committed: false, duplicates: batches, conflicts: [] });
   expect(await sumsByFunction(store)).toEqual(new Map([['x', BATCH_SUM]]));
   expect(objectFiles(directory.path)).toHaveLength(1);
 });

@@ -223,7 +223,7 @@ export class Store {
   }
 
   /**
-   * Makes one segment durable: object, then row and batches in one transaction (I1). Batches that
+   * Makes one segment durable: object, then row and batches in one transaction (I1). Batches whose numbers
    * were committed before come back and nothing is stored (I2): call again without them. Throws
    * unavailable when nothing was stored, or when that cannot be known; calling again is safe, since
    * the batches would come back as duplicates.

@@ -3,22 +3,26 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
+import { ERROR_CODE_HEADER } from '@fleetflame/profile';
 import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Spool } from '../spool/spool.ts';
 import { IngestServer, portOf } from '../testing/ingest-server.ts';
+import { AgentIdentity } from './agent-identity.ts';
 import { FIRST_DELAY_MS, MAX_DELAY_MS, backoffMs } from './backoff.ts';
 import { CATCH_UP_BYTES_PER_S, MAX_SUSPECT_ANSWERS, Sender } from './sender.ts';
 import { createTransport } from './transport.ts';
 
 const log = pino({ enabled: false });
+let identity: AgentIdentity;
 let directory: string;
 let server: IngestServer;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'fleetflame-sender-'));
   server = new IngestServer();
+  identity = new AgentIdentity('agent');
 });
 afterEach(async () => {
   await server.close();
@@ -38,7 +42,7 @@ async function spoolOf(...texts: string[]): Promise<Spool> {
 
 function senderTo(url: string, spool: Spool): Sender {
   const client = createClient(IngestService, createTransport(url));
-  const sender = new Sender({ spool, client, log, backoffMs: () => 10 });
+  const sender = new Sender({ spool, identity, client, log, backoffMs: () => 10 });
   sender.start();
   return sender;
 }
@@ -109,15 +113,17 @@ test('a refused batch is set aside with the reason and does not hold up the next
   await sender.stop(1000);
 });
 
-test('a batch that makes the server fail gives way after a number of attempts', async () => {
+test('a batch that makes the server fail gives way after a number of attempts, and is kept', async () => {
   const spool = await spoolOf('poison', 'good');
   server.before = (_, key) => {
     if (key === 'agent/0') throw new Error('a bug');
   };
   const sender = senderTo(await server.listen(), spool);
-  await empty(spool);
+  await vi.waitFor(() => expect(server.kept.size).toBe(1), { timeout: 10_000 });
   expect(server.calls).toBe(MAX_SUSPECT_ANSWERS + 1);
   expect(texts(server).map(([, text]) => text)).toEqual(['good']);
+  await vi.waitFor(() => expect(spool.length).toBe(1));
+  expect(spool.counters.refused).toBe(0);
   await sender.stop(1000);
 });
 
@@ -131,6 +137,82 @@ test('an outage is not held against the batch that meets a failure after it', as
   await empty(spool);
   expect(texts(server).map(([, text]) => text)).toEqual(['zero', 'one']);
   expect(spool.counters.refused).toBe(0);
+  await sender.stop(1000);
+});
+
+const refused = (message: string, code: Code, name: string): ConnectError =>
+  new ConnectError(message, code, { [ERROR_CODE_HEADER]: name });
+
+test('what the server cannot take at the moment lets others go first, and is never set aside', async () => {
+  const spool = await spoolOf('zero', 'one', 'two');
+  let later = false;
+  server.before = (_, key) => {
+    if (key === 'agent/0' && !later) throw refused('other clock', Code.ResourceExhausted, 'not_now');
+    if (key === 'agent/1' && !later) throw refused('of the server', Code.InvalidArgument, 'corrupt_data');
+  };
+  const sender = senderTo(await server.listen(), spool);
+  await vi.waitFor(() => expect(spool.length).toBe(2), { timeout: 10_000 });
+  expect(texts(server)).toEqual([['agent/2', 'two']]);
+  await sender.stop(1000);
+  expect(spool.counters.refused).toBe(0);
+  expect(sender.counters.postponed).toBe(2);
+  // Of a former start: it does not know what was postponed.
+  later = true;
+  const again = senderTo(`http://127.0.0.1:${server.port}`, spool);
+  await empty(spool);
+  expect(texts(server).map(([, text]) => text)).toEqual(['two', 'zero', 'one']);
+  await again.stop(1000);
+});
+
+test('a batch whose number is taken goes out under a fresh id, and so does all that follows', async () => {
+  const spool = await spoolOf('zero', 'one');
+  for (let i = 0; i < 2; i++) identity.nextKey();
+  for (const seq of [0, 2, 3]) server.kept.set(`agent/${seq}`, Buffer.from('of a stranger'));
+  const sender = senderTo(await server.listen(), spool);
+  await empty(spool);
+  const put = (text: string): Promise<void> =>
+    spool.put(identity.nextKey(), { samples: 1, createdMs: Date.now(), payload: Buffer.from(text) });
+  await put('two');
+  sender.notify();
+  await empty(spool);
+  const own = texts(server).filter(([, text]) => text !== 'of a stranger');
+  expect(own.map(([, text]) => text)).toEqual(['zero', 'one', 'two']);
+  const fresh = identity.agentId;
+  expect(fresh).not.toBe('agent');
+  expect(own.map(([key]) => key)).toEqual([`${fresh}/0`, 'agent/1', `${fresh}/1`]);
+  expect(sender.counters).toMatchObject({ sent: 3, duplicates: 0, renumbered: 1 });
+  expect(spool.counters.refused).toBe(0);
+  await sender.stop(1000);
+});
+
+test('fresh numbers outlive a crash: what was sent under them is repeated under them', async () => {
+  const spool = await spoolOf('zero', 'one');
+  server.kept.set('agent/0', Buffer.from('of a stranger'));
+  server.after = (call) => {
+    if (call > 1) throw new ConnectError('gone', Code.Unavailable);
+  };
+  const url = await server.listen();
+  const first = senderTo(url, spool);
+  await vi.waitFor(() => expect(server.kept.size).toBe(2), { timeout: 10_000 });
+  await first.stop(1000);
+  server.after = () => undefined;
+  const reopened = await Spool.open(directory, { log });
+  const second = senderTo(url, reopened);
+  await empty(reopened);
+  expect(texts(server).filter(([, text]) => text === 'zero')).toHaveLength(1);
+  expect(second.counters).toMatchObject({ sent: 2, duplicates: 1, renumbered: 0 });
+  await second.stop(1000);
+});
+
+test('a server that finds every number taken is waited for', async () => {
+  const spool = await spoolOf('zero');
+  server.before = () => {
+    throw refused('taken', Code.AlreadyExists, 'conflict');
+  };
+  const sender = senderTo(await server.listen(), spool);
+  await vi.waitFor(() => expect(server.calls).toBeGreaterThan(8), { timeout: 10_000 });
+  expect(sender.counters.renumbered).toBeLessThan(4);
+  expect([spool.length, spool.counters.refused]).toEqual([1, 0]);
   await sender.stop(1000);
 });
 

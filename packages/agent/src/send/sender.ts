@@ -4,27 +4,19 @@ import type { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
 import type { Logger } from 'pino';
 import type { Spool, SpooledBatch } from '../spool/spool.ts';
 import type { SpoolContents } from '../spool/spool-file.ts';
+import type { AgentIdentity } from './agent-identity.ts';
 import { backoffMs } from './backoff.ts';
+import { Postponed } from './postponed.ts';
+import { refusalOf } from './refusal.ts';
 
 /** A server that does not answer a batch in this time is taken for gone. It acks after a segment, about 1 s. */
 const WRITE_TIMEOUT_MS = 30_000;
 
-/** These speak of the batch: sent again, it would be refused again. */
-const REFUSALS: ReadonlySet<Code> = new Set([
-  Code.InvalidArgument,
-  Code.OutOfRange,
-  Code.DataLoss,
-  Code.FailedPrecondition,
-  Code.AlreadyExists,
-]);
-
-/**
- * These may be the batch's fault or the server's: after so many such answers the batch gives way to the next.
- * All others (unavailable, unauthenticated, a wrong URL, …) speak of the server or the way to it, and the batch
- * waits as long as the spool has room.
- */
-const SUSPECT: ReadonlySet<Code> = new Set([Code.Internal, Code.Unknown]);
+/** After so many answers that may be a batch's fault or the server's, the batch gives way to the next. */
 export const MAX_SUSPECT_ANSWERS = 20;
+
+/** Fresh numbers are random: a server that finds so many taken in a row is to be waited for. */
+const MAX_RENUMBERED = 3;
 
 /**
  * What a host sends at most while it catches up: eight times the live stream of a large host, and a full
@@ -37,6 +29,10 @@ export interface SenderCounters {
   sentBytes: number;
   /** Acked as known already: the ack of an earlier attempt was lost. */
   duplicates: number;
+  /** Sent under fresh numbers, since theirs were taken by something else. */
+  renumbered: number;
+  /** Times that a batch had to let others go first. */
+  postponed: number;
   /** By Connect code. */
   errors: Map<string, number>;
   lastError: string;
@@ -49,11 +45,14 @@ export class Sender {
     sent: 0,
     sentBytes: 0,
     duplicates: 0,
+    renumbered: 0,
+    postponed: 0,
     errors: new Map(),
     lastError: '',
     lastAckMs: 0,
   };
   readonly #spool: Spool;
+  readonly #identity: AgentIdentity;
   readonly #client: Client<typeof IngestService>;
   readonly #log: Logger;
   readonly #onLatency: (seconds: number) => void;
@@ -61,12 +60,17 @@ export class Sender {
   #stopping = false;
   /** Such answers to the oldest batch. An outage before them is not the batch's fault. */
   #suspect = 0;
+  /** Times in a row that the oldest batch got other numbers. */
+  #renumbered = 0;
+  readonly #postponed = new Postponed();
   readonly #abort = new AbortController();
   #wake: (() => void) | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: {
     readonly spool: Spool;
+    /** Numbers for batches whose own are taken. */
+    readonly identity: AgentIdentity;
     readonly client: Client<typeof IngestService>;
     readonly log: Logger;
     /** Told of every ack: seconds from the call to the answer. */
@@ -75,6 +79,7 @@ export class Sender {
     readonly backoffMs?: (attempt: number) => number;
   }) {
     this.#spool = options.spool;
+    this.#identity = options.identity;
     this.#client = options.client;
     this.#log = options.log;
     this.#onLatency = options.onLatency ?? (() => undefined);
@@ -102,17 +107,21 @@ export class Sender {
   async #run(): Promise<void> {
     let attempt = 0;
     while (!this.#abort.signal.aborted) {
-      const batch = this.#spool.oldest();
+      const now = performance.now();
+      const batch = this.#spool.next((name) => !this.#postponed.isWaiting(name, now));
       if (batch === undefined) {
         attempt = 0;
         if (this.#stopping) return;
-        await this.#pause(undefined);
+        await this.#pause(
+          this.#postponed.nextMs(now, (name) => this.#spool.has(name)),
+          true,
+        );
         continue;
       }
       const startedMs = performance.now();
       const done = await this.#tryDeliver(batch, attempt);
       attempt = done ? 0 : attempt + 1;
-      if (done) this.#suspect = 0;
+      if (done) this.#suspect = this.#renumbered = 0;
       const earlyMs = (batch.sizeBytes / CATCH_UP_BYTES_PER_S) * 1000 - (performance.now() - startedMs);
       if (done && this.#spool.length > 0 && earlyMs > 0) await this.#pause(earlyMs);
       // A failure while stopping: the next start will try again.
@@ -150,6 +159,7 @@ export class Sender {
     } catch (error) {
       return this.#failed(batch, contents, attempt, ConnectError.from(error));
     }
+    this.#postponed.forget(batch.name);
     await this.#spool.delete(batch);
     return true;
   }
@@ -163,14 +173,29 @@ export class Sender {
     const code = Code[error.code];
     this.counters.errors.set(code, (this.counters.errors.get(code) ?? 0) + 1);
     this.counters.lastError = error.message;
-    if (isSuspect(error)) this.#suspect++;
-    const refused = REFUSALS.has(error.code) || this.#suspect >= MAX_SUSPECT_ANSWERS;
-    if (refused) {
-      this.#log.error(
-        { file: batch.name, code, reason: error.rawMessage, samples: contents.samples },
-        'the server refuses a batch: it is set aside',
-      );
+    const refusal = refusalOf(error);
+    const about = { file: batch.name, code, reason: error.rawMessage, samples: contents.samples };
+    if (refusal === 'final') {
+      this.#log.error(about, 'the server refuses a batch: it is set aside');
+      this.#postponed.forget(batch.name);
       await this.#spool.refuse(batch, contents.samples);
+      return true;
+    }
+    if (refusal === 'conflict' && this.#renumbered < MAX_RENUMBERED) {
+      this.#renumbered++;
+      this.#identity.renew(batch.key.agentId, Date.now());
+      // On disk before it is sent: after a crash it must not go out under a third name.
+      await this.#spool.rename(batch, this.#identity.nextKey());
+      this.#postponed.forget(batch.name);
+      this.counters.renumbered++;
+      this.#log.warn(about, 'the number of a batch is taken by something else: it is sent under a fresh id');
+      return false;
+    }
+    if (refusal === 'suspect') this.#suspect++;
+    if (refusal === 'not_now' || this.#suspect >= MAX_SUSPECT_ANSWERS) {
+      this.#postponed.add(batch.name, performance.now());
+      this.counters.postponed++;
+      this.#log.warn(about, 'the server cannot take a batch now: it stays in the spool, and others go first');
       return true;
     }
     const level = attempt === 0 ? 'warn' : 'debug';
@@ -181,12 +206,12 @@ export class Sender {
     return false;
   }
 
-  /** Waits until notified, or for that long. A retry is not hurried by new batches. */
-  async #pause(ms: number | undefined): Promise<void> {
+  /** Waits until notified, or for that long. A retry is not hurried by new batches, but with `hurried`. */
+  async #pause(ms: number | undefined, hurried = false): Promise<void> {
     if (this.#stopping) return;
     const woken = new Promise<void>((resolve) => {
       this.#wake = () => {
-        if (ms === undefined || this.#stopping) resolve();
+        if (hurried || this.#stopping) resolve();
       };
     });
     const timer = new AbortController();
@@ -199,9 +224,4 @@ export class Sender {
     timer.abort();
     this.#wake = undefined;
   }
-}
-
-/** An answer that speaks of a failure. One with a cause is no answer: this end of the connection failed. */
-function isSuspect({ code, cause }: ConnectError): boolean {
-  return SUSPECT.has(code) && cause === undefined;
 }

@@ -25,7 +25,7 @@ const batch = (text: string, samples = 1) => ({ samples, createdMs: 1000, payloa
 
 async function drain(spool: Spool): Promise<string[]> {
   const seen: string[] = [];
-  for (let next = spool.oldest(); next !== undefined; next = spool.oldest()) {
+  for (let next = spool.next(); next !== undefined; next = spool.next()) {
     const contents = await spool.read(next);
     if (contents === undefined) continue;
     seen.push(`${next.key.agentId}/${next.key.seq}: ${Buffer.from(contents.payload).toString()}`);
@@ -59,7 +59,7 @@ test('the batch that is on its way is not dropped for room: its sender says what
   const size = SPOOL_HEADER_BYTES + 100;
   const spool = await Spool.open(directory, { maxBytes: 2 * size, log });
   for (const seq of [0n, 1n]) await spool.put({ agentId: 'a', seq }, batch(String(seq).repeat(100)));
-  const sending = spool.oldest()!;
+  const sending = spool.next()!;
   await spool.put({ agentId: 'a', seq: 2n }, batch('2'.repeat(100)));
   expect(await spool.read(sending)).toMatchObject({ samples: 1 });
   await spool.delete(sending);
@@ -102,12 +102,12 @@ test('a corrupt file is set aside and counted, and the others go on', async () =
 test('a refused batch is set aside and counted', async () => {
   const spool = await Spool.open(directory, { log });
   await spool.put({ agentId: 'a', seq: 0n }, batch('bad', 7));
-  const oldest = spool.oldest();
+  const oldest = spool.next();
   if (oldest === undefined) throw new Error('the spool is empty');
   await spool.refuse(oldest, 7);
   expect(spool.counters).toMatchObject({ refused: 1, refusedSamples: 7 });
   expect(readdirSync(join(directory, 'refused'))).toHaveLength(1);
-  expect(spool.oldest()).toBeUndefined();
+  expect(spool.next()).toBeUndefined();
 });
 
 test('a disk that cannot be written to fails the put and leaves nothing behind', async () => {

@@ -53,7 +53,7 @@ export interface SpoolOptions {
  * Batches on disk until the server has acknowledged them. A batch is there once put() resolves, and survives a
  * crash of the host: written under a temporary name, synced, renamed, directory synced.
  *
- *   spool/<agent_id>.<seq>.batch     to be sent, oldest first: agent ids begin with their time of start
+ *   spool/<agent_id>.<seq>.batch     to be sent, oldest first: agent ids begin with the time they were made
  *   spool/<…>.tmp                    torn off by a crash; removed at the next start
  *   spool/refused/  spool/corrupt/   set aside, bounded
  */
@@ -116,9 +116,10 @@ export class Spool {
     this.counters.written++;
   }
 
-  /** The one to send next; it stays until it is deleted, refused or given up. */
-  oldest(): SpooledBatch | undefined {
+  /** The oldest one that may go, by its name; it stays until it is deleted, refused or given up. */
+  next(mayGo: (name: string) => boolean = () => true): SpooledBatch | undefined {
     for (const batch of this.#batches.values()) {
+      if (!mayGo(batch.name)) continue;
       this.#offered = batch.name;
       return batch;
     }
@@ -160,6 +161,24 @@ export class Spool {
     this.#log.warn({ file: batch.name, reason: contents }, 'a spooled batch is corrupt and set aside');
     await this.#setAside(batch, CORRUPT);
     return undefined;
+  }
+
+  has(name: string): boolean {
+    return this.#batches.has(name);
+  }
+
+  /** Gives a batch other numbers, durably; it keeps its place. */
+  async rename(batch: SpooledBatch, key: SpoolKey): Promise<void> {
+    const name = spoolFileName(key);
+    await rename(join(this.#directory, batch.name), join(this.#directory, name));
+    const batches = [...this.#batches.values()];
+    this.#batches.clear();
+    for (const one of batches) {
+      const kept = one.name === batch.name ? { key, name, sizeBytes: one.sizeBytes } : one;
+      this.#batches.set(kept.name, kept);
+    }
+    if (this.#offered === batch.name) this.#offered = name;
+    await syncDirectory(this.#directory);
   }
 
   /** The server has it. */

@@ -1,7 +1,8 @@
 import http2 from 'node:http2';
 import type { Server } from 'node:net';
-import type { ConnectRouter } from '@connectrpc/connect';
+import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { ERROR_CODE_HEADER } from '@fleetflame/profile';
 import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
 
 /** An ingest on loopback that keeps what it gets in memory, once per (agent_id, seq). */
@@ -27,8 +28,14 @@ export class IngestServer {
               const call = ++this.calls;
               const key = `${agentId}/${seq}`;
               this.before(call, key);
-              const duplicate = this.kept.has(key);
+              const known = this.kept.get(key);
+              const duplicate = known !== undefined;
               if (!duplicate) this.kept.set(key, block);
+              else if (Buffer.compare(known, block) !== 0) {
+                throw new ConnectError('another content', Code.AlreadyExists, {
+                  [ERROR_CODE_HEADER]: 'conflict',
+                });
+              }
               this.after(call);
               return { duplicate };
             },

@@ -1,11 +1,12 @@
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
-import { ERROR_CODES, FleetflameError } from '@fleetflame/profile';
+import { ERROR_CODE_HEADER, ERROR_CODES, FleetflameError } from '@fleetflame/profile';
 import type { Logger } from 'pino';
 
 /** The Connect status of every name that ERROR_CODES uses. */
-const STATUS: Readonly<Record<(typeof ERROR_CODES)[keyof typeof ERROR_CODES], Code>> = {
+const STATUS: Readonly<Record<(typeof ERROR_CODES)[keyof typeof ERROR_CODES]['status'], Code>> = {
   invalid_argument: Code.InvalidArgument,
   out_of_range: Code.OutOfRange,
+  already_exists: Code.AlreadyExists,
   resource_exhausted: Code.ResourceExhausted,
   not_found: Code.NotFound,
   data_loss: Code.DataLoss,
@@ -16,7 +17,7 @@ const STATUS: Readonly<Record<(typeof ERROR_CODES)[keyof typeof ERROR_CODES], Co
 
 /**
  * Turns what a service throws into a status that clients understand. The offending field travels in
- * the header fleetflame-field. What nobody expected is logged whole and answered without details.
+ * the header fleetflame-field, its code in fleetflame-error. What nobody expected is logged whole and answered without details.
  */
 export function rpcErrors(log: Logger): Interceptor {
   return (next) => async (request) => {
@@ -27,9 +28,12 @@ export function rpcErrors(log: Logger): Interceptor {
       const rpc = `${request.service.typeName}/${request.method.name}`;
       if (error instanceof FleetflameError) {
         log.debug({ rpc, code: error.code, field: error.field }, error.message);
-        const headers =
-          error.field === undefined ? undefined : { 'fleetflame-field': encodeURI(error.field) };
-        throw new ConnectError(error.message, STATUS[ERROR_CODES[error.code]], headers, undefined, error);
+        const { status } = ERROR_CODES[error.code];
+        const headers = {
+          [ERROR_CODE_HEADER]: error.code,
+          ...(error.field === undefined ? {} : { 'fleetflame-field': encodeURI(error.field) }),
+        };
+        throw new ConnectError(error.message, STATUS[status], headers, undefined, error);
       }
       log.error({ rpc, err: error }, 'a request failed in a way that should not happen');
       throw new ConnectError(

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http2';
 import { Code, ConnectError, createClient, type Client, type Interceptor } from '@connectrpc/connect';
 import { connectNodeAdapter, createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
-import { ERROR_CODES, FleetflameError } from '@fleetflame/profile';
+import { ERROR_CODE_HEADER, ERROR_CODES, FleetflameError } from '@fleetflame/profile';
 import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
 import { Store } from '@fleetflame/store';
 import { pino } from 'pino';
@@ -14,6 +14,7 @@ const DAY_MS = 86_400_000;
 const STATUS = new Map<string, Code>([
   ['invalid_argument', Code.InvalidArgument],
   ['out_of_range', Code.OutOfRange],
+  ['already_exists', Code.AlreadyExists],
   ['resource_exhausted', Code.ResourceExhausted],
   ['unavailable', Code.Unavailable],
   ['failed_precondition', Code.FailedPrecondition],
@@ -24,8 +25,10 @@ const errors: Interceptor = (next) => async (request) => {
     return await next(request);
   } catch (error) {
     if (!(error instanceof FleetflameError)) throw error;
-    const headers = error.field === undefined ? undefined : { field: encodeURI(error.field) };
-    throw new ConnectError(error.message, STATUS.get(ERROR_CODES[error.code]) ?? Code.Internal, headers);
+    const { status } = ERROR_CODES[error.code];
+    const field = error.field === undefined ? {} : { field: encodeURI(error.field) };
+    const headers = { [ERROR_CODE_HEADER]: error.code, ...field };
+    throw new ConnectError(error.message, STATUS.get(status) ?? Code.Internal, headers);
   }
 };
 

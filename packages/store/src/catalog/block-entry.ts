@@ -50,4 +50,9 @@ export interface QuarantinedEntry extends BlockEntry {
 export interface BatchId {
   readonly agentId: string;
   readonly seq: bigint;
+  /**
+   * Names what the batch holds, so that a repeat can be told from another batch under the same numbers.
+   * Undefined: not known, equal to everything.
+   */
+  readonly content?: string;
 }

@@ -18,6 +18,10 @@ function entry(id: string, fields: Partial<BlockEntry> = {}): BlockEntry {
   };
 }
 
+const of = (seq: number, content?: string): BatchId => ({
+  ...batch('x', seq),
+  ...(content === undefined ? {} : { content }),
+});
 const batch = (agentId: string, seq: number): BatchId => ({ agentId, seq: BigInt(seq) });
 const ALL = [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER] as const;
 
@@ -46,6 +50,7 @@ describe.each(CONTRACTED)('catalog in %s', (name) => {
     expect(await catalog.commit(entry('b'), [batch('x', 1)], 6)).toEqual({
       committed: false,
       duplicates: [batch('x', 1)],
+      conflicts: [],
     });
   });
 
@@ -55,11 +60,46 @@ describe.each(CONTRACTED)('catalog in %s', (name) => {
     const many = Array.from({ length: 2500 }, (_, index) => batch(`agent-${index % 7}`, index));
     await catalog.commit(entry('a'), [many[3]!, many[1800]!, many[2499]!], 5);
     const result = await catalog.commit(entry('b'), many, 6);
-    expect(result).toEqual({ committed: false, duplicates: [many[3], many[1800], many[2499]] });
+    expect(result).toEqual({
+      committed: false,
+      duplicates: [many[3], many[1800], many[2499]],
+      conflicts: [],
+    });
     expect((await catalog.view(...ALL)).blocks).toEqual([entry('a')]);
     expect((await catalog.totals()).batches).toBe(3);
     const rest = many.filter((_, index) => ![3, 1800, 2499].includes(index));
     expect(await catalog.commit(entry('c'), rest, 7)).toEqual({ committed: true });
+  });
+
+  test('I2: a number that is taken by another content is a conflict, not a repeat', async () => {
+    using place = await newPlace();
+    await using catalog = await place.open();
+    // The third is a row of a version that kept no hash.
+    await catalog.commit(entry('a'), [of(1, 'one'), of(2, 'two'), of(3)], 5);
+    const again = [of(1, 'one'), of(2, 'other'), of(3, 'three'), of(4, 'four')];
+    expect(await catalog.commit(entry('b'), again, 6)).toEqual({
+      committed: false,
+      duplicates: [again[0], again[2]],
+      conflicts: [again[1]],
+    });
+    // As an ingest process of that version asks.
+    expect(await catalog.commit(entry('b'), [of(2)], 6)).toMatchObject({
+      duplicates: [of(2)],
+      conflicts: [],
+    });
+    const twice = [of(5, 'five'), of(5, 'five'), of(5, 'other')];
+    expect(await catalog.commit(entry('b'), twice, 7)).toEqual({
+      committed: false,
+      duplicates: [twice[1]],
+      conflicts: [twice[2]],
+    });
+    expect((await catalog.totals()).batches).toBe(3);
+    const others = Array.from({ length: 2500 }, (_, index) => of(index + 10, `${index}`));
+    await catalog.commit(entry('c'), others, 8);
+    const changed = others.map((one, index) => (index % 1000 === 7 ? of(index + 10, 'changed') : one));
+    const result = await catalog.commit(entry('d'), changed, 9);
+    expect(result).toMatchObject({ conflicts: [changed[7], changed[1007], changed[2007]] });
+    expect(result.committed ? [] : result.duplicates).toHaveLength(2497);
   });
 
   test('I2: of concurrent commits of one batch exactly one succeeds', async () => {
@@ -76,7 +116,7 @@ describe.each(CONTRACTED)('catalog in %s', (name) => {
     using place = await newPlace();
     await using catalog = await place.open();
     const result = await catalog.commit(entry('a'), [batch('x', 1), batch('x', 1)], 5);
-    expect(result).toEqual({ committed: false, duplicates: [batch('x', 1)] });
+    expect(result).toEqual({ committed: false, duplicates: [batch('x', 1)], conflicts: [] });
   });
 
   test('a snapshot holds the blocks with a sample in its half-open range', async () => {

@@ -21,7 +21,8 @@ export interface Catalog {
   readonly compaction: CompactionView;
   /**
    * The row of a new block and the batches in it, or nothing at all: when batches were committed
-   * before, they are returned and nothing has changed (I2). Throws unavailable when a tombstone has
+   * before, they are returned and nothing has changed (I2): as `duplicates` those with the content that was
+   * committed, as `conflicts` those whose numbers are taken by another content. Throws unavailable when a tombstone has
    * taken the block's id, or when the batches were accepted (`acceptedMs`, the oldest of them) more than
    * ACCEPTED_FOR_MS before other batches were forgotten.
    */
@@ -83,7 +84,11 @@ export const ACCEPTED_FOR_MS = 1_800_000;
 
 export type CommitResult =
   | { readonly committed: true }
-  | { readonly committed: false; readonly duplicates: readonly BatchId[] };
+  | {
+      readonly committed: false;
+      readonly duplicates: readonly BatchId[];
+      readonly conflicts: readonly BatchId[];
+    };
 
 export interface Swap {
   readonly inputs: readonly string[];

@@ -74,6 +74,10 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     // Points of its samples, 0: not counted. What a merge takes in memory goes by them.
     `alter table blocks add column points bigint not null default 0`,
   ],
+  [
+    // What the batch held (ContentHash): a repeat holds the same. Null: it was committed before this was kept.
+    `alter table batches add column content text`,
+  ],
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -15,6 +15,7 @@ import type {
   Swap,
   SwapOutcome,
 } from './catalog.ts';
+import { batchName, committedContents, KnownBatches } from './known-batches.ts';
 import { blockRow, entryOf, insertBlocks, listedBlock, liveBlocks, stateOf } from './block-rows.ts';
 import { ACCEPTED_FOR_MS } from './catalog.ts';
 import type { CatalogEngine } from './catalog-engine.ts';
@@ -79,7 +80,8 @@ export class SqlCatalog implements Catalog {
     try {
       await this.#transactor.write('commit a segment', async (tx) => {
         await insertBlocks(tx, [block], acceptedMs);
-        const duplicates: BatchId[] = [];
+        const known: BatchId[] = [];
+        const contents = new Map<string, string | undefined>();
         // In one order for everybody: two segments that share batches wait for each other, not both.
         for (const chunk of chunks(batches.toSorted(byAgentAndSeq))) {
           const inserted = await tx
@@ -90,17 +92,26 @@ export class SqlCatalog implements Catalog {
             .execute();
           if (inserted.length === chunk.length) continue;
           const fresh = new Set(inserted.map((row) => `${row.seq} ${row.agent_id}`));
+          const taken: BatchId[] = [];
           for (const batch of chunk) {
-            // A batch that is named twice counts once: its second mention is the duplicate.
-            if (!fresh.delete(`${batch.seq} ${batch.agentId}`)) duplicates.push(batch);
+            const name = batchName(batch);
+            // A batch that is named twice counts once: its second mention is the repeat.
+            if (fresh.delete(name)) contents.set(name, batch.content);
+            else taken.push(batch);
           }
+          for (const [name, content] of await committedContents(tx, taken)) {
+            if (!contents.has(name)) contents.set(name, content);
+          }
+          known.push(...taken);
         }
         // Behind the inserts: what was forgotten before them shows here, and what is forgotten later was seen by them.
         if (batches.length > 0) await refuseIfForgotten(tx, block, acceptedMs);
-        if (duplicates.length > 0) throw new Duplicates(inOrderOf(batches, duplicates));
+        if (known.length > 0) throw new KnownBatches(inOrderOf(batches, known), contents);
       });
     } catch (error) {
-      if (error instanceof Duplicates) return { committed: false, duplicates: error.batches };
+      if (error instanceof KnownBatches) {
+        return { committed: false, duplicates: error.duplicates, conflicts: error.conflicts };
+      }
       throw error;
     }
     return { committed: true };
@@ -440,14 +451,6 @@ export class SqlCatalog implements Catalog {
   }
 }
 
-class Duplicates extends Refusal {
-  readonly batches: readonly BatchId[];
-  constructor(batches: readonly BatchId[]) {
-    super('duplicate batches');
-    this.batches = batches;
-  }
-}
-
 class NotSwapped extends Refusal {
   readonly outcome: Exclude<SwapOutcome, 'swapped'>;
   constructor(outcome: Exclude<SwapOutcome, 'swapped'>) {
@@ -505,5 +508,11 @@ function batchRow(batch: BatchId, blockId: string, nowMs: number): Tables['batch
       field: 'seq',
     });
   }
-  return { agent_id: batch.agentId, seq: Number(batch.seq), block_id: blockId, committed_ms: nowMs };
+  return {
+    agent_id: batch.agentId,
+    seq: Number(batch.seq),
+    block_id: blockId,
+    committed_ms: nowMs,
+    content: batch.content ?? null,
+  };
 }

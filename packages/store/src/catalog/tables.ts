@@ -39,6 +39,7 @@ export interface BatchRow {
   seq: number;
   block_id: string;
   committed_ms: number;
+  content: string | null;
 }
 
 export interface QuarantineRow {

@@ -40,9 +40,9 @@ describe.each(ENGINES)('upgrade in %s', (name) => {
       quarantined: [{ ...found, id: 'b', key: 'blocks/b', reason: 'bad checksum', sinceMs: 6 }],
       newestSampleMs: 1999,
     });
-    const batches = [{ agentId: 'agent', seq: 4n }];
+    const batches = [{ agentId: 'agent', seq: 4n, content: 'any: the row has none' }];
     const again = await catalog.commit({ ...found, id: 'c', key: 'blocks/c' }, batches, 8);
-    expect(again).toEqual({ committed: false, duplicates: batches });
+    expect(again).toEqual({ committed: false, duplicates: batches, conflicts: [] });
     expect((await catalog.totals()).schemaVersion).toBe(SCHEMA_VERSION);
     expect((await catalog.deletedBefore(10, 10)).map(({ id }) => id)).toEqual(['gone']);
 

@@ -19,6 +19,7 @@ import {
   type Swap,
   type SwapOutcome,
 } from '../catalog/catalog.ts';
+import { batchName, sameContent } from '../catalog/known-batches.ts';
 import { SCHEMA_VERSION } from '../catalog/migrations.ts';
 import { MAX_SEQ } from '../catalog/sql-catalog.ts';
 import { byTime, MemoryCompactionView, ordered, type MemoryBlock } from './memory-blocks.ts';
@@ -28,8 +29,11 @@ export class MemoryCatalog implements Catalog {
   readonly jobs: MemoryJobs;
   readonly compaction: MemoryCompactionView;
   readonly #blocks = new Map<string, MemoryBlock>();
-  /** Unix ms of the commit, by the batch's name. */
-  readonly #batches = new Map<string, number>();
+  /** By the batch's name. */
+  readonly #batches = new Map<
+    string,
+    { readonly committedMs: number; readonly content: string | undefined }
+  >();
   #forgottenMs = 0;
 
   constructor() {
@@ -39,19 +43,24 @@ export class MemoryCatalog implements Catalog {
 
   async commit(block: BlockEntry, batches: readonly BatchId[], acceptedMs: number): Promise<CommitResult> {
     this.#checkFree([block]);
-    const fresh = new Set<string>();
+    const fresh = new Map<string, string | undefined>();
     const duplicates: BatchId[] = [];
+    const conflicts: BatchId[] = [];
     for (const batch of batches) {
       if (batch.seq > MAX_SEQ)
         throw new FleetflameError('invalid_input', `seq ${batch.seq} is too large`, { field: 'seq' });
-      const name = `${batch.seq} ${batch.agentId}`;
-      if (this.#batches.has(name) || fresh.has(name)) duplicates.push(batch);
-      else fresh.add(name);
+      const name = batchName(batch);
+      const known = this.#batches.get(name);
+      if (known === undefined && !fresh.has(name)) fresh.set(name, batch.content);
+      else if (sameContent(batch.content, known === undefined ? fresh.get(name) : known.content))
+        duplicates.push(batch);
+      else conflicts.push(batch);
     }
     if (batches.length > 0 && acceptedMs < this.#forgottenMs - ACCEPTED_FOR_MS)
       throw new FleetflameError('unavailable', 'batches were forgotten since these were accepted');
-    if (duplicates.length > 0) return Promise.resolve({ committed: false, duplicates });
-    for (const name of fresh) this.#batches.set(name, acceptedMs);
+    if (duplicates.length + conflicts.length > 0)
+      return Promise.resolve({ committed: false, duplicates, conflicts });
+    for (const [name, content] of fresh) this.#batches.set(name, { committedMs: acceptedMs, content });
     this.#insert(block);
     return Promise.resolve({ committed: true });
   }
@@ -148,7 +157,7 @@ export class MemoryCatalog implements Catalog {
 
   expireBatches(beforeMs: number, nowMs: number): Promise<number> {
     let expired = 0;
-    for (const [name, committedMs] of this.#batches) {
+    for (const [name, { committedMs }] of this.#batches) {
       if (committedMs >= beforeMs) continue;
       this.#batches.delete(name);
       expired++;

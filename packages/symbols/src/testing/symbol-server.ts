@@ -36,7 +36,7 @@ const errors: Interceptor = (next) => async (request) => {
     return await next(request);
   } catch (error) {
     if (!(error instanceof FleetflameError)) throw error;
-    throw new ConnectError(error.message, STATUS.get(ERROR_CODES[error.code]) ?? Code.Internal);
+    throw new ConnectError(error.message, STATUS.get(ERROR_CODES[error.code].status) ?? Code.Internal);
   }
 };
 

@@ -90,7 +90,8 @@ export type WritePprofRequest = Message<"fleetflame.ingest.v1.WritePprofRequest"
   timeMs?: bigint | undefined;
 
   /**
-   * 1 to 64 characters of [A-Za-z0-9_-], chosen by the client for this push: repeating it is harmless.
+   * 1 to 64 characters of [A-Za-z0-9_-], chosen by the client for this push: repeating it with the same profile
+   * and labels is harmless, with others it is refused with already_exists.
    * Empty: every call counts.
    *
    * @generated from field: string push_id = 4;
@@ -174,7 +175,8 @@ export const ProfileTypeTotalSchema: GenMessage<ProfileTypeTotal> = /*@__PURE__*
  */
 export const IngestService: GenService<{
   /**
-   * Stores one batch of one agent. Repeating (agent_id, seq) is harmless (invariant I2).
+   * Stores one batch of one agent. Repeating (agent_id, seq) with the same bytes is harmless (invariant I2);
+   * other bytes under numbers that are taken are refused with already_exists: send them under a new agent_id.
    *
    * @generated from rpc fleetflame.ingest.v1.IngestService.Write
    */
