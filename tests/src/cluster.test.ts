@@ -288,7 +288,7 @@ describe(`the cluster of docs/deployment.md (FLEETFLAME_SEED=${SEED})`, () => {
 describe('a role without a store that can be shared', () => {
   it('says what to set, and that a directory belongs to up', async () => {
     const { code, stderr } = await runCli('ingest', '--listen', '127.0.0.1:0');
-    expect(code).toBe(1);
+    expect(code).toBe(78);
     expect(stderr).toMatch(
       /set objects\.url \(--objects\).* and catalog\.url \(--catalog\).*\.\/fleetflame up/,
     );

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { explain } from './client/connection.ts';
+import { exitCode } from './client/exit-code.ts';
 import { addBlocks } from './commands/blocks.ts';
 import { CLUSTER_ROLES, isClusterRole } from './commands/cluster-roles.ts';
 import { addDoctor } from './commands/doctor.ts';
@@ -53,5 +54,5 @@ try {
   const at = process.argv.indexOf('--server');
   const server = at > 0 ? process.argv[at + 1] : process.env['FLEETFLAME_SERVER'];
   process.stderr.write(`error: ${explain(error, server ?? 'http://127.0.0.1:7171')}\n`);
-  process.exitCode = 1;
+  process.exitCode = exitCode(error, process.argv[2]);
 }

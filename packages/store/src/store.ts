@@ -23,6 +23,7 @@ import type { MergeRunner } from './compaction/merge-task.ts';
 import { MergeThread } from './compaction/merge-thread.ts';
 import { DROPPED_LABELS, retentionByResolution, type RollupOptions } from './compaction/rollups.ts';
 import { DirectoryLock } from './directory-lock.ts';
+import { identifyStore, type StoreIdentity } from './identity/store-identity.ts';
 import { Eraser, ERASE_JOB } from './maintenance/eraser.ts';
 import type { MaintenanceLimits } from './maintenance/maintenance-limits.ts';
 import {
@@ -118,6 +119,8 @@ export interface Snapshot {
 }
 
 export interface StoreStatus extends CatalogTotals {
+  /** Of objects and catalog; undefined: they were never asked. */
+  readonly id?: string;
   readonly pinnedBlocks: number;
   readonly retentionMs: number;
   readonly tasks: readonly TaskStatus[];
@@ -132,6 +135,8 @@ export interface StoreParts {
   readonly objectsConfig: ObjectStoreConfig;
   readonly catalog: Catalog;
   readonly merges: MergeRunner;
+  /** Undefined: objects and catalog are known to belong together. */
+  readonly identity?: StoreIdentity;
   /** Called last. */
   readonly release: () => void;
 }
@@ -150,6 +155,7 @@ export class Store {
   /** Commits that are underway. */
   readonly #commits = new Set<Promise<CommitResult>>();
   readonly #merges: MergeRunner;
+  readonly #identity: StoreIdentity | undefined;
   readonly #eraser: Eraser;
   readonly #maintenance: MaintenanceLoop;
   #closing: Promise<void> | undefined;
@@ -158,6 +164,7 @@ export class Store {
     this.objects = parts.objects;
     this.catalog = parts.catalog;
     this.#merges = parts.merges;
+    this.#identity = parts.identity;
     this.#release = parts.release;
     this.retentionMs = options.retentionMs;
     this.#retention = retentionByResolution(options.retentionMs, options.rollups);
@@ -182,7 +189,10 @@ export class Store {
     this.#maintenance = this.#createMaintenance(parts.objectsConfig, options);
   }
 
-  /** Throws unavailable when another process has the directory, unsupported when a newer version wrote it. */
+  /**
+   * Throws unavailable when another process has the directory, unsupported when a newer version wrote it or when
+   * objects and catalog are not of one store.
+   */
   static async open(options: StoreOptions): Promise<Store> {
     const { dataDir, retentionMs } = options;
     if (!(retentionMs > 0)) {
@@ -198,6 +208,7 @@ export class Store {
     try {
       objects = await patiently(createObjectStore(objectsConfig, record), 'object storage', options.log);
       catalog = await patiently(openCatalog(catalogConfig), 'the catalog', options.log);
+      const identity = await identifyStore(objects, catalog);
       const clock = new StoreClock(catalog, options.log);
       if (options.now === undefined) await clock.start();
       const now = options.now ?? (() => clock.now());
@@ -208,6 +219,7 @@ export class Store {
           objectsConfig,
           catalog,
           merges: new MergeThread(record),
+          identity,
           release: () => {
             clock.stop();
             release();
@@ -305,6 +317,7 @@ export class Store {
 
   async status(): Promise<StoreStatus> {
     return {
+      ...(this.#identity === undefined ? {} : { id: this.#identity.id }),
       ...(await this.catalog.totals()),
       pinnedBlocks: this.#pins.size,
       retentionMs: this.retentionMs,
@@ -362,7 +375,17 @@ export class Store {
     endCommit();
     // Its id was never committed and never will be: nobody else can want the object.
     if (!result.committed) await this.objects.delete(entry.key);
+    else await this.#markUsed();
     return result;
+  }
+
+  /** The next commit or start does it when this one cannot. */
+  async #markUsed(): Promise<void> {
+    try {
+      await this.#identity?.markUsed();
+    } catch (error) {
+      this.#log.warn({ err: error }, 'object storage could not be marked as used');
+    }
   }
 
   /** The commit failed, but perhaps only its answer was lost: ask the catalog, which then decides for good. */

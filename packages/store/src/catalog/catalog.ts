@@ -15,10 +15,12 @@
 import type { BatchId, BlockEntry, QuarantinedEntry } from './block-entry.ts';
 import type { CompactionView } from './compaction-view.ts';
 import type { JobQueue, Lease } from './job-queue.ts';
+import type { CatalogNotes } from './notes.ts';
 
 export interface Catalog {
   readonly jobs: JobQueue;
   readonly compaction: CompactionView;
+  readonly notes: CatalogNotes;
   /**
    * The row of a new block and the batches in it, or nothing at all: when batches were committed
    * before, they are returned and nothing has changed (I2): as `duplicates` those with the content that was
@@ -70,6 +72,8 @@ export interface Catalog {
   keyStates(keys: readonly string[]): Promise<Map<string, KeyState>>;
   /** Live blocks whose object must be there (not the quarantined ones), by id, after `id`. */
   liveAfter(id: string, limit: number): Promise<BlockEntry[]>;
+  /** True: there is no row of a block, not even of a removed one. */
+  isEmpty(): Promise<boolean>;
   totals(): Promise<CatalogTotals>;
   /** The database's clock, Unix ms: one for all processes that share the catalog. */
   clockMs(): Promise<number>;

@@ -23,9 +23,11 @@ import { chunks } from './chunks.ts';
 import type { CompactionView } from './compaction-view.ts';
 import type { JobQueue } from './job-queue.ts';
 import { migrate } from './migrate.ts';
+import type { CatalogNotes } from './notes.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 import { SqlCompactionView } from './sql-compaction-view.ts';
 import { finishJob, SqlJobQueue } from './sql-job-queue.ts';
+import { SqlNotes } from './sql-notes.ts';
 import type { Tables } from './tables.ts';
 import { catalogError, Refusal, Transactor } from './transactor.ts';
 
@@ -50,6 +52,7 @@ export const COUNTED_BATCHES = 100_000;
 export class SqlCatalog implements Catalog {
   readonly jobs: JobQueue;
   readonly compaction: CompactionView;
+  readonly notes: CatalogNotes;
   readonly #engine: CatalogEngine;
   readonly #transactor: Transactor;
 
@@ -58,6 +61,7 @@ export class SqlCatalog implements Catalog {
     this.#transactor = new Transactor(engine);
     this.jobs = new SqlJobQueue(this.#transactor);
     this.compaction = new SqlCompactionView(this.#transactor);
+    this.notes = new SqlNotes(this.#transactor);
   }
 
   /** Takes over `engine`: `close` closes it. */
@@ -373,6 +377,12 @@ export class SqlCatalog implements Catalog {
         .limit(limit)
         .execute();
       return rows.map(entryOf);
+    });
+  }
+
+  async isEmpty(): Promise<boolean> {
+    return this.#transactor.read('look for blocks', async (tx) => {
+      return (await tx.selectFrom('blocks').select('id').limit(1).executeTakeFirst()) === undefined;
     });
   }
 

@@ -11,15 +11,23 @@ import type { Tables } from './tables.ts';
 
 /** The directory lock keeps other writers away; this covers a person who looks in with a shell. */
 const BUSY_TIMEOUT_MS = 5000;
+/** A check reads all pages, some 500 MB a second: a larger file is checked without its batches, which are most of it. */
+const CHECKED_BYTES = 256 << 20;
+/** SQLite's own numbers: the file is damaged, or is none of SQLite's. */
+const DAMAGED: ReadonlySet<unknown> = new Set([11, 26]);
 /** The catalog's own are some sixty; lists of parameters make several of one. */
 const MAX_STATEMENTS = 256;
 
 export function openSqlite(path: string): CatalogEngine {
-  let database;
+  let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma trusted_schema = off');
+    quickCheck(database, path);
   } catch (error) {
+    database?.close();
+    if (error instanceof FleetflameError) throw error;
+    if (isDamaged(error)) throw damaged(path, String(error), error);
     throw new FleetflameError('unavailable', `The catalog ${path} cannot be opened: ${String(error)}`, {
       cause: error,
     });
@@ -36,6 +44,37 @@ export function openSqlite(path: string): CatalogEngine {
     clockMs: () => Promise.resolve(Date.now()),
     checkDurability: () => Promise.resolve(),
   };
+}
+
+/** Throws corrupt_data: what a damaged catalog would say of blocks must not be believed. */
+function quickCheck(database: DatabaseSync, path: string): void {
+  const pages = database
+    .prepare('select page_count * page_size as bytes from pragma_page_count, pragma_page_size')
+    .get();
+  const names = database
+    .prepare("select name from sqlite_schema where type = 'table' and name <> 'batches'")
+    .all();
+  const whole = Number(pages?.['bytes']) <= CHECKED_BYTES;
+  const checks = whole ? [''] : names.map(({ name }) => `('${String(name)}')`);
+  for (const check of checks) {
+    const [first] = database.prepare(`pragma quick_check${check}`).all();
+    const answer = String(first === undefined ? 'ok' : Object.values(first)[0]);
+    if (answer !== 'ok') throw damaged(path, answer);
+  }
+}
+
+function isDamaged(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && DAMAGED.has(error.errcode);
+}
+
+function damaged(path: string, detail: string, cause?: unknown): FleetflameError {
+  return new FleetflameError(
+    'corrupt_data',
+    `The catalog ${path} is damaged (${detail}). Nothing was changed. Put back its newest copy with ` +
+      'fleetflame store restore-catalog, which keeps this file beside it, or make it anew from what the objects tell with ' +
+      'fleetflame store adopt --yes.',
+    { cause },
+  );
 }
 
 /** The lock is taken at once: a transaction that only reads first could find another writer before it later. */

@@ -100,12 +100,13 @@ export class DirectoryObjectStore implements ObjectStore {
     }
   }
 
-  async list(prefix: string): Promise<string[]> {
+  async list(prefix: string, limit = Infinity): Promise<string[]> {
     checkObjectPrefix(prefix);
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
     const keys: string[] = [];
     await this.#listFolder(folder, keys);
-    return keys.filter((key) => key.startsWith(prefix)).toSorted();
+    const found = keys.filter((key) => key.startsWith(prefix)).toSorted();
+    return limit < found.length ? found.slice(0, limit) : found;
   }
 
   close(): void {

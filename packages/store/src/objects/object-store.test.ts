@@ -118,6 +118,7 @@ describe.each(Object.entries(ENGINES))('%s', (_name, withStore) => {
     await withStore(async (store) => {
       for (const key of ['b/2', 'b/1', 'b/10/x', 'a', 'bc']) await store.put(key, BYTES);
       expect(await store.list('b/')).toEqual(['b/1', 'b/10/x', 'b/2']);
+      expect(await store.list('b', 2)).toEqual(['b/1', 'b/10/x']);
       expect(await store.list('b')).toEqual(['b/1', 'b/10/x', 'b/2', 'bc']);
       expect(await store.list('')).toEqual(['a', 'b/1', 'b/10/x', 'b/2', 'bc']);
       expect(await store.list('nothing/')).toEqual([]);

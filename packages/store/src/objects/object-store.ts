@@ -17,8 +17,8 @@ export interface ObjectStore {
   stat(key: string): Promise<ObjectStat>;
   /** Deleting what is not there is no error. */
   delete(key: string): Promise<void>;
-  /** Keys that start with `prefix`, ascending. */
-  list(prefix: string): Promise<string[]>;
+  /** Keys that start with `prefix`, ascending; at most the first `limit` of them. */
+  list(prefix: string, limit?: number): Promise<string[]>;
   /** Gives up connections; nothing may be running. */
   close(): void;
 }

@@ -24,10 +24,12 @@ import { SCHEMA_VERSION } from '../catalog/migrations.ts';
 import { MAX_SEQ } from '../catalog/sql-catalog.ts';
 import { byTime, MemoryCompactionView, ordered, type MemoryBlock } from './memory-blocks.ts';
 import { MemoryJobs } from './memory-jobs.ts';
+import { MemoryNotes } from './memory-notes.ts';
 
 export class MemoryCatalog implements Catalog {
   readonly jobs: MemoryJobs;
   readonly compaction: MemoryCompactionView;
+  readonly notes = new MemoryNotes();
   readonly #blocks = new Map<string, MemoryBlock>();
   /** By the batch's name. */
   readonly #batches = new Map<
@@ -205,6 +207,10 @@ export class MemoryCatalog implements Catalog {
   liveAfter(id: string, limit: number): Promise<BlockEntry[]> {
     const live = this.#all().filter(({ entry, quarantine }) => quarantine === undefined && entry.id > id);
     return Promise.resolve(ordered(live.map(({ entry }) => entry)).slice(0, limit));
+  }
+
+  isEmpty(): Promise<boolean> {
+    return Promise.resolve(this.#blocks.size === 0);
   }
 
   totals(): Promise<CatalogTotals> {

@@ -46,8 +46,9 @@ export class MemoryObjectStore implements ObjectStore {
     return Promise.resolve();
   }
 
-  list(prefix: string): Promise<string[]> {
-    return Promise.resolve([...this.#objects.keys()].filter((key) => key.startsWith(prefix)).toSorted());
+  list(prefix: string, limit = Infinity): Promise<string[]> {
+    const keys = [...this.#objects.keys()].filter((key) => key.startsWith(prefix)).toSorted();
+    return Promise.resolve(limit < keys.length ? keys.slice(0, limit) : keys);
   }
 
   close(): void {

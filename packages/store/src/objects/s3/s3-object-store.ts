@@ -187,7 +187,7 @@ export class S3ObjectStore implements ObjectStore {
     }
   }
 
-  async list(prefix: string): Promise<string[]> {
+  async list(prefix: string, limit = Infinity): Promise<string[]> {
     checkObjectPrefix(prefix);
     const keys: string[] = [];
     let token: string | undefined;
@@ -199,8 +199,9 @@ export class S3ObjectStore implements ObjectStore {
         if (key !== undefined && isObjectKey(key)) keys.push(key);
       }
       token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
-    } while (token !== undefined);
-    return keys.toSorted();
+    } while (token !== undefined && keys.length < limit);
+    const found = keys.toSorted();
+    return limit < found.length ? found.slice(0, limit) : found;
   }
 
   close(): void {
