@@ -124,8 +124,16 @@ export function checkServiceName(block: Block, metrics: IngestMetrics): void {
   }
 }
 
-/** `retryWith` says what the caller can do about a time that is too old. */
-export function checkTime(block: Block, nowMs: number, rules: BatchRules, retryWith: string): void {
+export interface TimeRule {
+  /** What the caller can do about a time that is too old. */
+  readonly retryWith: string;
+  /** Who chose the time: who sends, then it is wrong for good; or clocks, of which this server's may be the wrong one. */
+  readonly chosen: boolean;
+}
+
+export const AGENT_TIME: TimeRule = { retryWith: 'compare the clocks of both hosts (NTP)', chosen: false };
+
+export function checkTime(block: Block, nowMs: number, rules: BatchRules, rule: TimeRule): void {
   const { limits, metrics, retentionMs } = rules;
   const spanMs = block.timeEndMs - block.timeStartMs;
   if (spanMs > limits.batchSpanMs) {
@@ -134,20 +142,23 @@ export function checkTime(block: Block, nowMs: number, rules: BatchRules, retryW
   }
   const ahead = block.timeEndMs - nowMs;
   if (ahead > limits.futureMs) {
-    throw invalidTime(
+    // Waiting helps, whoever's clock is wrong.
+    throw otherTime(
       metrics,
       'futureMs',
+      'not_now',
       `The batch ends at ${time(block.timeEndMs)}, ${seconds(ahead)} after the server's clock; at most ` +
-        `${seconds(limits.futureMs)} are taken: set the sender's clock (NTP).`,
+        `${seconds(limits.futureMs)} are taken: compare the clocks of both hosts (NTP), and send it again.`,
     );
   }
   const age = nowMs - block.timeEndMs;
   if (age > retentionMs) {
-    throw invalidTime(
+    throw otherTime(
       metrics,
       'retention',
+      rule.chosen ? 'invalid_input' : 'not_now',
       `The newest sample is of ${time(block.timeEndMs)}, ${seconds(age)} ago, and data is kept for ` +
-        `${seconds(retentionMs)}: ${retryWith}.`,
+        `${seconds(retentionMs)}: ${rule.retryWith}.`,
     );
   }
 }
@@ -156,20 +167,23 @@ export function checkTime(block: Block, nowMs: number, rules: BatchRules, retryW
 export function checkAge(block: Block, nowMs: number, { limits, metrics }: BatchRules): void {
   const age = nowMs - block.timeEndMs;
   if (age <= limits.batchAgeMs) return;
-  throw invalidTime(
+  throw otherTime(
     metrics,
     'batchAgeMs',
+    'not_now',
     `The newest sample is of ${time(block.timeEndMs)}, ${seconds(age)} ago. An agent's batch is taken for ` +
       `${seconds(limits.batchAgeMs)}, since for not much longer it is known which batches are stored already: ` +
-      `drop the batch, and let the agent's spool keep none for longer (--spool-age).`,
+      `compare the clocks of both hosts (NTP), and let the agent's spool keep none for longer (--spool-age).`,
   );
 }
 
-function invalidTime(metrics: IngestMetrics, reason: RefusalReason, message: string): FleetflameError {
-  return metrics.refuse(
-    reason,
-    new FleetflameError('invalid_input', message, { field: 'block.time_end_ms' }),
-  );
+function otherTime(
+  metrics: IngestMetrics,
+  reason: RefusalReason,
+  code: 'invalid_input' | 'not_now',
+  message: string,
+): FleetflameError {
+  return metrics.refuse(reason, new FleetflameError(code, message, { field: 'block.time_end_ms' }));
 }
 
 function over(

@@ -18,6 +18,7 @@ import { ACCEPTED_FOR_MS, DEFAULT_TENANT, MAX_SEQ, type BatchId, type Store } fr
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import {
+  AGENT_TIME,
   checkAge,
   checkId,
   checkLabels,
@@ -100,10 +101,10 @@ class IngestServer {
     checkSeq(request.seq, metrics);
     checkSize(request.block.length, 'batchBytes', 'block', this.#rules);
     const id = { agentId: request.agentId, seq: request.seq, content: batchContent(request.block) };
-    const { duplicate } = await this.#store(id, 'agent', request.block.length, () => {
+    const { duplicate } = await this.#store(id, request.agentId, 'agent', request.block.length, () => {
       const block = this.#decode(request.block);
       const nowMs = this.#now();
-      checkTime(block, nowMs, this.#rules, 'drop the batch');
+      checkTime(block, nowMs, this.#rules, AGENT_TIME);
       checkAge(block, nowMs, this.#rules);
       return block;
     });
@@ -118,7 +119,8 @@ class IngestServer {
     checkLabels(block, this.#rules);
     const content = pushContent(request.profile, request.labels);
     const id = { ...pushBatchId(request.pushId), content };
-    const { duplicate } = await this.#store(id, 'pprof', request.profile.length, () => block);
+    const sender = `push/${request.labels['service_name'] ?? ''}`;
+    const { duplicate } = await this.#store(id, sender, 'pprof', request.profile.length, () => block);
     return create(WritePprofResponseSchema, {
       totals: [...totals].map(([profileType, total]) => ({ profileType, total: BigInt(total) })),
       rows: BigInt(block.samples.length),
@@ -134,6 +136,8 @@ class IngestServer {
   /** Answers repeats without decoding them, and everything else when it is durable. */
   async #store(
     id: BatchId & { readonly content: string },
+    /** Whose share of the budgets it takes; a claim. */
+    sender: string,
     source: 'agent' | 'pprof',
     sizeBytes: number,
     decode: () => Block,
@@ -150,11 +154,11 @@ class IngestServer {
     if (underway !== undefined) return underway;
     this.#segments.admit(sizeBytes);
     const acceptedMs = this.#now();
-    this.#budget.spend(sizeBytes, this.#now());
+    this.#budget.spend(sender, sizeBytes, this.#now());
     const endDecode = metrics.decodeSeconds.startTimer();
     const block = decode();
     checkShape(block, this.#rules);
-    this.#budget.note(block, this.#now());
+    this.#budget.note(sender, block, this.#now());
     endDecode();
     const endAck = metrics.ackSeconds.startTimer({ source });
     const ack = await this.#segments.add(id, block, acceptedMs);

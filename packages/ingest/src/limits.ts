@@ -3,8 +3,8 @@ export interface TenantLimits {
   /** Bytes of batches, as sent: 64 MiB a second are some ten thousand hosts. Over it senders try again later. */
   readonly bytesPerSecond: number;
   /**
-   * Label sets that were sent within `seriesIdleMs`. Each is forty bytes here, and a row in every block. What
-   * brings more is refused for good: a label with too many values would not get better by waiting.
+   * Label sets that were sent within `seriesIdleMs`. Each is forty bytes here, and a row in every block. When there
+   * are so many, only senders with less than an equal share may bring more; the others try again later.
    */
   readonly activeSeries: number;
   /** Ms after which a series that is not sent any more is no longer active. */

@@ -31,11 +31,9 @@ export function decodePush(request: WritePprofRequest, nowMs: number, rules: Bat
     throw rules.metrics.refuse('format', error);
   }
   checkServiceName(push.block, rules.metrics);
-  checkTime(
-    push.block,
-    nowMs,
-    rules,
-    'push it with a time of its own (--time now) or keep data longer (--retention)',
-  );
+  checkTime(push.block, nowMs, rules, {
+    retryWith: 'push it with a time of its own (--time now) or keep data longer (--retention)',
+    chosen: true,
+  });
   return push;
 }

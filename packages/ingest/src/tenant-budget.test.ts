@@ -4,7 +4,7 @@ import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { IngestMetrics } from './ingest-metrics.ts';
 import type { TenantLimits } from './limits.ts';
-import { TenantBudget } from './tenant-budget.ts';
+import { MAX_SENDERS, TenantBudget } from './tenant-budget.ts';
 
 function budgetOf(limits: Partial<TenantLimits>): TenantBudget {
   const metrics = new IngestMetrics(new Registry(), () => ({ batches: 0, bytes: 0, series: 0 }));
@@ -31,16 +31,16 @@ const refusal = (run: () => void): FleetflameError | undefined => {
 
 test('a tenant may send its rate, ten seconds of it at once, and is told when to come back', () => {
   const budget = budgetOf({});
-  for (let i = 0; i < 10; i++) budget.spend(1000, 0);
-  const refused = refusal(() => budget.spend(1000, 0));
+  for (let i = 0; i < 10; i++) budget.spend('a', 1000, 0);
+  const refused = refusal(() => budget.spend('a', 1000, 0));
   expect(refused?.code).toBe('overloaded');
   expect(refused?.message).toMatch(/Tenant acme .* 1000 bytes a second .* again in 1 s/);
-  budget.spend(1000, 1000);
-  expect(refusal(() => budget.spend(1000, 1000))?.code).toBe('overloaded');
+  budget.spend('a', 1000, 1000);
+  expect(refusal(() => budget.spend('a', 1000, 1000))?.code).toBe('overloaded');
   // Over any longer time it gets what it may have, no more: 10 s ahead and 100 s of rate.
   let bytes = 0;
   for (let nowMs = 2000; nowMs <= 101_000; nowMs += 100) {
-    if (refusal(() => budget.spend(500, nowMs)) === undefined) bytes += 500;
+    if (refusal(() => budget.spend('a', 500, nowMs)) === undefined) bytes += 500;
   }
   expect(bytes).toBeGreaterThanOrEqual(99_000);
   expect(bytes).toBeLessThanOrEqual(101_000);
@@ -48,32 +48,64 @@ test('a tenant may send its rate, ten seconds of it at once, and is told when to
 
 test('a batch larger than the bucket goes through when the bucket is full, and leaves a debt', () => {
   const budget = budgetOf({});
-  budget.spend(50_000, 0);
-  expect(refusal(() => budget.spend(1, 39_000))?.message).toMatch(/again in 2 s/);
-  budget.spend(1, 40_100);
+  budget.spend('a', 50_000, 0);
+  expect(refusal(() => budget.spend('a', 1, 39_000))?.message).toMatch(/again in 2 s/);
+  budget.spend('a', 1, 40_100);
 });
 
 test('a clock that is set back neither adds nor blocks', () => {
   const budget = budgetOf({});
-  budget.spend(10_000, 60_000);
-  expect(refusal(() => budget.spend(1, 0))?.code).toBe('overloaded');
-  budget.spend(1, 1000);
+  budget.spend('a', 10_000, 60_000);
+  expect(refusal(() => budget.spend('a', 1, 0))?.code).toBe('overloaded');
+  budget.spend('a', 1, 1000);
 });
 
 test('series count once while they are sent, and no longer when they are not', () => {
   const budget = budgetOf({});
-  budget.note(seriesBlock(0, 10), 0);
-  budget.note(seriesBlock(0, 10), 1000);
+  budget.note('a', seriesBlock(0, 10), 0);
+  budget.note('a', seriesBlock(0, 10), 1000);
   expect(budget.activeSeries).toBe(10);
-  const refused = refusal(() => budget.note(seriesBlock(9, 2), 2000));
-  expect(refused).toMatchObject({ code: 'limit_exceeded', field: 'series' });
+  const refused = refusal(() => budget.note('a', seriesBlock(9, 2), 2000));
+  expect(refused).toMatchObject({ code: 'not_now', field: 'series' });
   expect(refused?.message).toMatch(/has 10 active series and the batch brings 1 more, the limit is 10/);
   expect(budget.activeSeries).toBe(10);
   // One that is sent every half idle time stays, the others go after one to one and a half of it.
-  for (let nowMs = 30_000; nowMs <= 120_000; nowMs += 30_000) budget.note(seriesBlock(3, 1), nowMs);
+  for (let nowMs = 30_000; nowMs <= 120_000; nowMs += 30_000) budget.note('a', seriesBlock(3, 1), nowMs);
   expect(budget.activeSeries).toBe(1);
-  budget.note(seriesBlock(20, 9), 121_000);
+  budget.note('a', seriesBlock(20, 9), 121_000);
   expect(budget.activeSeries).toBe(10);
-  budget.note(seriesBlock(40, 10), 500_000);
+  budget.note('a', seriesBlock(40, 10), 500_000);
   expect(budget.activeSeries).toBe(10);
+});
+
+test('one sender that uses up everything takes nothing from the shares of others', () => {
+  const budget = budgetOf({ activeSeries: 100 });
+  for (let i = 0; i < 40; i++) budget.note('greedy', seriesBlock(i * 2, 2), 0);
+  for (let i = 0; i < 10; i++) refusal(() => budget.note('greedy', seriesBlock(1000 + i * 10, 10), 0));
+  expect(budget.activeSeries).toBe(100);
+  expect(refusal(() => budget.note('greedy', seriesBlock(5000, 1), 0))?.code).toBe('not_now');
+  // Two senders: fifty each.
+  for (let i = 0; i < 5; i++) budget.note('modest', seriesBlock(2000 + i * 10, 10), 0);
+  expect(refusal(() => budget.note('modest', seriesBlock(3000, 1), 0))?.code).toBe('not_now');
+  // What is active already may be sent by anybody.
+  budget.note('third', seriesBlock(2000, 10), 0);
+
+  for (let i = 0; i < 30; i++) refusal(() => budget.spend('greedy', 1000, 0));
+  expect(refusal(() => budget.spend('greedy', 1, 0))?.code).toBe('overloaded');
+  for (let nowMs = 0; nowMs <= 100_000; nowMs += 1000) {
+    for (let i = 0; i < 10; i++) refusal(() => budget.spend('greedy', 1000, nowMs));
+    budget.spend('modest', 200, nowMs);
+  }
+});
+
+test('senders that are gone have no share any more, and any number of names cannot fill the memory', () => {
+  const budget = budgetOf({ activeSeries: 100 });
+  for (let i = 0; i < 10; i++) budget.note(`old-${i}`, seriesBlock(i * 10, 10), 0);
+  expect(refusal(() => budget.note('new', seriesBlock(500, 30), 1000))?.message).toMatch(/share is 9:/);
+  budget.note('new', seriesBlock(500, 5), 200_000);
+  budget.note('new', seriesBlock(500, 5), 231_000);
+  budget.note('new', seriesBlock(500, 90), 231_000);
+  expect(refusal(() => budget.note('new', seriesBlock(900, 11), 231_000))?.message).toMatch(/share is 100:/);
+  for (let i = 0; i < MAX_SENDERS + 10; i++) refusal(() => budget.spend(`name-${i}`, 1, 231_000));
+  expect(refusal(() => budget.note('x', seriesBlock(900, 11), 231_000))?.message).toMatch(/share is 0:/);
 });
