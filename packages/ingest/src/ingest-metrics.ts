@@ -11,6 +11,7 @@ export class IngestMetrics {
   readonly bytes: Counter<'source'>;
   readonly rows: Counter<'source'>;
   readonly duplicates: Counter<'source'>;
+  readonly changed: Counter<'what'>;
   readonly segments: Counter<'outcome'>;
   readonly segmentSeconds: Histogram;
   readonly decodeSeconds: Histogram;
@@ -37,6 +38,11 @@ export class IngestMetrics {
     this.duplicates = counter('duplicates_total', 'Batches acked that had been committed before.', [
       'source',
     ]);
+    this.changed = counter(
+      'changed_total',
+      'Odd values of pushed files that were changed so that the rest could be taken, by kind (docs/import.md).',
+      ['what'],
+    );
     this.segments = counter('segments_total', 'Segments by how they ended.', ['outcome']);
     this.segmentSeconds = seconds(
       'segment_seconds',

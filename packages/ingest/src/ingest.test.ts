@@ -461,6 +461,36 @@ test('a push without a service, of another age, or that is no pprof is refused w
   });
 });
 
+test('odd values of a pushed file cost nothing else, are told and counted; a file without samples is taken', async () => {
+  using directory = temporaryDirectory();
+  await using server = await startIngestServer(directory.path, { limits: { ...QUICK, stackDepth: 3 } });
+  const deep = pprof(blockFromText('a;b;c;d;e 30\nmain 12', { timeMs: 0 }));
+  const before = BigInt(Date.now());
+  const response = await server.client.writePprof({ profile: deep });
+  expect(response.timeMs).toBeGreaterThanOrEqual(before);
+  expect(response.totals).toMatchObject([{ total: 42n }]);
+  expect(response.changes).toMatchObject([
+    { what: 'time_missing', count: 1n, meaning: expect.stringContaining('arrival') },
+    { what: 'stack_cut', count: 1n, example: 'sample[0]: 5 frames' },
+  ]);
+  expect(await storeSums(server.store)).toEqual(
+    new Map([
+      ['test e', 30],
+      ['test main', 12],
+    ]),
+  );
+  const changed = (what: string) =>
+    metric(server.registry, 'fleetflame_ingest_changed_total', `{what="${what}"}`);
+  expect(await changed('stack_cut')).toBe(1);
+  const empty = pprof(blockFromText('', {}));
+  expect(await server.client.writePprof({ profile: empty, pushId: 'e' })).toMatchObject({
+    rows: 0n,
+    duplicate: false,
+    totals: [{ total: 0n }],
+  });
+  expect(await changed('no_samples')).toBe(1);
+});
+
 test.each([
   ['rowsPerBatch', 2, /3 sample rows, the limit is 2/, Code.OutOfRange],
   ['stackDepth', 2, /A stack has 3 frames, the limit is 2/, Code.OutOfRange],

@@ -4,7 +4,7 @@
  */
 import { create } from '@bufbuild/protobuf';
 import type { ConnectRouter } from '@connectrpc/connect';
-import { decodeBlock, FleetflameError, type Block } from '@fleetflame/profile';
+import { decodeBlock, FleetflameError, IMPORT_CHANGES, type Block } from '@fleetflame/profile';
 import {
   IngestService,
   WritePprofResponseSchema,
@@ -115,17 +115,26 @@ class IngestServer {
     const metrics = this.#metrics;
     if (request.pushId !== '') checkId(request.pushId, 'push_id', metrics);
     checkSize(request.profile.length, 'pprofBytes', 'profile', this.#rules);
-    const { block, totals, timeMs } = decodePush(request, this.#now(), this.#rules);
+    const { block, totals, timeMs, changes } = decodePush(request, this.#now(), this.#rules);
     checkLabels(block, this.#rules);
-    const content = pushContent(request.profile, request.labels);
-    const id = { ...pushBatchId(request.pushId), content };
-    const sender = `push/${request.labels['service_name'] ?? ''}`;
-    const { duplicate } = await this.#store(id, sender, 'pprof', request.profile.length, () => block);
+    let duplicate = false;
+    if (block.samples.length > 0) {
+      const content = pushContent(request.profile, request.labels);
+      const id = { ...pushBatchId(request.pushId), content };
+      const sender = `push/${request.labels['service_name'] ?? ''}`;
+      ({ duplicate } = await this.#store(id, sender, 'pprof', request.profile.length, () => block));
+    }
     return create(WritePprofResponseSchema, {
       totals: [...totals].map(([profileType, total]) => ({ profileType, total: BigInt(total) })),
       rows: BigInt(block.samples.length),
       timeMs: BigInt(timeMs),
       duplicate,
+      changes: changes.map(({ what, count, example }) => ({
+        what,
+        count: BigInt(count),
+        example,
+        meaning: IMPORT_CHANGES[what],
+      })),
     });
   }
 

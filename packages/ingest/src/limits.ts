@@ -1,3 +1,5 @@
+import { BLOCK_LIMITS } from '@fleetflame/profile';
+
 /** What one tenant may do, by each ingest process for itself. */
 export interface TenantLimits {
   /** Bytes of batches, as sent: 64 MiB a second are some ten thousand hosts. Over it senders try again later. */
@@ -26,7 +28,10 @@ export interface IngestLimits extends TenantLimits {
   readonly seriesPerBatch: number;
   /** Sample rows of one batch: a minute of a thousand CPUs at 19 Hz is a million samples, and fewer rows. */
   readonly rowsPerBatch: number;
-  /** Frames of one stack. An agent sends 254 at most, runtimes with deep recursion some thousands. */
+  /**
+   * Frames of one stack: what a block holds. An agent sends 254 at most, runtimes with deep recursion many
+   * thousands; deeper stacks of pushed files are cut in the middle.
+   */
   readonly stackDepth: number;
   /** Labels of one series. Everything an agent knows about a process is some fifteen. */
   readonly labelsPerSeries: number;
@@ -65,7 +70,7 @@ export const INGEST_LIMITS: IngestLimits = {
   pprofBytes: 32 << 20,
   seriesPerBatch: 20_000,
   rowsPerBatch: 1_000_000,
-  stackDepth: 4096,
+  stackDepth: BLOCK_LIMITS.stackDepth,
   bytesPerSecond: 64 << 20,
   activeSeries: 1_000_000,
   seriesIdleMs: 3_600_000,

@@ -3,34 +3,41 @@
  * safely; without one every push counts, because pushing the same file twice may be meant.
  */
 import { randomUUID } from 'node:crypto';
-import { decodePprof, FleetflameError, type Block } from '@fleetflame/profile';
+import { decodePprof, FleetflameError, type DecodedProfile } from '@fleetflame/profile';
 import type { WritePprofRequest } from '@fleetflame/proto/ingest/v1/ingest';
 import type { BatchId } from '@fleetflame/store';
 import { checkServiceName, checkTime, type BatchRules } from './check-batch.ts';
-
-export interface Push {
-  readonly block: Block;
-  readonly totals: ReadonlyMap<string, number>;
-  readonly timeMs: number;
-}
 
 /** The slash keeps pushes apart from agents, whose ids have none. */
 export function pushBatchId(pushId: string): BatchId {
   return { agentId: `push/${pushId === '' ? randomUUID() : pushId}`, seq: 0n };
 }
 
-export function decodePush(request: WritePprofRequest, nowMs: number, rules: BatchRules): Push {
+/** A file without samples is an answer, too: a profiler that found nothing. */
+export function decodePush(request: WritePprofRequest, nowMs: number, rules: BatchRules): DecodedProfile {
+  const { limits, metrics } = rules;
   let push;
   try {
     push = decodePprof(request.profile, {
       labels: request.labels,
+      arrivalMs: nowMs,
       ...(request.timeMs === undefined ? {} : { timeMs: Number(request.timeMs) }),
+      limits: {
+        stackDepth: limits.stackDepth,
+        series: limits.seriesPerBatch,
+        // One more keeps the units of numeric labels.
+        labelsPerSample: Math.max(0, limits.labelsPerSeries - Object.keys(request.labels).length - 1),
+        labelNameLength: limits.labelNameLength,
+        labelValueLength: limits.labelValueLength,
+      },
     });
   } catch (error) {
     if (!(error instanceof FleetflameError)) throw error;
-    throw rules.metrics.refuse('format', error);
+    throw metrics.refuse('format', error);
   }
-  checkServiceName(push.block, rules.metrics);
+  for (const { what, count } of push.changes) metrics.changed.inc({ what }, count);
+  if (push.block.samples.length === 0) return push;
+  checkServiceName(push.block, metrics);
   checkTime(push.block, nowMs, rules, {
     retryWith: 'push it with a time of its own (--time now) or keep data longer (--retention)',
     chosen: true,

@@ -109,7 +109,13 @@ export class BlockBuilder {
   /** `timeMs`: Unix milliseconds, in any order. Equal (series, stack, time) are summed; 0 adds nothing. */
   add(series: SeriesIndex, stack: StackIndex, timeMs: number, value: number): void {
     if (value === 0) return;
-    if (!Number.isSafeInteger(value) || !Number.isSafeInteger(timeMs) || timeMs < 0) {
+    // Beyond 2^53 a value is the nearest float64, which is an integer, too.
+    if (
+      !Number.isInteger(value) ||
+      Math.abs(value) >= 2 ** 63 ||
+      !Number.isSafeInteger(timeMs) ||
+      timeMs < 0
+    ) {
       throw new FleetflameError(
         'invalid_input',
         `A sample needs an integer value and a time in whole Unix milliseconds, not ${value} at ${timeMs}.`,

@@ -20,6 +20,14 @@ export function gunzip(_bytes: Uint8Array, _maxBytes: number): Uint8Array {
   throw unsupported('gzip');
 }
 
+export function gunzipMembers(_bytes: Uint8Array, _maxBytes: number): never {
+  throw unsupported('gzip');
+}
+
+export function zstdFrames(_bytes: Uint8Array, _maxBytes: number): never {
+  throw unsupported('zstd');
+}
+
 function unsupported(name: string): FleetflameError {
   return new FleetflameError(
     'unsupported',

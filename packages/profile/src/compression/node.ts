@@ -51,6 +51,104 @@ export function gunzip(bytes: Uint8Array, maxBytes: number): Uint8Array {
   );
 }
 
+/** What several compressed pieces one after another hold, and how many bytes behind them are none. */
+export interface Pieces {
+  readonly content: Uint8Array;
+  readonly trailingBytes: number;
+}
+
+/**
+ * A gzip file whose members are read one by one, so that what is no gzip behind the last one can be told
+ * from damage. Throws as gunzip does; the first member must be whole.
+ */
+export function gunzipMembers(bytes: Uint8Array, maxBytes: number): Pieces {
+  return pieces(bytes, maxBytes, (rest, room) => gunzipMember(rest, room));
+}
+
+/** All frames of a zstd file: zstdDecompress reads the first one. */
+export function zstdFrames(bytes: Uint8Array, maxBytes: number): Pieces {
+  return pieces(bytes, maxBytes, (rest, room) => {
+    if (rest[0] !== 0x28 || rest[1] !== 0xb5) return undefined;
+    let read = 0;
+    const content = decompress('zstd', 'invalid_input', room, () => {
+      const options = { maxOutputLength: Math.max(1, room), info: true };
+      const piece = pieceOf(zlib.zstdDecompressSync(rest, options));
+      read = piece.read;
+      return piece.content;
+    });
+    return { content, read };
+  });
+}
+
+interface Piece {
+  readonly content: Uint8Array;
+  /** Bytes that it took. */
+  readonly read: number;
+}
+
+/** Of what node:zlib answers with `info`, which its types do not know. */
+function pieceOf(result: object): Piece {
+  if ('buffer' in result && result.buffer instanceof Uint8Array && 'engine' in result) {
+    const { engine } = result;
+    if (typeof engine === 'object' && engine !== null && 'bytesWritten' in engine) {
+      return { content: result.buffer, read: Number(engine.bytesWritten) };
+    }
+  }
+  throw new TypeError('node:zlib did not say how many bytes it read');
+}
+
+function pieces(
+  bytes: Uint8Array,
+  maxBytes: number,
+  next: (rest: Uint8Array, room: number) => Piece | undefined,
+): Pieces {
+  const contents: Uint8Array[] = [];
+  let size = 0;
+  let at = 0;
+  while (at < bytes.length) {
+    const piece = next(bytes.subarray(at), maxBytes - size);
+    if (piece === undefined || piece.read === 0) break;
+    contents.push(piece.content);
+    size += piece.content.length;
+    at += piece.read;
+  }
+  const [only] = contents;
+  const content = contents.length === 1 && only !== undefined ? only : Buffer.concat(contents, size);
+  return { content, trailingBytes: bytes.length - at };
+}
+
+/** RFC 1952: ten bytes, then what the flags say, then deflate, then CRC and size. */
+const GZIP = { header: 10, trailer: 8, headerCrc: 2, extra: 4, name: 8, comment: 16 } as const;
+
+function gunzipMember(bytes: Uint8Array, room: number): Piece | undefined {
+  if (bytes.length < GZIP.header + GZIP.trailer || bytes[0] !== 0x1f || bytes[1] !== 0x8b || bytes[2] !== 8) {
+    return undefined;
+  }
+  const flags = bytes[3] ?? 0;
+  let at: number = GZIP.header;
+  if ((flags & GZIP.extra) !== 0) at += 2 + (bytes[at] ?? 0) + 256 * (bytes[at + 1] ?? 0);
+  for (const flag of [GZIP.name, GZIP.comment]) {
+    if ((flags & flag) !== 0) at = bytes.indexOf(0, at) + 1 || bytes.length;
+  }
+  if ((flags & GZIP.headerCrc) !== 0) at += 2;
+  let read = 0;
+  const content = decompress('gzip', 'invalid_input', room, () => {
+    const options = { maxOutputLength: Math.max(1, room), info: true };
+    const piece = pieceOf(zlib.inflateRawSync(bytes.subarray(at), options));
+    read = at + piece.read;
+    return piece.content;
+  });
+  const trailer = new DataView(bytes.buffer, bytes.byteOffset + read, bytes.length - read);
+  if (
+    trailer.byteLength < GZIP.trailer ||
+    trailer.getUint32(0, true) !== zlib.crc32(content) ||
+    trailer.getUint32(4, true) !== content.length % 2 ** 32
+  ) {
+    throw new FleetflameError('invalid_input', 'The gzip data is broken or cut off: its checksum is wrong.');
+  }
+  return { content, read: read + GZIP.trailer };
+}
+
 function decompress(
   name: string,
   broken: 'corrupt_data' | 'invalid_input',

@@ -1,25 +1,28 @@
 /**
- * pprof files into blocks. Every table is checked: each index and id must exist, strings must be
- * UTF-8, numbers must be exact. What is refused is refused with the field; nothing is repaired, with
- * two exceptions that common writers need: negative line numbers (JVM tools) are unknown, and labels
- * with neither a string nor a number are dropped.
+ * pprof files into blocks. What a file says wrongly in one place is no reason to lose the rest of it:
+ * odd values are taken as far as they have a meaning, and every change is in the answer
+ * (import-changes.ts). Refused is what is no protobuf, what is no profile (no sample type), and what
+ * exceeds a limit.
  *
  *   - Each sample type becomes series of its own profile type (profileTypeOf).
- *   - String labels of samples become series labels, numeric ones too (numeric-labels.ts).
- *   - Addresses stay as they are in the file; mappings that have file and build id in common are one.
- *   - All samples get one time: the request's, else the profile's time_nanos.
- *   - Values of 0 add nothing. Comments, doc_url, drop_frames, keep_frames, default_sample_type,
- *     columns and is_folded are checked but not kept: a block has no place for them.
+ *   - String labels of samples become series labels, numeric ones too (sample-labels.ts).
+ *   - Addresses are counted by where their mapping lies (mapped-address.ts); mappings that have file
+ *     and build id in common are one.
+ *   - drop_frames and keep_frames are applied (drop-frames.ts).
+ *   - All samples get one time: the request's, else the profile's time_nanos, else `arrivalMs`.
+ *   - Values of 0 add nothing. Comments, doc_url and is_folded are not kept.
  *   - Unknown fields are skipped, as protobuf asks of readers, where they are legal protobuf.
  */
-import { gunzip } from '#compression';
-
 import { BlockBuilder } from '../../block/block-builder.ts';
-import type { Block } from '../../block/block.ts';
+import { SERVICE_NAME } from '../../block/block.ts';
 import { FleetflameError } from '../../errors.ts';
 import { formatProfileType, PROFILE_TYPE_MAX_LENGTH } from '../../profile-type/profile-type.ts';
-import { SampleDecoder } from './decode-samples.ts';
+import { unwrap } from '../compressed.ts';
+import type { DecodedProfile, DecodeProfileOptions } from '../decoded-profile.ts';
+import { ImportChanges, shortened } from '../import-changes.ts';
+import { SampleDecoder, TooManySeries } from './decode-samples.ts';
 import { PprofTables } from './decode-tables.ts';
+import { DropFrames } from './drop-frames.ts';
 import { PPROF_LIMITS } from './limits.ts';
 import type { PprofLimits } from './limits.ts';
 import { profileTypeOf } from './profile-type-of.ts';
@@ -27,57 +30,84 @@ import { scanProfile } from './scan-profile.ts';
 import type { ProfileLayout } from './scan-profile.ts';
 import { pprofLimitError, WireReader } from './wire-reader.ts';
 
-export interface DecodePprofOptions {
-  /** Added to every sample; they win over the sample's own labels. */
-  readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** Unix milliseconds of all samples. Default: the profile's time_nanos. */
-  readonly timeMs?: number | undefined;
-  /** Lower limits than PPROF_LIMITS. */
+export interface DecodePprofOptions extends Omit<DecodeProfileOptions, 'type' | 'unit'> {
+  /** Other limits than PPROF_LIMITS. */
   readonly limits?: Partial<PprofLimits> | undefined;
 }
 
-export interface DecodedPprof {
-  readonly block: Block;
-  /** Sum of the values of each profile type in the file, 0 included. */
-  readonly totals: Map<string, number>;
-  /** Unix milliseconds at which the samples are. */
-  readonly timeMs: number;
-  /** What the profile says it covers; 0: it does not say. */
-  readonly durationMs: number;
+/** How often a profile is read again without labels of too many values. */
+const MOST_PASSES = 4;
+
+/** Reads a pprof profile, plain or compressed. Throws invalid_input with the field, or limit_exceeded. */
+export function decodePprof(bytes: Uint8Array, options: DecodePprofOptions = {}): DecodedProfile {
+  const limits: PprofLimits = { ...PPROF_LIMITS, ...options.limits };
+  const outer = new ImportChanges();
+  const inflated = inflate(bytes, limits, outer);
+  const leftOut = new Set<string>();
+  for (let pass = 1; ; pass++) {
+    try {
+      return decodeOnce(inflated, options, limits, outer, leftOut);
+    } catch (error) {
+      if (!(error instanceof TooManySeries)) throw error;
+      const names = error.names.filter((name) => name !== SERVICE_NAME && !leftOut.has(name));
+      if (names.length === 0 || pass === MOST_PASSES) throw error.refusal;
+      for (const name of names) leftOut.add(name);
+    }
+  }
 }
 
-/** Reads a pprof profile, gzip or plain. Throws invalid_input with the field, or limit_exceeded. */
-export function decodePprof(bytes: Uint8Array, options: DecodePprofOptions = {}): DecodedPprof {
-  const limits: PprofLimits = { ...PPROF_LIMITS, ...options.limits };
-  const reader = new WireReader(inflate(bytes, limits));
-  const layout = scanProfile(reader, limits);
-  const profileTypes = profileTypesOf(reader, layout);
-  const timeMs = options.timeMs ?? timeOf(layout);
-  if (!Number.isSafeInteger(timeMs) || timeMs < 0) {
-    throw new FleetflameError('invalid_input', `A time is in whole Unix milliseconds, not ${timeMs}.`, {
-      field: 'time_ms',
-    });
-  }
+function decodeOnce(
+  bytes: Uint8Array,
+  options: DecodePprofOptions,
+  limits: PprofLimits,
+  outer: ImportChanges,
+  leftOut: ReadonlySet<string>,
+): DecodedProfile {
+  const changes = new ImportChanges(outer);
+  const reader = new WireReader(bytes);
+  const layout = scanProfile(reader, limits, changes);
+  const profileTypes = profileTypesOf(reader, layout, changes);
+  const timeMs = timeOf(layout, options, changes);
   const builder = new BlockBuilder();
-  const tables = new PprofTables(reader, layout, builder, limits);
+  const drop = DropFrames.from(layout.dropFrames, layout.keepFrames, changes);
+  const tables = new PprofTables(reader, layout, builder, { limits, changes, drop });
   const samples = new SampleDecoder(reader, builder, {
     layout,
     tables,
     limits,
+    changes,
+    leftOut,
     profileTypes,
     labels: options.labels ?? {},
     timeMs,
   });
   samples.decode();
+  checkStrings(reader, layout, changes);
+  const totals = new Map(profileTypes.map((type, index) => [type, samples.totals[index] ?? 0]));
+  noteTotals(totals, builder, changes);
   return {
     block: builder.build(),
-    totals: new Map(profileTypes.map((type, index) => [type, samples.totals[index] ?? 0])),
+    totals,
     timeMs,
-    durationMs: Math.max(0, Number(layout.durationNanos / 1_000_000n)),
+    durationMs: durationOf(layout, changes),
+    defaultSampleType: layout.defaultSampleType,
+    changes: changes.list(),
   };
 }
 
-function inflate(bytes: Uint8Array, limits: PprofLimits): Uint8Array {
+/** Some texts that the string table does not have are odd values; many are a table that was cut off. */
+function checkStrings(reader: WireReader, { strings }: ProfileLayout, changes: ImportChanges): void {
+  const missing = changes.count('string_missing');
+  if (missing <= Math.max(3, strings.length / 100)) return;
+  reader.table = 'string_table';
+  reader.row = -1;
+  reader.field = '';
+  throw reader.broken(
+    `${missing} texts are not among its ${strings.length} strings: the file is cut off or damaged`,
+  );
+}
+
+function inflate(bytes: Uint8Array, limits: PprofLimits, changes: ImportChanges): Uint8Array {
   if (bytes.length > limits.compressedBytes) {
     throw pprofLimitError('compressedBytes', 'bytes', limits.compressedBytes, 'profile');
   }
@@ -86,60 +116,97 @@ function inflate(bytes: Uint8Array, limits: PprofLimits): Uint8Array {
       field: 'profile',
     });
   }
-  // A profile cannot begin with the magic of gzip: 0x1f is field 3 with a wire type that does not exist.
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  // A profile cannot begin with the magic of gzip or zstd: their first bytes are no legal fields.
   try {
-    return gunzip(bytes, limits.inflatedBytes);
+    return unwrap(bytes, limits.inflatedBytes, changes);
   } catch (cause) {
     if (!(cause instanceof FleetflameError)) throw cause;
     if (cause.code === 'limit_exceeded') {
-      throw pprofLimitError('inflatedBytes', 'bytes behind gzip', limits.inflatedBytes, 'profile');
+      throw pprofLimitError('inflatedBytes', 'bytes inside its compression', limits.inflatedBytes, 'profile');
     }
     const message = `The pprof profile cannot be read. ${cause.message}`;
     throw new FleetflameError(cause.code, message, { field: 'profile', cause });
   }
 }
 
-function profileTypesOf(reader: WireReader, layout: ProfileLayout): string[] {
+function profileTypesOf(reader: WireReader, layout: ProfileLayout, changes: ImportChanges): string[] {
   const { sampleTypes, periodType, strings } = layout;
-  const text = (index: number): string => strings[index] ?? '';
-  const period = { type: text(periodType.type), unit: text(periodType.unit) };
-  reader.table = 'sample_type';
-  reader.row = -1;
-  reader.field = '';
-  if (sampleTypes.length === 0) throw reader.broken('there is none: this may be no pprof profile');
-  const profileTypes: string[] = [];
-  for (const [row, sampleType] of sampleTypes.entries()) {
-    reader.row = row;
+  if (sampleTypes.length === 0) {
+    reader.table = 'sample_type';
+    reader.row = -1;
     reader.field = '';
-    const sample = { type: text(sampleType.type), unit: text(sampleType.unit) };
-    const profileType = formatProfileType(profileTypeOf(sample, period));
-    if (profileType.length > PROFILE_TYPE_MAX_LENGTH) {
-      throw reader.tooMany(
-        'PROFILE_TYPE_MAX_LENGTH',
-        'characters in a profile type',
-        PROFILE_TYPE_MAX_LENGTH,
-      );
-    }
-    const same = profileTypes.indexOf(profileType);
-    if (same >= 0) throw reader.broken(`it is the same as sample_type[${same}]`);
-    reader.field = 'type';
-    if (sample.type === '') throw reader.broken('the sample type has no name');
-    profileTypes.push(profileType);
+    throw reader.broken('there is none: this may be no pprof profile');
   }
-  reader.table = 'period';
-  reader.row = -1;
-  reader.field = '';
-  if (layout.period < 0) throw reader.broken(`the period is negative: ${layout.period}`);
-  return profileTypes;
+  const text = (index: number): string => typeWord(strings[index] ?? '', changes);
+  const period = { type: text(periodType.type), unit: text(periodType.unit) };
+  const profileTypes = new Set<string>();
+  for (const { type, unit } of sampleTypes) {
+    const name = text(type) || UNNAMED_TYPE;
+    const of = (sample: string): string =>
+      formatProfileType(profileTypeOf({ type: sample, unit: text(unit) }, period));
+    let profileType = of(name);
+    for (let n = 2; profileTypes.has(profileType); n++) profileType = of(`${name}_${n}`);
+    if (text(type) === '' || profileType !== of(name)) {
+      changes.note('sample_type_renamed', `${strings[type] ?? ''} is ${profileType}`);
+    }
+    profileTypes.add(profileType);
+  }
+  return [...profileTypes];
 }
 
-function timeOf(layout: ProfileLayout): number {
+const UNNAMED_TYPE = 'unnamed';
+
+/** Characters of one of the five words of a profile type, with room for a number behind it. */
+const WORD_LENGTH = Math.floor(PROFILE_TYPE_MAX_LENGTH / 5) - 4;
+
+/** Profile types are words joined with colons. */
+function typeWord(text: string, changes: ImportChanges): string {
+  const word = shortened(text.replaceAll(':', '_'), WORD_LENGTH);
+  if (word !== text) changes.note('sample_type_renamed', `${text} is ${word}`);
+  return word;
+}
+
+function timeOf(layout: ProfileLayout, options: DecodePprofOptions, changes: ImportChanges): number {
+  const { timeMs, arrivalMs } = options;
+  if (timeMs !== undefined) {
+    if (Number.isSafeInteger(timeMs) && timeMs >= 0) return timeMs;
+    throw new FleetflameError('invalid_input', `A time is in whole Unix milliseconds, not ${timeMs}.`, {
+      field: 'time_ms',
+    });
+  }
   if (layout.timeNanos > 0n) return Number(layout.timeNanos / 1_000_000n);
   const what = layout.timeNanos === 0n ? 'has no time' : `has the time ${layout.timeNanos}, before 1970`;
+  if (arrivalMs !== undefined) {
+    changes.note('time_missing', `the profile ${what}`);
+    return arrivalMs;
+  }
   throw new FleetflameError(
     'invalid_input',
     `The pprof profile ${what} (time_nanos): say when it was taken, for example --time now.`,
     { field: 'time_nanos' },
   );
+}
+
+function durationOf({ durationNanos }: ProfileLayout, changes: ImportChanges): number {
+  if (durationNanos >= 0n) return Number(durationNanos / 1_000_000n);
+  changes.note('duration_unknown', String(durationNanos));
+  return 0;
+}
+
+function noteTotals(
+  totals: ReadonlyMap<string, number>,
+  builder: BlockBuilder,
+  changes: ImportChanges,
+): void {
+  for (const [type, total] of totals) {
+    if (Math.abs(total) >= 2 ** 63) {
+      throw new FleetflameError(
+        'limit_exceeded',
+        `The values of ${type} sum to ${total}, more than 64 bits hold: split the profile.`,
+        { field: 'sample' },
+      );
+    }
+    if (!Number.isSafeInteger(total)) changes.note('value_inexact', `the sum of ${type} is ${total}`);
+  }
+  if (builder.points === 0) changes.note('no_samples');
 }

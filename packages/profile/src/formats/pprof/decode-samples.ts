@@ -1,15 +1,19 @@
 import type { BlockBuilder } from '../../block/block-builder.ts';
+import type { FleetflameError } from '../../errors.ts';
+import { FrameBuffer } from '../frame-buffer.ts';
+import type { ImportChanges } from '../import-changes.ts';
 import { LABEL, SAMPLE } from './fields.ts';
+import { PRUNE } from './decode-tables.ts';
 import type { PprofTables } from './decode-tables.ts';
 import type { PprofLimits } from './limits.ts';
-import { formatNumericLabels, NUMERIC_LABELS } from './numeric-labels.ts';
-import { checkString, readStringIndex } from './scan-profile.ts';
+import { LABEL_WORDS, sampleLabels } from './sample-labels.ts';
+import { readKnownString } from './scan-profile.ts';
 import type { ProfileLayout } from './scan-profile.ts';
 import { WIRE } from './wire-reader.ts';
 import type { WireReader } from './wire-reader.ts';
 
-/** Numbers that describe one label: key, str, num (low, high), num_unit. */
-const LABEL_WORDS = 5;
+/** The largest value of a sample: 36 years in nanoseconds. */
+const VALUE_MAX = 2 ** 60;
 
 /** A series that no value was added to yet. */
 const NO_SERIES = -1;
@@ -19,6 +23,9 @@ export interface SampleContext {
   readonly layout: ProfileLayout;
   readonly tables: PprofTables;
   readonly limits: PprofLimits;
+  readonly changes: ImportChanges;
+  /** Names of labels that are left out: they have too many values. */
+  readonly leftOut: ReadonlySet<string>;
   /** One per sample type, in their order. */
   readonly profileTypes: readonly string[];
   /** Labels of the request: they win over the sample's own. */
@@ -35,9 +42,9 @@ export class SampleDecoder {
   readonly #builder: BlockBuilder;
 
   readonly #values: Float64Array;
-  /** Locations of the sample at hand, leaf first. */
-  readonly #frames: Uint32Array;
-  #depth = 0;
+  /** Rows of the locations of the sample at hand, leaf first. */
+  readonly #frames: FrameBuffer;
+  readonly #cutRow: (leftOut: number) => number;
   /** Path of the last sample, root first: its prefix is often that of the next. */
   readonly #lastLocations: Uint32Array;
   readonly #lastStacks: Uint32Array;
@@ -60,7 +67,8 @@ export class SampleDecoder {
     this.#context = context;
     this.totals = new Float64Array(profileTypes.length);
     this.#values = new Float64Array(profileTypes.length);
-    this.#frames = new Uint32Array(limits.stackDepth);
+    this.#frames = new FrameBuffer(limits.stackDepth);
+    this.#cutRow = (leftOut) => context.tables.cutRow(leftOut);
     this.#lastLocations = new Uint32Array(limits.stackDepth);
     this.#lastStacks = new Uint32Array(limits.stackDepth);
     this.#labels = new Uint32Array(limits.labelsPerSample * LABEL_WORDS);
@@ -83,7 +91,7 @@ export class SampleDecoder {
     const reader = this.#reader;
     const types = this.#values.length;
     let values = 0;
-    this.#depth = 0;
+    this.#frames.clear();
     this.#labelCount = 0;
     const outer = reader.enterLength();
     while (reader.more()) {
@@ -119,44 +127,55 @@ export class SampleDecoder {
       }
     }
     reader.leave(outer);
-    if (values !== types) {
-      reader.field = 'value';
-      throw reader.broken(`there are ${values} values for ${types} sample types`);
+    reader.field = 'value';
+    if (values < types) {
+      this.#context.changes.note('value_missing', () => `${reader.path()}: ${values} of ${types}`);
+      this.#values.fill(0, values);
     }
     this.#add();
   }
 
   #readLocationId(): void {
     const reader = this.#reader;
-    const { tables, limits } = this.#context;
-    reader.entry = this.#depth;
-    if (this.#depth === limits.stackDepth) {
-      throw reader.tooMany('stackDepth', 'locations in a sample', limits.stackDepth);
-    }
+    reader.entry = this.#frames.pushed;
     const low = reader.varint();
-    const location = tables.location(low, reader.high);
-    if (location === undefined) {
-      throw reader.broken(`there is no location with id ${BigInt.asUintN(64, reader.int64(low))}`);
-    }
-    this.#frames[this.#depth++] = location;
+    this.#frames.push(this.#context.tables.row(low, reader.high));
   }
 
   #readValue(index: number): void {
     const reader = this.#reader;
+    const { changes } = this.#context;
     reader.entry = index;
+    const low = reader.varint();
     if (index >= this.#values.length) {
-      throw reader.broken(`there are more values than the ${this.#values.length} sample types`);
+      changes.note('value_left_out', () => `${reader.path()}: ${reader.int64(low)}`);
+      return;
     }
-    this.#values[index] = reader.safeInt('the value');
+    const value = reader.number(low);
+    this.#values[index] = Number.isSafeInteger(value) ? value : this.#largeValue(value, low);
+  }
+
+  /** Values beyond 2^53 are the nearest float64; beyond 2^60 no sum of them would fit 64 bits. */
+  #largeValue(value: number, low: number): number {
+    const reader = this.#reader;
+    const { changes } = this.#context;
+    if (Math.abs(value) > VALUE_MAX) {
+      changes.note('value_capped', () => `${reader.path()}: ${reader.int64(low)}`);
+      return Math.sign(value) * VALUE_MAX;
+    }
+    changes.note('value_inexact', () => `${reader.path()}: ${reader.int64(low)}`);
+    return value;
   }
 
   #readLabel(): void {
     const reader = this.#reader;
-    const { limits, layout } = this.#context;
+    const { limits, layout, changes, leftOut } = this.#context;
     const index = this.#labelCount;
     reader.entry = index;
     if (index === limits.labelsPerSample) {
-      throw reader.tooMany('labelsPerSample', 'labels on a sample', limits.labelsPerSample);
+      changes.note('label_left_out', () => `${reader.path()}: more than ${limits.labelsPerSample} labels`);
+      reader.skip();
+      return;
     }
     const words = this.#labels;
     const at = index * LABEL_WORDS;
@@ -167,11 +186,11 @@ export class SampleDecoder {
       switch (reader.tag()) {
         case LABEL.key:
           reader.leaf = 'key';
-          words[at] = checkString(reader, readStringIndex(reader), layout.strings.length);
+          words[at] = readKnownString(reader, layout.strings.length, changes);
           break;
         case LABEL.str:
           reader.leaf = 'str';
-          words[at + 1] = checkString(reader, readStringIndex(reader), layout.strings.length);
+          words[at + 1] = readKnownString(reader, layout.strings.length, changes);
           break;
         case LABEL.num:
           reader.leaf = 'num';
@@ -180,7 +199,7 @@ export class SampleDecoder {
           break;
         case LABEL.numUnit:
           reader.leaf = 'num_unit';
-          words[at + 4] = checkString(reader, readStringIndex(reader), layout.strings.length);
+          words[at + 4] = readKnownString(reader, layout.strings.length, changes);
           break;
         default:
           reader.skip();
@@ -188,7 +207,9 @@ export class SampleDecoder {
     }
     reader.leave(outer);
     reader.leaf = '';
-    this.#labelCount = index + 1;
+    const name = layout.strings[words[at]!] ?? '';
+    if (leftOut.size > 0 && leftOut.has(name)) changes.note('label_left_out', `${name}: too many values`);
+    else this.#labelCount = index + 1;
   }
 
   #add(): void {
@@ -209,24 +230,48 @@ export class SampleDecoder {
   }
 
   #stack(): number {
-    const frames = this.#frames;
-    const depth = this.#depth;
+    const { tables, changes } = this.#context;
+    const { frames } = this.#frames;
+    const kept = this.#frames.finish(this.#cutRow);
+    if (kept < this.#frames.pushed) {
+      changes.note('stack_cut', () => `sample[${this.#reader.row}]: ${this.#frames.pushed} frames`);
+    }
+    const first = this.#innermost(kept);
+    const depth = kept - first;
     const lastLocations = this.#lastLocations;
     const lastStacks = this.#lastStacks;
     let level = 0;
     const common = Math.min(depth, this.#lastDepth);
-    while (level < common && lastLocations[level] === frames[depth - 1 - level]) level++;
+    while (level < common && lastLocations[level] === frames[kept - 1 - level]) level++;
     let stack = level === 0 ? 0 : lastStacks[level - 1]!;
     for (; level < depth; level++) {
-      const location = frames[depth - 1 - level]!;
-      stack = this.#builder.stack(stack, location);
+      const row = frames[kept - 1 - level]!;
+      stack = this.#builder.stack(stack, tables.location(row));
       // Rows are given out in order: the largest one counts them.
       if (stack > this.#stacks) this.#countStack(stack);
-      lastLocations[level] = location;
+      lastLocations[level] = row;
       lastStacks[level] = stack;
     }
     this.#lastDepth = depth;
     return stack;
+  }
+
+  /** Index of the innermost frame that drop_frames leaves: what lies before is removed. */
+  #innermost(depth: number): number {
+    const { tables, changes } = this.#context;
+    if (!tables.drops) return 0;
+    const { frames } = this.#frames;
+    // Outermost frames that match are left: a program must not vanish whole.
+    let found = false;
+    for (let at = depth - 1; at >= 0; at--) {
+      const prune = tables.pruning(frames[at]!);
+      if (prune === PRUNE.nothing) found = true;
+      else if (found) {
+        changes.note('frames_dropped', () => `sample[${this.#reader.row}]`);
+        return prune === PRUNE.whole ? at + 1 : at;
+      }
+    }
+    return 0;
   }
 
   #countStack(stack: number): void {
@@ -249,7 +294,6 @@ export class SampleDecoder {
     if (series === undefined) {
       // Labels that no value comes with make no series, but they take memory all the same.
       if (this.#seriesByLabels.size === this.#context.limits.series) this.#tooManySeries();
-      this.#labelRecord();
       series = new Int32Array(this.#values.length).fill(NO_SERIES);
       this.#seriesByLabels.set(key, series);
     }
@@ -266,55 +310,43 @@ export class SampleDecoder {
   }
 
   #tooManySeries(): never {
-    throw this.#reader.tooMany(
-      'series',
-      'series (label sets times sample types)',
-      this.#context.limits.series,
+    const { layout, limits } = this.#context;
+    throw new TooManySeries(
+      manyValued([...this.#seriesByLabels.keys()], layout.strings),
+      this.#reader.tooMany('series', 'series (label sets times sample types)', limits.series),
     );
   }
 
-  /** Checks the labels of the sample at hand and joins them with those of the request. */
   #labelRecord(): Record<string, string> {
-    const reader = this.#reader;
-    const { strings } = this.#context.layout;
-    const words = this.#labels;
-    const values = new Map<string, string>();
-    const units = new Map<string, string>();
-    reader.field = 'label';
-    for (let index = 0; index < this.#labelCount; index++) {
-      reader.entry = index;
-      const at = index * LABEL_WORDS;
-      const name = strings[words[at]!] ?? '';
-      const text = strings[words[at + 1]!] ?? '';
-      const low = words[at + 2]!;
-      const high = words[at + 3]!;
-      const unit = strings[words[at + 4]!] ?? '';
-      const numeric = low !== 0 || high !== 0 || unit !== '';
-      reader.leaf = 'key';
-      if (name === '') throw reader.broken('a label needs a key');
-      if (name === NUMERIC_LABELS)
-        throw reader.broken(`${NUMERIC_LABELS} is a name that Fleetflame keeps for itself`);
-      reader.leaf = 'num';
-      if (numeric && text !== '') throw reader.broken('a label has a string or a number, not both');
-      reader.leaf = '';
-      // Neither is the empty string, which is the same as no label.
-      if (!numeric && text === '') continue;
-      const value = numeric ? String((BigInt(high | 0) << 32n) | BigInt(low)) : text;
-      const known = values.get(name);
-      if (known !== undefined && (known !== value || units.get(name) !== (numeric ? unit : undefined))) {
-        throw reader.broken(`the sample has the label ${JSON.stringify(name)} twice, with different values`);
-      }
-      values.set(name, value);
-      if (numeric) units.set(name, unit);
-    }
-    reader.entry = -1;
-    for (const [name, value] of Object.entries(this.#context.labels)) {
-      values.set(name, value);
-      units.delete(name);
-    }
-    const numericLabels = formatNumericLabels(units);
-    if (numericLabels !== undefined) values.set(NUMERIC_LABELS, numericLabels);
-    // Object.fromEntries defines __proto__ like any other name.
-    return Object.fromEntries(values);
+    return sampleLabels(this.#labels, this.#labelCount, this.#context.layout.strings, this.#context);
   }
+}
+
+/** The label sets of a profile are too many: it is read again without some labels, or refused. */
+export class TooManySeries extends Error {
+  /** Names of the labels with the most values. */
+  readonly names: readonly string[];
+  readonly refusal: FleetflameError;
+
+  constructor(names: readonly string[], refusal: FleetflameError) {
+    super(refusal.message);
+    this.names = names;
+    this.refusal = refusal;
+  }
+}
+
+/** Names of labels that have at least half as many values as the one with the most. */
+function manyValued(keys: readonly string[], strings: readonly string[]): string[] {
+  const values = new Map<number, Set<string>>();
+  for (const key of keys) {
+    const words = key.split(',');
+    for (let at = 0; at + LABEL_WORDS <= words.length; at += LABEL_WORDS) {
+      const name = Number(words[at]);
+      const known = values.get(name) ?? new Set<string>();
+      values.set(name, known.add(words.slice(at + 1, at + LABEL_WORDS).join(',')));
+    }
+  }
+  let most = 0;
+  for (const { size } of values.values()) most = Math.max(most, size);
+  return [...values].filter(([, set]) => set.size * 2 >= most).map(([name]) => strings[name] ?? '');
 }

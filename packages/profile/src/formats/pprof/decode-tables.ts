@@ -3,14 +3,28 @@ import { GrowableU32 } from '../../block/tables/growable.ts';
 import { FUNCTION, LINE, LOCATION, MAPPING } from './fields.ts';
 import { IdIndex } from './id-index.ts';
 import type { PprofLimits } from './limits.ts';
-import { mappingKind } from './mapping-kind.ts';
-import { checkString, readStringIndex } from './scan-profile.ts';
+import { cutMarker, markerLocation } from '../cut-marker.ts';
+import type { ImportChanges } from '../import-changes.ts';
+import { isInRange, loadBias, movesAsFile } from '../mapped-address.ts';
+import type { MemoryRange } from '../mapped-address.ts';
+import { mappingKind } from '../mapping-kind.ts';
+import type { DropFrames } from './drop-frames.ts';
+import { readKnownString } from './scan-profile.ts';
 import type { ProfileLayout } from './scan-profile.ts';
 import { WIRE } from './wire-reader.ts';
 import type { WireReader } from './wire-reader.ts';
 
 /** A row that was not asked for yet, in the columns that map to rows of the builder. */
 const UNUSED = 0xffff_ffff;
+
+/** Rows that stand for what the file does not have; it has fewer rows than that. */
+const MISSING_ROW = 0x7fff_ffff;
+const CUT_ROWS = 0x8000_0000;
+
+/** What drop_frames makes of a location. */
+export const PRUNE = { unknown: 0, nothing: 1, whole: 2, inner: 3 } as const;
+
+const TWO_32 = 0x1_0000_0000;
 
 /**
  * Mappings, functions and locations of a profile: all are read and checked, and the builder gets those
@@ -20,8 +34,14 @@ export class PprofTables {
   readonly #builder: BlockBuilder;
   readonly #layout: ProfileLayout;
   readonly #limits: PprofLimits;
+  readonly #changes: ImportChanges;
+  readonly #drop: DropFrames | undefined;
 
   readonly #mappingIds: IdIndex;
+  /** Of each mapping: start, limit and offset in memory. */
+  readonly #mappingRange: Float64Array;
+  /** Of each mapping: what addresses in it are reduced by; NaN: not asked yet. */
+  readonly #mappingBias: Float64Array;
   readonly #mappingFile: Uint32Array;
   readonly #mappingBuildId: Uint32Array;
   readonly #mappingRow: Uint32Array;
@@ -41,16 +61,35 @@ export class PprofTables {
   readonly #lineStart: Uint32Array;
   readonly #lines = new GrowableU32();
   readonly #locationRow: Uint32Array;
+  /** PRUNE of each location. */
+  readonly #locationPrune: Uint8Array;
 
-  constructor(reader: WireReader, layout: ProfileLayout, builder: BlockBuilder, limits: PprofLimits) {
+  constructor(
+    reader: WireReader,
+    layout: ProfileLayout,
+    builder: BlockBuilder,
+    {
+      limits,
+      changes,
+      drop,
+    }: {
+      readonly limits: PprofLimits;
+      readonly changes: ImportChanges;
+      readonly drop: DropFrames | undefined;
+    },
+  ) {
     this.#builder = builder;
     this.#layout = layout;
     this.#limits = limits;
+    this.#changes = changes;
+    this.#drop = drop;
     const { mappings, functions, locations } = layout;
     this.#mappingIds = new IdIndex(mappings.length);
     this.#mappingFile = new Uint32Array(mappings.length);
     this.#mappingBuildId = new Uint32Array(mappings.length);
     this.#mappingRow = new Uint32Array(mappings.length).fill(UNUSED);
+    this.#mappingRange = new Float64Array(mappings.length * 3);
+    this.#mappingBias = new Float64Array(mappings.length).fill(Number.NaN);
     this.#functionIds = new IdIndex(functions.length);
     this.#functionName = new Uint32Array(functions.length);
     this.#functionSystemName = new Uint32Array(functions.length);
@@ -62,6 +101,7 @@ export class PprofTables {
     this.#locationAddress = new Uint32Array(locations.length * 2);
     this.#lineStart = new Uint32Array(locations.length + 1);
     this.#locationRow = new Uint32Array(locations.length).fill(UNUSED);
+    this.#locationPrune = new Uint8Array(locations.length);
 
     reader.entry = -1;
     reader.leaf = '';
@@ -70,12 +110,53 @@ export class PprofTables {
     for (let row = 0; row < locations.length; row++) this.#readLocation(reader, row, locations[row]!);
   }
 
-  /** The builder's location for an id (halves of a uint64); undefined when no location has it. */
-  location(idLow: number, idHigh: number): number | undefined {
+  /** The row of the location with an id (halves of a uint64); one that stands for it where there is none. */
+  row(idLow: number, idHigh: number): number {
     const row = this.#locationIds.row(idLow, idHigh);
-    if (row < 0) return undefined;
+    if (row >= 0) return row;
+    this.#changes.note('location_missing', () => `location ${idHigh * TWO_32 + idLow}`);
+    return MISSING_ROW;
+  }
+
+  /** The row that stands for so many frames that were left out. */
+  cutRow(leftOut: number): number {
+    return CUT_ROWS + Math.min(leftOut, CUT_ROWS - 1);
+  }
+
+  /** The builder's location of a row. */
+  location(row: number): number {
+    if (row >= CUT_ROWS) return cutMarker(this.#builder, row - CUT_ROWS);
+    if (row === MISSING_ROW) return markerLocation(this.#builder, '[missing location]');
     const known = this.#locationRow[row]!;
     return known === UNUSED ? this.#buildLocation(row) : known;
+  }
+
+  /** Whether drop_frames removes anything at all. */
+  get drops(): boolean {
+    return this.#drop !== undefined;
+  }
+
+  /** What drop_frames makes of a location: PRUNE. */
+  pruning(row: number): number {
+    if (this.#drop === undefined || row >= MISSING_ROW) return PRUNE.nothing;
+    const known = this.#locationPrune[row]!;
+    if (known !== PRUNE.unknown) return known;
+    const line = this.#droppedLine(row);
+    const outermost = this.#lineStart[row + 1]! - 1;
+    const prune = line < 0 ? PRUNE.nothing : line === outermost ? PRUNE.whole : PRUNE.inner;
+    this.#locationPrune[row] = prune;
+    return prune;
+  }
+
+  /** The outermost line of a location that drop_frames removes, -1: none. */
+  #droppedLine(row: number): number {
+    const drop = this.#drop;
+    if (drop === undefined) return -1;
+    const lines = this.#lines.view();
+    for (let line = this.#lineStart[row + 1]! - 1; line >= this.#lineStart[row]!; line--) {
+      if (drop.drops(this.#text(this.#functionName[lines[2 * line]!]!))) return line;
+    }
+    return -1;
   }
 
   #readMapping(reader: WireReader, row: number, offset: number): void {
@@ -98,13 +179,13 @@ export class PprofTables {
           this.#mappingBuildId[row] = this.#string(reader, 'build_id');
           break;
         case MAPPING.memoryStart:
-          checkVarint(reader, 'memory_start');
+          this.#mappingRange[3 * row] = readWide(reader, 'memory_start');
           break;
         case MAPPING.memoryLimit:
-          checkVarint(reader, 'memory_limit');
+          this.#mappingRange[3 * row + 1] = readWide(reader, 'memory_limit');
           break;
         case MAPPING.fileOffset:
-          checkVarint(reader, 'file_offset');
+          this.#mappingRange[3 * row + 2] = readWide(reader, 'file_offset');
           break;
         case MAPPING.hasFunctions:
         case MAPPING.hasFilenames:
@@ -117,7 +198,7 @@ export class PprofTables {
       }
     }
     reader.leave(outer);
-    claim(reader, this.#mappingIds, idLow, idHigh, row);
+    this.#claim(reader, this.#mappingIds, idLow, idHigh, row);
   }
 
   #readFunction(reader: WireReader, row: number, offset: number): void {
@@ -144,14 +225,14 @@ export class PprofTables {
           break;
         case FUNCTION.startLine:
           reader.field = 'start_line';
-          this.#functionStartLine[row] = readLineNumber(reader);
+          this.#functionStartLine[row] = this.#readLineNumber(reader);
           break;
         default:
           reader.skip();
       }
     }
     reader.leave(outer);
-    claim(reader, this.#functionIds, idLow, idHigh, row);
+    this.#claim(reader, this.#functionIds, idLow, idHigh, row);
   }
 
   #readLocation(reader: WireReader, row: number, offset: number): void {
@@ -159,6 +240,8 @@ export class PprofTables {
     const outer = reader.enterLength();
     let idLow = 0;
     let idHigh = 0;
+    let mappingLow = 0;
+    let mappingHigh = 0;
     let lines = 0;
     while (reader.more()) {
       reader.field = '';
@@ -168,14 +251,11 @@ export class PprofTables {
           idLow = reader.uint();
           idHigh = reader.high;
           break;
-        case LOCATION.mappingId: {
+        case LOCATION.mappingId:
           reader.field = 'mapping_id';
-          const id = reader.uint();
-          const mapping = id === 0 && reader.high === 0 ? -1 : this.#mappingIds.row(id, reader.high);
-          if (mapping < 0 && (id !== 0 || reader.high !== 0)) throw missing(reader, id, 'mapping');
-          this.#locationMapping[row] = mapping + 1;
+          mappingLow = reader.uint();
+          mappingHigh = reader.high;
           break;
-        }
         case LOCATION.address:
           reader.field = 'address';
           this.#locationAddress[2 * row] = reader.uint();
@@ -185,9 +265,9 @@ export class PprofTables {
           reader.field = 'line';
           reader.entry = lines++;
           if (lines > this.#limits.linesPerLocation) {
-            throw reader.tooMany('linesPerLocation', 'lines at one location', this.#limits.linesPerLocation);
-          }
-          this.#readLine(reader);
+            this.#changes.note('lines_left_out', () => reader.path());
+            reader.skip();
+          } else this.#readLine(reader);
           reader.entry = -1;
           break;
         case LOCATION.isFolded:
@@ -199,26 +279,26 @@ export class PprofTables {
     }
     reader.leave(outer);
     this.#lineStart[row + 1] = this.#lines.length / 2;
-    claim(reader, this.#locationIds, idLow, idHigh, row);
+    this.#locationMapping[row] = this.#mappingOf(reader, mappingLow, mappingHigh) + 1;
+    this.#claim(reader, this.#locationIds, idLow, idHigh, row);
   }
 
   #readLine(reader: WireReader): void {
     const outer = reader.enter();
-    let functionRow = -1;
+    let idLow = 0;
+    let idHigh = 0;
     let line = 0;
     while (reader.more()) {
       reader.leaf = '';
       switch (reader.tag()) {
-        case LINE.functionId: {
+        case LINE.functionId:
           reader.leaf = 'function_id';
-          const id = reader.uint();
-          functionRow = this.#functionIds.row(id, reader.high);
-          if (functionRow < 0) throw missing(reader, id, 'function');
+          idLow = reader.uint();
+          idHigh = reader.high;
           break;
-        }
         case LINE.line:
           reader.leaf = 'line';
-          line = readLineNumber(reader);
+          line = this.#readLineNumber(reader);
           break;
         case LINE.column:
           reader.leaf = 'column';
@@ -229,27 +309,55 @@ export class PprofTables {
       }
     }
     reader.leave(outer);
-    reader.leaf = 'function_id';
-    if (functionRow < 0) throw reader.broken('the line names no function');
     reader.leaf = '';
+    // Who counts from 0 has a function with id 0; else 0 is no function.
+    const functionRow = this.#functionIds.row(idLow, idHigh);
+    if (functionRow < 0) {
+      this.#changes.note('function_missing', () => `${reader.path()}: function ${idHigh * TWO_32 + idLow}`);
+      return;
+    }
     this.#lines.push(functionRow);
     this.#lines.push(line);
   }
 
+  /** Row of a location's mapping, -1: none. Who counts from 0 has a mapping with id 0; else 0 is none. */
+  #mappingOf(reader: WireReader, idLow: number, idHigh: number): number {
+    const row = this.#mappingIds.row(idLow, idHigh);
+    if (row < 0 && (idLow !== 0 || idHigh !== 0)) {
+      this.#changes.note('mapping_missing', () => `${reader.path()}: mapping ${idHigh * TWO_32 + idLow}`);
+    }
+    return row;
+  }
+
   #buildLocation(row: number): number {
-    const mapping = this.#locationMapping[row]!;
-    const from = 2 * this.#lineStart[row]!;
-    const to = 2 * this.#lineStart[row + 1]!;
-    const lines = this.#lines.view().slice(from, to);
+    const mapping = this.#locationMapping[row]! - 1;
+    // Lines are innermost first: drop_frames removes those up to the outermost that it matches.
+    const dropped = this.pruning(row) === PRUNE.inner ? this.#droppedLine(row) + 1 : this.#lineStart[row]!;
+    const lines = this.#lines.view().slice(2 * dropped, 2 * this.#lineStart[row + 1]!);
     for (let i = 0; i < lines.length; i += 2) lines[i] = this.#function(lines[i]!);
-    const built = this.#builder.location(
-      mapping === 0 ? 0 : this.#mapping(mapping - 1),
-      this.#locationAddress[2 * row]!,
-      this.#locationAddress[2 * row + 1]!,
-      lines,
-    );
+    const low = this.#locationAddress[2 * row]!;
+    const high = this.#locationAddress[2 * row + 1]!;
+    const built =
+      mapping < 0 ? this.#builder.location(0, low, high, lines) : this.#mapped(mapping, low, high, lines);
     this.#locationRow[row] = built;
     return built;
+  }
+
+  /** A location in a mapping, its address counted by where the mapping lies (mapped-address.ts). */
+  #mapped(mapping: number, low: number, high: number, lines: Uint32Array): number {
+    const builderMapping = this.#mapping(mapping);
+    const range = this.#range(mapping);
+    const address = high * TWO_32 + low;
+    const bias = this.#mappingBias[mapping]!;
+    if (bias === 0 || !isInRange(address, range))
+      return this.#builder.location(builderMapping, low, high, lines);
+    const place = address - bias;
+    return this.#builder.location(builderMapping, place % TWO_32, Math.floor(place / TWO_32), lines);
+  }
+
+  #range(mapping: number): MemoryRange {
+    const range = this.#mappingRange;
+    return { start: range[3 * mapping]!, limit: range[3 * mapping + 1]!, offset: range[3 * mapping + 2]! };
   }
 
   #mapping(row: number): number {
@@ -258,7 +366,9 @@ export class PprofTables {
     const file = this.#text(this.#mappingFile[row]!);
     const buildId = this.#text(this.#mappingBuildId[row]!);
     const builder = this.#builder;
-    const built = builder.mapping(builder.string(file), builder.string(buildId), mappingKind(file, buildId));
+    const kind = mappingKind(file, buildId);
+    const built = builder.mapping(builder.string(file), builder.string(buildId), kind);
+    this.#mappingBias[row] = movesAsFile(kind) ? loadBias(this.#range(row)) : 0;
     this.#mappingRow[row] = built;
     return built;
   }
@@ -277,9 +387,28 @@ export class PprofTables {
     return built;
   }
 
+  /** The first row keeps an id that several claim. Id 0 is legal here: some writers count from 0. */
+  #claim(reader: WireReader, ids: IdIndex, low: number, high: number, row: number): void {
+    const taken = ids.claim(low, high, row);
+    if (taken >= 0) {
+      this.#changes.note(
+        'id_repeated',
+        () => `${reader.table}[${row}] has the id of ${reader.table}[${taken}]`,
+      );
+    }
+  }
+
+  /** Source lines are u32. JVM tools write negative ones for native and unknown methods: unknown, 0. */
+  #readLineNumber(reader: WireReader): number {
+    const line = reader.uint();
+    if (reader.high === 0) return line;
+    this.#changes.note('line_unknown', () => `${reader.path()}: ${reader.int64(line)}`);
+    return 0;
+  }
+
   #string(reader: WireReader, field: string): number {
     reader.field = field;
-    return checkString(reader, readStringIndex(reader), this.#layout.strings.length);
+    return readKnownString(reader, this.#layout.strings.length, this.#changes);
   }
 
   #text(index: number): string {
@@ -294,27 +423,15 @@ function start(reader: WireReader, table: string, row: number, offset: number): 
   reader.seek(offset);
 }
 
-function claim(reader: WireReader, ids: IdIndex, low: number, high: number, row: number): void {
-  reader.field = 'id';
-  if (low === 0 && high === 0) throw reader.broken('the id must not be 0');
-  const taken = ids.claim(low, high, row);
-  if (taken >= 0) throw reader.broken(`the id is that of ${reader.table}[${taken}], too`);
-}
-
-function missing(reader: WireReader, low: number, table: string): Error {
-  return reader.broken(`there is no ${table} with id ${BigInt.asUintN(64, reader.int64(low))}`);
-}
-
 function checkVarint(reader: WireReader, field: string): void {
   reader.field = field;
   reader.expect(WIRE.varint);
   reader.varint();
 }
 
-/** Source lines are u32. JVM tools write negative ones for native and unknown methods: unknown, 0. */
-function readLineNumber(reader: WireReader): number {
-  const line = reader.uint();
-  if (reader.high === 0) return line;
-  if (reader.high >= 0x8000_0000) return 0;
-  throw reader.broken(`there is no line ${reader.int64(line)}`);
+/** A uint64 as the nearest number: places in user space are exact. */
+function readWide(reader: WireReader, field: string): number {
+  reader.field = field;
+  const low = reader.uint();
+  return reader.high * TWO_32 + low;
 }

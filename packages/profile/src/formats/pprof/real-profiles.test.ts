@@ -54,6 +54,22 @@ function goTotals({ samples, text }: { samples: readonly string[]; text: string 
   return types.map((_, type) => rows.reduce((sum, row) => sum + (row[type] ?? 0), 0));
 }
 
+/** A stack with its addresses counted from the beginning of the file that is mapped there. */
+function inFile(stack: string, mappings: readonly string[]): string {
+  return stack.replaceAll(/0x[0-9a-f]+/g, (address) => {
+    for (const mapping of mappings) {
+      const [start = 0, limit = 0, offset = 0] = (
+        / [\da-f]+-[\da-f]+-[\da-f]+(?= |$)/.exec(mapping)?.[0] ?? ''
+      )
+        .split('-')
+        .map((it) => Number(`0x${it.trim()}`));
+      const at = Number(address);
+      if (start > 0x7fff_ffff && at >= start && at < limit) return `0x${(at - start + offset).toString(16)}`;
+    }
+    return address;
+  });
+}
+
 function nodeProfile(): Uint8Array {
   datadog.time.start({ intervalMicros: 1000, durationMillis: 200, withContexts: true, lineNumbers: false });
   const end = Date.now() + 100;
@@ -122,10 +138,10 @@ describe.each([
       expect(decodePprof(file).totals.get(type)).toBe(totals.get(type));
 
       const raw = goRaw(file);
-      // go tool pprof leaves out samples without locations, which threadcreate profiles have.
       expect(goTotals(raw)).toEqual([goTotals(goRaw(original))[index]]);
-      const empty = name === 'go-threadcreate.pb.gz';
-      expect(goTotals(raw)).toEqual([empty ? 0 : totals.get(type)]);
+      // Until 1.25, go tool pprof left out samples without locations, which threadcreate profiles have.
+      const empty = name === 'go-threadcreate.pb.gz' ? [0] : [];
+      expect([...empty, totals.get(type)]).toContain(goTotals(raw)[0]);
       const { sampleType, sampleUnit } = parseProfileType(type);
       expect(raw.text).toContain(`${sampleType}/${sampleUnit}\n`);
       expect(raw.head).toContain(`Time: ${new Date(timeMs).toISOString().slice(0, 10)}`);
@@ -135,7 +151,11 @@ describe.each([
   test('stacks are the same for an independent reader, and in folded form', () => {
     const type = types.at(-1) ?? '';
     const { block } = decodePprof(original, { timeMs: TIME_MS });
-    const before = leafSums(readProfile(original).stacks, types.length - 1);
+    const { stacks, mappings } = readProfile(original);
+    const before = leafSums(
+      stacks.map((stack) => inFile(stack, mappings)),
+      types.length - 1,
+    );
     const after = leafSums(readProfile(encodePprof(block, { profileType: type })).stacks, 0);
     expect(after).toEqual(before);
     const folded = encodeFolded(block, { profileType: type })
@@ -174,7 +194,7 @@ test('a C++ profile without a time says so, and keeps locations that have no sym
   expect(() => decodePprof(profile)).toThrow(/has no time.*--time now/);
   const { block } = decodePprof(profile, { timeMs: TIME_MS });
   const folded = encodeFolded(block, { profileType: 'process_cpu:samples:count:cpu:nanoseconds' });
-  expect(folded).toMatch(/libc\.so\.6\+0x7f[0-9a-f]+/);
+  expect(folded).toMatch(/libc\.so\.6\+0x27304;/);
 });
 
 test('go tool pprof -top shows our functions with their shares', () => {

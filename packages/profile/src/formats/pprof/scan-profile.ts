@@ -1,4 +1,7 @@
 import { GrowableU32 } from '../../block/tables/growable.ts';
+import type { ImportChanges } from '../import-changes.ts';
+import { shortened } from '../import-changes.ts';
+import { decodeUtf8, escapeNonUtf8 } from '../lenient-utf8.ts';
 import { PROFILE, VALUE_TYPE } from './fields.ts';
 import type { PprofLimits } from './limits.ts';
 import { WIRE } from './wire-reader.ts';
@@ -25,14 +28,13 @@ export interface ProfileLayout {
   readonly timeNanos: bigint;
   readonly durationNanos: bigint;
   readonly period: number;
+  readonly dropFrames: string;
+  readonly keepFrames: string;
+  /** The sample type that tools should show first; "" where the profile does not say. */
+  readonly defaultSampleType: string;
 }
 
-// Below this a loop over the bytes beats the call into the decoder; most names are shorter.
-const SHORT = 48;
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-export function scanProfile(reader: WireReader, limits: PprofLimits): ProfileLayout {
+export function scanProfile(reader: WireReader, limits: PprofLimits, changes: ImportChanges): ProfileLayout {
   const sampleTypes: RawValueType[] = [];
   const periodType: RawValueType = { type: 0, unit: 0 };
   const samples = new GrowableU32();
@@ -40,8 +42,9 @@ export function scanProfile(reader: WireReader, limits: PprofLimits): ProfileLay
   const locations = new GrowableU32();
   const functions = new GrowableU32();
   const strings: string[] = [];
-  // Single fields that are indices into the string table, checked when it is complete.
-  const references: [field: string, index: number][] = [];
+  let dropFrames = 0;
+  let keepFrames = 0;
+  let defaultSampleType = 0;
   let timeNanos = 0n;
   let durationNanos = 0n;
   let period = 0;
@@ -76,7 +79,7 @@ export function scanProfile(reader: WireReader, limits: PprofLimits): ProfileLay
       case PROFILE.stringTable:
         at(reader, 'string_table', strings.length);
         if (strings.length === limits.strings) throw reader.tooMany('strings', 'strings', limits.strings);
-        strings.push(readString(reader, limits));
+        strings.push(readString(reader, limits, changes));
         break;
       case PROFILE.timeNanos:
         reader.field = 'time_nanos';
@@ -92,23 +95,19 @@ export function scanProfile(reader: WireReader, limits: PprofLimits): ProfileLay
         break;
       case PROFILE.period:
         reader.field = 'period';
-        reader.expect(WIRE.varint);
-        period = reader.safeInt('the period');
+        period = readPeriod(reader, changes);
         break;
       case PROFILE.dropFrames:
-        readReference(reader, 'drop_frames', references);
+        reader.field = 'drop_frames';
+        dropFrames = readStringIndex(reader);
         break;
       case PROFILE.keepFrames:
-        readReference(reader, 'keep_frames', references);
+        reader.field = 'keep_frames';
+        keepFrames = readStringIndex(reader);
         break;
       case PROFILE.defaultSampleType:
-        readReference(reader, 'default_sample_type', references);
-        break;
-      case PROFILE.docUrl:
-        readReference(reader, 'doc_url', references);
-        break;
-      case PROFILE.comment:
-        readComments(reader, references);
+        reader.field = 'default_sample_type';
+        defaultSampleType = readStringIndex(reader);
         break;
       default:
         reader.skip();
@@ -116,15 +115,23 @@ export function scanProfile(reader: WireReader, limits: PprofLimits): ProfileLay
   }
 
   at(reader, 'string_table', -1);
-  if (strings.length === 0) throw reader.broken('there is no string table');
-  reader.row = 0;
-  if (strings[0] !== '') throw reader.broken('the first string must be empty');
-  for (const [field, index] of references) {
-    at(reader, field, -1);
-    checkString(reader, index, strings.length);
+  // Most writers put it last.
+  if (strings.length === 0) {
+    throw reader.broken('there is no string table: the file is cut off, or not a pprof profile');
   }
-  for (const [row, type] of sampleTypes.entries()) checkValueType(reader, 'sample_type', row, type, strings);
-  checkValueType(reader, 'period_type', -1, periodType, strings);
+  // Index 0 means "none" wherever it stands.
+  const [first = ''] = strings;
+  if (first !== '') changes.note('string_missing', `string 0 must be empty, it is ${first}`);
+  strings[0] = '';
+  const known = (field: string, index: number): number => {
+    reader.table = field;
+    return knownString(reader, index, strings.length, changes);
+  };
+  reader.row = -1;
+  for (const [row, type] of sampleTypes.entries()) checkSampleType(reader, row, type, strings.length);
+  at(reader, 'period_type', -1);
+  periodType.type = known('period_type', periodType.type);
+  periodType.unit = known('period_type', periodType.unit);
   return {
     sampleTypes,
     periodType,
@@ -136,20 +143,58 @@ export function scanProfile(reader: WireReader, limits: PprofLimits): ProfileLay
     timeNanos,
     durationNanos,
     period,
+    dropFrames: strings[known('drop_frames', dropFrames)] ?? '',
+    keepFrames: strings[known('keep_frames', keepFrames)] ?? '',
+    defaultSampleType: strings[known('default_sample_type', defaultSampleType)] ?? '',
   };
 }
 
-/** The string index, if the table has it; the reader stands at the field. */
-export function checkString(reader: WireReader, index: number, strings: number): number {
-  if (index < strings) return index;
-  throw reader.broken(`it is string ${index} of a table of ${strings}`);
+/** Values whose type is not known mean nothing: what a sample type refers to must be there. */
+function checkSampleType(
+  reader: WireReader,
+  row: number,
+  { type, unit }: RawValueType,
+  strings: number,
+): void {
+  at(reader, 'sample_type', row);
+  for (const [field, index] of [
+    ['type', type],
+    ['unit', unit],
+  ] as const) {
+    reader.field = field;
+    if (index >= strings) throw reader.broken(`it is string ${index} of a table of ${strings}`);
+  }
 }
 
-/** An index into the string table, still to be checked where the table is not read yet. */
-export function readStringIndex(reader: WireReader): number {
+/** The string index, 0 (empty) where the table does not have it, which is noted. */
+export function knownString(
+  reader: WireReader,
+  index: number,
+  strings: number,
+  changes: ImportChanges,
+): number {
+  if (index < strings) return index;
+  changes.note('string_missing', () => `${reader.path()} is string ${index} of a table of ${strings}`);
+  return 0;
+}
+
+/** An index into the string table, read and checked. */
+export function readKnownString(reader: WireReader, strings: number, changes: ImportChanges): number {
+  return knownString(reader, readStringIndex(reader), strings, changes);
+}
+
+/** An index into the string table, still to be checked; no table has one that is this large. */
+function readStringIndex(reader: WireReader): number {
   const index = reader.uint();
-  if (reader.high === 0) return index;
-  throw reader.broken(`${reader.int64(index)} is no index into the string table`);
+  return reader.high === 0 ? index : 0xffff_ffff;
+}
+
+function readPeriod(reader: WireReader, changes: ImportChanges): number {
+  const low = reader.uint();
+  const period = reader.number(low);
+  if (Number.isSafeInteger(period) && period >= 0) return period;
+  changes.note('period_unknown', () => `${reader.int64(low)}`);
+  return 0;
 }
 
 function at(reader: WireReader, table: string, row: number): void {
@@ -186,66 +231,27 @@ function readValueType(reader: WireReader, into: RawValueType): void {
   reader.leave(outer);
 }
 
-function checkValueType(
-  reader: WireReader,
-  table: string,
-  row: number,
-  { type, unit }: RawValueType,
-  strings: readonly string[],
-): void {
-  at(reader, table, row);
-  for (const [field, index] of [
-    ['type', type],
-    ['unit', unit],
-  ] as const) {
-    reader.field = field;
-    checkString(reader, index, strings.length);
-    // Profile types join these with colons.
-    if (strings[index]?.includes(':') === true) throw reader.broken('it contains a colon');
-  }
-}
-
-function readReference(reader: WireReader, field: string, references: [string, number][]): void {
-  reader.field = field;
-  references.push([field, readStringIndex(reader)]);
-}
-
-/** Comments may be packed. Only their largest index matters: they are not kept. */
-function readComments(reader: WireReader, references: [string, number][]): void {
-  reader.field = 'comment';
-  let largest = 0;
-  if (reader.is(WIRE.varint)) largest = readStringIndex(reader);
-  else {
-    const outer = reader.enter();
-    while (reader.more()) {
-      largest = Math.max(largest, reader.varint());
-      if (reader.high !== 0) throw reader.broken('there is no such string');
-    }
-    reader.leave(outer);
-  }
-  const known = references.find(([field]) => field === 'comment');
-  if (known === undefined) references.push(['comment', largest]);
-  else known[1] = Math.max(known[1], largest);
-}
-
-function readString(reader: WireReader, limits: PprofLimits): string {
+function readString(reader: WireReader, limits: PprofLimits, changes: ImportChanges): string {
   const outer = reader.enter();
   const bytes = reader.rest();
-  if (bytes.length > limits.stringBytes) {
-    throw reader.tooMany('stringBytes', 'bytes in a string', limits.stringBytes);
+  const cut = bytes.length > limits.stringBytes;
+  const kept = cut ? bytes.subarray(0, wholeSequences(bytes, limits.stringBytes)) : bytes;
+  let text = decodeUtf8(kept);
+  if (text === undefined) {
+    text = escapeNonUtf8(kept);
+    changes.note('text_not_utf8', text);
   }
-  let text = '';
-  let at = 0;
-  if (bytes.length <= SHORT) {
-    for (; at < bytes.length && bytes[at]! < 0x80; at++) text += String.fromCharCode(bytes[at]!);
-  }
-  if (at < bytes.length) {
-    try {
-      text = utf8.decode(bytes);
-    } catch {
-      throw reader.broken('the string is not valid UTF-8');
-    }
+  if (cut) {
+    changes.note('text_cut', text);
+    text = shortened(`${text}…`, limits.stringBytes);
   }
   reader.leave(outer);
   return text;
+}
+
+/** At most so many bytes, without half a UTF-8 sequence at the end. */
+function wholeSequences(bytes: Uint8Array, most: number): number {
+  let end = most;
+  while (end > most - 3 && end > 0 && (bytes[end]! & 0xc0) === 0x80) end--;
+  return end;
 }

@@ -104,12 +104,9 @@ export class WireReader {
     return this.varint();
   }
 
-  /** An int64 field or element as a number; those that float64 would round are refused. */
-  safeInt(what: string): number {
-    const low = this.varint();
-    const value = (this.high | 0) * 0x1_0000_0000 + low;
-    if (Number.isSafeInteger(value)) return value;
-    throw this.broken(`${what} ${this.int64(low)} is larger than 2^53, which sums cannot hold exactly`);
+  /** The last varint as the nearest number: exact up to 2^53. */
+  number(low: number): number {
+    return (this.high | 0) * 0x1_0000_0000 + low;
   }
 
   /** The last varint as a signed 64-bit integer. */

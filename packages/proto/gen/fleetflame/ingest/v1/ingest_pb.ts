@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fleetflame/ingest/v1/ingest.proto.
  */
 export const file_fleetflame_ingest_v1_ingest: GenFile = /*@__PURE__*/
-  fileDesc("CiFmbGVldGZsYW1lL2luZ2VzdC92MS9pbmdlc3QucHJvdG8SFGZsZWV0ZmxhbWUuaW5nZXN0LnYxIjwKDFdyaXRlUmVxdWVzdBIQCghhZ2VudF9pZBgBIAEoCRILCgNzZXEYAiABKAQSDQoFYmxvY2sYAyABKAwiIgoNV3JpdGVSZXNwb25zZRIRCglkdXBsaWNhdGUYASABKAgiywEKEVdyaXRlUHByb2ZSZXF1ZXN0Eg8KB3Byb2ZpbGUYASABKAwSQwoGbGFiZWxzGAIgAygLMjMuZmxlZXRmbGFtZS5pbmdlc3QudjEuV3JpdGVQcHJvZlJlcXVlc3QuTGFiZWxzRW50cnkSFAoHdGltZV9tcxgDIAEoA0gAiAEBEg8KB3B1c2hfaWQYBCABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIKCghfdGltZV9tcyJ+ChJXcml0ZVBwcm9mUmVzcG9uc2USNgoGdG90YWxzGAEgAygLMiYuZmxlZXRmbGFtZS5pbmdlc3QudjEuUHJvZmlsZVR5cGVUb3RhbBIMCgRyb3dzGAIgASgEEg8KB3RpbWVfbXMYAyABKAMSEQoJZHVwbGljYXRlGAQgASgIIjcKEFByb2ZpbGVUeXBlVG90YWwSFAoMcHJvZmlsZV90eXBlGAEgASgJEg0KBXRvdGFsGAIgASgSMsIBCg1Jbmdlc3RTZXJ2aWNlElAKBVdyaXRlEiIuZmxlZXRmbGFtZS5pbmdlc3QudjEuV3JpdGVSZXF1ZXN0GiMuZmxlZXRmbGFtZS5pbmdlc3QudjEuV3JpdGVSZXNwb25zZRJfCgpXcml0ZVBwcm9mEicuZmxlZXRmbGFtZS5pbmdlc3QudjEuV3JpdGVQcHJvZlJlcXVlc3QaKC5mbGVldGZsYW1lLmluZ2VzdC52MS5Xcml0ZVBwcm9mUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("CiFmbGVldGZsYW1lL2luZ2VzdC92MS9pbmdlc3QucHJvdG8SFGZsZWV0ZmxhbWUuaW5nZXN0LnYxIjwKDFdyaXRlUmVxdWVzdBIQCghhZ2VudF9pZBgBIAEoCRILCgNzZXEYAiABKAQSDQoFYmxvY2sYAyABKAwiIgoNV3JpdGVSZXNwb25zZRIRCglkdXBsaWNhdGUYASABKAgiywEKEVdyaXRlUHByb2ZSZXF1ZXN0Eg8KB3Byb2ZpbGUYASABKAwSQwoGbGFiZWxzGAIgAygLMjMuZmxlZXRmbGFtZS5pbmdlc3QudjEuV3JpdGVQcHJvZlJlcXVlc3QuTGFiZWxzRW50cnkSFAoHdGltZV9tcxgDIAEoA0gAiAEBEg8KB3B1c2hfaWQYBCABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIKCghfdGltZV9tcyKzAQoSV3JpdGVQcHJvZlJlc3BvbnNlEjYKBnRvdGFscxgBIAMoCzImLmZsZWV0ZmxhbWUuaW5nZXN0LnYxLlByb2ZpbGVUeXBlVG90YWwSDAoEcm93cxgCIAEoBBIPCgd0aW1lX21zGAMgASgDEhEKCWR1cGxpY2F0ZRgEIAEoCBIzCgdjaGFuZ2VzGAUgAygLMiIuZmxlZXRmbGFtZS5pbmdlc3QudjEuSW1wb3J0Q2hhbmdlIvsBChNXcml0ZVByb2ZpbGVSZXF1ZXN0Eg8KB3Byb2ZpbGUYASABKAwSDgoGZm9ybWF0GAIgASgJEkUKBmxhYmVscxgDIAMoCzI1LmZsZWV0ZmxhbWUuaW5nZXN0LnYxLldyaXRlUHJvZmlsZVJlcXVlc3QuTGFiZWxzRW50cnkSFAoHdGltZV9tcxgEIAEoA0gAiAEBEg8KB3B1c2hfaWQYBSABKAkSDAoEdHlwZRgGIAEoCRIMCgR1bml0GAcgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCgoIX3RpbWVfbXMixQEKFFdyaXRlUHJvZmlsZVJlc3BvbnNlEjYKBnRvdGFscxgBIAMoCzImLmZsZWV0ZmxhbWUuaW5nZXN0LnYxLlByb2ZpbGVUeXBlVG90YWwSDAoEcm93cxgCIAEoBBIPCgd0aW1lX21zGAMgASgDEhEKCWR1cGxpY2F0ZRgEIAEoCBIzCgdjaGFuZ2VzGAUgAygLMiIuZmxlZXRmbGFtZS5pbmdlc3QudjEuSW1wb3J0Q2hhbmdlEg4KBmZvcm1hdBgGIAEoCSJNCgxJbXBvcnRDaGFuZ2USDAoEd2hhdBgBIAEoCRINCgVjb3VudBgCIAEoBBIPCgdleGFtcGxlGAMgASgJEg8KB21lYW5pbmcYBCABKAkiNwoQUHJvZmlsZVR5cGVUb3RhbBIUCgxwcm9maWxlX3R5cGUYASABKAkSDQoFdG90YWwYAiABKBIyqQIKDUluZ2VzdFNlcnZpY2USUAoFV3JpdGUSIi5mbGVldGZsYW1lLmluZ2VzdC52MS5Xcml0ZVJlcXVlc3QaIy5mbGVldGZsYW1lLmluZ2VzdC52MS5Xcml0ZVJlc3BvbnNlEl8KCldyaXRlUHByb2YSJy5mbGVldGZsYW1lLmluZ2VzdC52MS5Xcml0ZVBwcm9mUmVxdWVzdBooLmZsZWV0ZmxhbWUuaW5nZXN0LnYxLldyaXRlUHByb2ZSZXNwb25zZRJlCgxXcml0ZVByb2ZpbGUSKS5mbGVldGZsYW1lLmluZ2VzdC52MS5Xcml0ZVByb2ZpbGVSZXF1ZXN0GiouZmxlZXRmbGFtZS5pbmdlc3QudjEuV3JpdGVQcm9maWxlUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message fleetflame.ingest.v1.WriteRequest
@@ -135,6 +135,13 @@ export type WritePprofResponse = Message<"fleetflame.ingest.v1.WritePprofRespons
    * @generated from field: bool duplicate = 4;
    */
   duplicate: boolean;
+
+  /**
+   * What had to be changed so that nothing else of the file was lost.
+   *
+   * @generated from field: repeated fleetflame.ingest.v1.ImportChange changes = 5;
+   */
+  changes: ImportChange[];
 };
 
 /**
@@ -143,6 +150,157 @@ export type WritePprofResponse = Message<"fleetflame.ingest.v1.WritePprofRespons
  */
 export const WritePprofResponseSchema: GenMessage<WritePprofResponse> = /*@__PURE__*/
   messageDesc(file_fleetflame_ingest_v1_ingest, 3);
+
+/**
+ * @generated from message fleetflame.ingest.v1.WriteProfileRequest
+ */
+export type WriteProfileRequest = Message<"fleetflame.ingest.v1.WriteProfileRequest"> & {
+  /**
+   * The file, plain or inside gzip or zstd.
+   *
+   * @generated from field: bytes profile = 1;
+   */
+  profile: Uint8Array;
+
+  /**
+   * One of docs/import.md, such as pprof or folded. Empty: found out from the content.
+   *
+   * @generated from field: string format = 2;
+   */
+  format: string;
+
+  /**
+   * Added to every sample. service_name is required here or in the profile's own labels.
+   *
+   * @generated from field: map<string, string> labels = 3;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Unix milliseconds. Unset: the profile's own time, else that of its arrival.
+   *
+   * @generated from field: optional int64 time_ms = 4;
+   */
+  timeMs?: bigint | undefined;
+
+  /**
+   * As in WritePprofRequest.
+   *
+   * @generated from field: string push_id = 5;
+   */
+  pushId: string;
+
+  /**
+   * What the values are, for formats that do not say: a sample type such as cpu, or a whole profile type.
+   *
+   * @generated from field: string type = 6;
+   */
+  type: string;
+
+  /**
+   * Their unit, for formats that do not say: nanoseconds, count, bytes.
+   *
+   * @generated from field: string unit = 7;
+   */
+  unit: string;
+};
+
+/**
+ * Describes the message fleetflame.ingest.v1.WriteProfileRequest.
+ * Use `create(WriteProfileRequestSchema)` to create a new message.
+ */
+export const WriteProfileRequestSchema: GenMessage<WriteProfileRequest> = /*@__PURE__*/
+  messageDesc(file_fleetflame_ingest_v1_ingest, 4);
+
+/**
+ * @generated from message fleetflame.ingest.v1.WriteProfileResponse
+ */
+export type WriteProfileResponse = Message<"fleetflame.ingest.v1.WriteProfileResponse"> & {
+  /**
+   * @generated from field: repeated fleetflame.ingest.v1.ProfileTypeTotal totals = 1;
+   */
+  totals: ProfileTypeTotal[];
+
+  /**
+   * Sample rows after equal stacks were folded.
+   *
+   * @generated from field: uint64 rows = 2;
+   */
+  rows: bigint;
+
+  /**
+   * Unix milliseconds at which the profile was stored.
+   *
+   * @generated from field: int64 time_ms = 3;
+   */
+  timeMs: bigint;
+
+  /**
+   * True when push_id had been committed before this call.
+   *
+   * @generated from field: bool duplicate = 4;
+   */
+  duplicate: boolean;
+
+  /**
+   * What had to be changed so that nothing else of the file was lost.
+   *
+   * @generated from field: repeated fleetflame.ingest.v1.ImportChange changes = 5;
+   */
+  changes: ImportChange[];
+
+  /**
+   * The format that the file was read as.
+   *
+   * @generated from field: string format = 6;
+   */
+  format: string;
+};
+
+/**
+ * Describes the message fleetflame.ingest.v1.WriteProfileResponse.
+ * Use `create(WriteProfileResponseSchema)` to create a new message.
+ */
+export const WriteProfileResponseSchema: GenMessage<WriteProfileResponse> = /*@__PURE__*/
+  messageDesc(file_fleetflame_ingest_v1_ingest, 5);
+
+/**
+ * @generated from message fleetflame.ingest.v1.ImportChange
+ */
+export type ImportChange = Message<"fleetflame.ingest.v1.ImportChange"> & {
+  /**
+   * A code, such as stack_cut; docs/import.md names them all.
+   *
+   * @generated from field: string what = 1;
+   */
+  what: string;
+
+  /**
+   * @generated from field: uint64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * The first of them.
+   *
+   * @generated from field: string example = 3;
+   */
+  example: string;
+
+  /**
+   * What the code means: a sentence for people.
+   *
+   * @generated from field: string meaning = 4;
+   */
+  meaning: string;
+};
+
+/**
+ * Describes the message fleetflame.ingest.v1.ImportChange.
+ * Use `create(ImportChangeSchema)` to create a new message.
+ */
+export const ImportChangeSchema: GenMessage<ImportChange> = /*@__PURE__*/
+  messageDesc(file_fleetflame_ingest_v1_ingest, 6);
 
 /**
  * @generated from message fleetflame.ingest.v1.ProfileTypeTotal
@@ -166,7 +324,7 @@ export type ProfileTypeTotal = Message<"fleetflame.ingest.v1.ProfileTypeTotal"> 
  * Use `create(ProfileTypeTotalSchema)` to create a new message.
  */
 export const ProfileTypeTotalSchema: GenMessage<ProfileTypeTotal> = /*@__PURE__*/
-  messageDesc(file_fleetflame_ingest_v1_ingest, 4);
+  messageDesc(file_fleetflame_ingest_v1_ingest, 7);
 
 /**
  * Takes profiles in. A response means: durable and committed (invariant I1).
@@ -194,6 +352,16 @@ export const IngestService: GenService<{
     methodKind: "unary";
     input: typeof WritePprofRequestSchema;
     output: typeof WritePprofResponseSchema;
+  },
+  /**
+   * Stores one profile of any format that docs/import.md names.
+   *
+   * @generated from rpc fleetflame.ingest.v1.IngestService.WriteProfile
+   */
+  writeProfile: {
+    methodKind: "unary";
+    input: typeof WriteProfileRequestSchema;
+    output: typeof WriteProfileResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_fleetflame_ingest_v1_ingest, 0);

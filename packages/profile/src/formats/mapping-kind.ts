@@ -1,7 +1,7 @@
-import type { MappingKind } from '../../block/block.ts';
+import type { MappingKind } from '../block/block.ts';
 
 /**
- * What kind of code a mapping of a pprof file holds. pprof does not say; the names are those that
+ * What kind of code a mapping of a file holds. Formats do not say; the names are those that
  * kernels, perf and Fleetflame's own exports use.
  */
 export function mappingKind(file: string, buildId: string): MappingKind {
