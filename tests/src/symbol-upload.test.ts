@@ -65,7 +65,7 @@ async function upload(server: SymbolServer, path: string, until = Infinity): Pro
           return Promise.resolve(new Uint8Array(bytes.read(offset, length)));
         },
       },
-      { uploader: randomBytes(16).toString('hex'), waitForEnd: true },
+      { uploader: randomBytes(16).toString('hex'), origin: 'agent', waitForEnd: true },
     );
   } finally {
     prepared.close();

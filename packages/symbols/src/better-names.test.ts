@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { FAILURE_RETRY_MS, LEASE_MS, REPLACED_GRACE_MS } from './limits.ts';
 import { RECORD_FRESH_MS } from './record-book.ts';
 import {
+  contentOf,
   counterOf,
   startSymbolServer,
   uploadFile,
@@ -64,10 +65,13 @@ describe('better names for the same build id', () => {
     expect(await wantedOf(client, [buildId], SymbolQuality.DWARF)).toEqual([buildId]);
     const lie = await uploadFile(client, { ...elf(stripped, buildId), quality: SymbolQuality.DWARF });
     expect(lie.binary).toMatchObject({ source: 'symtab', problem: expect.stringMatching(/no better/) });
-    server.advance(LEASE_MS + 1);
-    expect(await wantedOf(client, [buildId], SymbolQuality.DWARF)).toEqual([]);
+    const sender = { uploader: 'a'.repeat(16), content: contentOf(elf(stripped, buildId)) };
+    expect(await wantedOf(client, [buildId], SymbolQuality.DWARF, sender)).toEqual([]);
+    // Of others it is not known.
+    const other = { ...sender, uploader: 'b'.repeat(16) };
+    expect(await wantedOf(client, [buildId], SymbolQuality.DWARF, other)).toEqual([buildId]);
     server.advance(FAILURE_RETRY_MS);
-    expect(await wantedOf(client, [buildId], SymbolQuality.DWARF)).toEqual([buildId]);
+    expect(await wantedOf(client, [buildId], SymbolQuality.DWARF, sender)).toEqual([buildId]);
   });
 
   it('reach a server that knows only the old ones', async () => {

@@ -35,14 +35,18 @@ export interface BinaryRecord {
   /** Rows of source lines, and inlined calls. */
   readonly lines: number;
   readonly inlines: number;
-  /** The best quality that a file of this build was said to have. What was tried is not asked for at once again. */
+  /** What the file was said to have. Only servers of earlier versions go by it: it is a claim. */
   readonly attempted: SymbolQuality;
   /** Build id of the supplementary file without which names are missing, or empty. */
   readonly missingSupplement: string;
-  /** Of the upload that this came of, or that came to nothing since; empty: unknown. */
+  /** Of the upload that this came of; empty: unknown. */
   readonly content: string;
-  /** upload, or the URL of the debuginfod server. */
+  /** agent, cli, upload (not said), or the URL of the debuginfod server. */
   readonly origin: string;
+  /** The name of who sent it; empty: unknown. */
+  readonly uploader: string;
+  /** What this replaced, and of whom, in words; empty: nothing. */
+  readonly replaced: string;
 }
 
 export function recordPrefix(buildId: string): string {
@@ -104,6 +108,8 @@ const LATER_FIELDS = {
   missingSupplement: '',
   content: '',
   origin: 'upload',
+  uploader: '',
+  replaced: '',
 };
 
 function isRecord(value: unknown): value is BinaryRecord {
@@ -111,9 +117,17 @@ function isRecord(value: unknown): value is BinaryRecord {
   const has = (name: string, type: string): boolean =>
     name in value && typeof Reflect.get(value, name) === type;
   return (
-    ['buildId', 'fileName', 'problem', 'table', 'missingSupplement', 'content', 'origin'].every((name) =>
-      has(name, 'string'),
-    ) &&
+    [
+      'buildId',
+      'fileName',
+      'problem',
+      'table',
+      'missingSupplement',
+      'content',
+      'origin',
+      'uploader',
+      'replaced',
+    ].every((name) => has(name, 'string')) &&
     ['symbols', 'uploadedMs', 'uploadBytes', 'tableBytes', 'lines', 'inlines', 'attempted'].every((name) =>
       has(name, 'number'),
     ) &&

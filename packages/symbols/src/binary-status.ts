@@ -28,6 +28,9 @@ export function binaryStatus(
           storedMs: BigInt(record.uploadedMs),
           origin: record.origin,
           missingSupplementary: record.missingSupplement,
+          uploader: record.uploader,
+          content: record.content,
+          replaced: record.replaced,
         }),
     ...(upload === undefined
       ? {}

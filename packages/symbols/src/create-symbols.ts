@@ -1,4 +1,4 @@
-import type { ConnectRouter } from '@connectrpc/connect';
+import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import { FleetflameError } from '@fleetflame/profile';
 import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
 import type { Logger } from 'pino';
@@ -17,6 +17,7 @@ import { ServiceMetrics } from './service-metrics.ts';
 import { sweepSymbols } from './sweep-symbols.ts';
 import type { SymbolStorage } from './symbol-storage.ts';
 import { SymbolStore } from './symbol-store.ts';
+import { Tries } from './uploads/tries.ts';
 import { Uploads } from './uploads/uploads.ts';
 import { Wanted } from './uploads/wanted.ts';
 
@@ -40,6 +41,8 @@ export interface SymbolsOptions {
   readonly limits?: Partial<SymbolLimits>;
   /** How long a call waits for a conversion. Default: CONVERSION_POLL_MS. */
   readonly pollMs?: number;
+  /** Where a request comes from; empty: not known. Default: not known. */
+  readonly addressOf?: (context: HandlerContext) => string;
   /** The clock, Unix ms. */
   readonly now?: () => number;
 }
@@ -81,8 +84,11 @@ export function createSymbols(options: SymbolsOptions): Symbols {
     limits,
     scratchDir: options.scratchDir,
   });
-  const uploads: Uploads = new Uploads({ storage, store, intake, log, metrics, limits, now, pollMs });
-  const wanted = new Wanted({ store, uploads, limits, now });
+  const tries = new Tries(now);
+  const onEnded = (buildId: string): void => wanted.forget(buildId);
+  const common = { store, limits, now, tries };
+  const uploads: Uploads = new Uploads({ ...common, storage, intake, log, metrics, pollMs, onEnded });
+  const wanted: Wanted = new Wanted({ ...common, uploads });
   const servers = checkServers(options.debuginfod ?? []);
   const debuginfod: Debuginfod | undefined =
     servers.length === 0
@@ -150,15 +156,16 @@ export function createSymbols(options: SymbolsOptions): Symbols {
 
   const routes = (router: ConnectRouter): void => {
     router.service(SymbolService, {
-      async wanted({ offers }) {
+      async wanted({ offers, uploader }) {
         checkBuildIds(
           offers.map((offer) => offer.buildId),
           'offers',
         );
-        return await wanted.choose(offers);
+        return await wanted.choose(offers, uploader);
       },
-      async upload(request) {
-        const { binary, ...answer } = await uploads.accept(request);
+      async upload(request, context) {
+        const address = options.addressOf?.(context) ?? '';
+        const { binary, ...answer } = await uploads.accept(request, address);
         if (binary === undefined) return answer;
         const state = binaryStatus(binary.buildId, binary, undefined);
         return state === undefined ? answer : { ...answer, binary: state };

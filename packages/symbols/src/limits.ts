@@ -32,13 +32,22 @@ export type SymbolLimits = { readonly [name in keyof typeof SYMBOL_LIMITS]: numb
  * stopped. Renewed when half of it is over.
  */
 export const LEASE_MS = 20_000;
+/**
+ * A lease is renewed only for who sent so many bytes since it was last: 16 KiB a second. Agents send 4 MiB a second, and
+ * who sends nothing would keep a build id for himself.
+ */
+export const RENEWAL_BYTES = 160 << 10;
+/** Who held a lease to its end while others waited, and did not end his upload, lets them go first for this long. */
+export const BARRED_MS = 60_000;
+/** One address has at most this part of `uploads` and of `keptBytes` (where addresses are known). */
+export const ADDRESS_SHARE = 1 / 4;
 /** Agents that are told that another host uploads ask again after this. */
 export const LATER_MS = 30_000;
 /** Parts that nobody has added to for this long are removed: servers and agents may start again meanwhile. */
 export const ABANDONED_MS = 3600_000;
 /** Who asks for the end of an upload waits this long for the conversion, then is told that it goes on. */
 export const CONVERSION_POLL_MS = 15_000;
-/** A file that was tried in vain is wanted again after this long: another host may have an intact one. */
+/** A file that a sender sent in vain is wanted from him again after this long. Others are asked at once. */
 export const FAILURE_RETRY_MS = 24 * 3600_000;
 /** The longest that one conversion may take: ceph-osd with debug information takes 30 s of CPU time. */
 export const CONVERSION_MS = 420_000;

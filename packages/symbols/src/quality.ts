@@ -8,6 +8,6 @@ export const SOURCE_QUALITY: Readonly<Record<RecordSource, SymbolQuality>> = {
   gopclntab: SymbolQuality.SYMTAB,
   symtab: SymbolQuality.SYMTAB,
   dwarf: SymbolQuality.DWARF,
-  // Has no names of its own; nothing is better.
-  supplementary: SymbolQuality.DWARF,
+  // Has no names of its own: a table of the same build id is better.
+  supplementary: SymbolQuality.UNSPECIFIED,
 };

@@ -7,6 +7,8 @@ export type RefusalReason =
   | 'partBytes'
   | 'parts'
   | 'uploads'
+  | 'addressUploads'
+  | 'addressBytes'
   | 'keptBytes'
   | 'queuedConversions'
   | 'malformed'
@@ -30,7 +32,8 @@ export class ServiceMetrics {
     this.uploads = new Counter({
       name: 'fleetflame_symbols_uploads_total',
       help:
-        'Uploads: stored, refused, expired without a new part, known already; calls that were sent away: busy ' +
+        'Uploads: stored, refused, kept_other (what was there is better, or contradicts it), mixed (parts of several ' +
+        'senders that do not fit together), expired without a new part, known already; calls that were sent away: busy ' +
         '(another sender uploads), postponed (a limit), part_unneeded (the part was there already).',
       labelNames: ['result'],
       registers,

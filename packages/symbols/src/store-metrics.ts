@@ -5,6 +5,7 @@ export class StoreMetrics {
   readonly lookups: Counter<'result'>;
   readonly evicted: Counter;
   readonly damaged: Counter;
+  readonly contradicting: Counter;
   readonly demangled: Counter<'result'>;
 
   constructor(registry: Registry, held: () => { readonly bytes: number; readonly tables: number }) {
@@ -23,6 +24,11 @@ export class StoreMetrics {
     this.damaged = new Counter({
       name: 'fleetflame_symbols_objects_damaged_total',
       help: 'Stored symbol tables and records that failed their checks.',
+      registers,
+    });
+    this.contradicting = new Counter({
+      name: 'fleetflame_symbols_contradicting_total',
+      help: 'Files not taken since their functions contradict those in force for their build id.',
       registers,
     });
     this.demangled = new Counter({

@@ -6,6 +6,7 @@ import { FleetflameError } from '@fleetflame/profile';
 import { SymbolQuality } from '@fleetflame/proto/symbols/v1/symbols';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { agrees } from './agreement.ts';
 import { encodeRecord, recordKeys, type BinaryRecord } from './binary-record.ts';
 import type { Conversion } from './convert/convert-binary.ts';
 import { inParallel } from './in-parallel.ts';
@@ -43,6 +44,8 @@ export interface StoredFile {
   readonly origin?: string;
   /** Replaces what is as good too. Default: only what is worse. */
   readonly replace?: boolean;
+  /** The sender's name. Default: unknown. */
+  readonly uploader?: string;
 }
 
 export class SymbolStore {
@@ -120,13 +123,15 @@ export class SymbolStore {
     return await this.#records.read(buildId);
   }
 
-  /** Stores the table of a binary, unless a better one is there. Returns what is in force. */
+  /**
+   * Stores the table of a binary, unless a better one is there or one that it contradicts. Returns what is in force,
+   * with the reason as its problem if that is not what was given.
+   */
   async add(file: StoredFile, conversion: Conversion): Promise<BinaryRecord> {
     const before = await this.#records.read(file.buildId);
     const uploadedMs = this.#now();
     const keys = recordKeys(file.buildId, uploadedMs, conversion.table);
     const table = `${keys.stem}.table`;
-    const attempted = better(file.attempted, before?.attempted);
     const record: BinaryRecord = {
       ...headOf(file),
       symbols: conversion.symbols,
@@ -137,11 +142,27 @@ export class SymbolStore {
       uploadedMs,
       lines: conversion.lineRows,
       inlines: conversion.inlines,
-      attempted,
+      attempted: file.attempted ?? SymbolQuality.UNSPECIFIED,
       missingSupplement: conversion.missingSupplement?.buildId ?? '',
+      replaced: before === undefined || !hasTable(before) ? '' : describe(before),
     };
-    if (before !== undefined && before.table !== '' && !isBetter(record, before, file.replace ?? false)) {
-      return await this.#remember(before, attempted, record);
+    if (before !== undefined && hasTable(before)) {
+      if (!isBetter(record, before, file.replace ?? false)) {
+        if (record.attempted <= SOURCE_QUALITY[before.source]) return before;
+        return { ...before, problem: `a file said to be better was no better: ${whyOf(record)}` };
+      }
+      if (record.content !== before.content && !(await this.#agrees(before, record, conversion.table))) {
+        this.#metrics.contradicting.inc();
+        this.#log.warn(
+          { buildId: file.buildId, inForce: describe(before), given: describe(record) },
+          'a file contradicts the symbols of its build id and is not taken',
+        );
+        return { ...before, problem: `a file with other functions was not taken: ${describe(record)}` };
+      }
+      this.#log.info(
+        { buildId: file.buildId, replaced: describe(before), by: describe(record) },
+        'symbols are replaced by better ones',
+      );
     }
     await this.#storage.put(table, conversion.table);
     await this.#records.write(keys.record, record);
@@ -164,6 +185,9 @@ export class SymbolStore {
       uploadedMs,
       attempted: SymbolQuality.DWARF,
     };
+    const before = await this.#records.read(file.buildId);
+    // A binary's build id is no supplementary file's: one of them is made up, and the one in force stays.
+    if (before !== undefined && hasTable(before)) return before;
     await this.#storage.put(record.table, bytes);
     await this.#records.write(keys.record, record);
     return record;
@@ -182,13 +206,15 @@ export class SymbolStore {
     }
   }
 
-  /** Remembers why a binary has no table, so that it is not asked for again and again. A table in force stays. */
+  /** Says why a binary has no table, for people. A table in force stays, and says nothing of others' failures. */
   async addFailure(file: StoredFile, problem: string): Promise<BinaryRecord> {
     const before = await this.#records.read(file.buildId);
-    const attempted = better(file.attempted, before?.attempted);
     const uploadedMs = this.#now();
+    const attempted = SymbolQuality.UNSPECIFIED;
     const record: BinaryRecord = { ...EMPTY, ...headOf(file), problem, uploadedMs, attempted };
-    if (before !== undefined && before.table !== '') return await this.#remember(before, attempted, record);
+    if (before !== undefined && before.table !== '') return { ...before, problem };
+    // Who sends junk again and again must not fill the storage.
+    if (before !== undefined && uploadedMs - before.uploadedMs < FAILURE_SAID_MS) return record;
     await this.#records.write(recordKeys(file.buildId, uploadedMs, encodeRecord(record)).record, record);
     return record;
   }
@@ -198,26 +224,12 @@ export class SymbolStore {
     await this.#records.settled();
   }
 
-  /** What was in force stays so, but something better was tried: what came of it is said, and when. */
-  async #remember(
-    before: BinaryRecord,
-    attempted: SymbolQuality,
-    tried: BinaryRecord,
-  ): Promise<BinaryRecord> {
-    if (attempted <= before.attempted || attempted <= SOURCE_QUALITY[before.source]) return before;
-    const why = tried.problem === '' ? `it gave ${tried.source}` : tried.problem;
-    const record: BinaryRecord = {
-      ...before,
-      content: tried.content,
-      attempted,
-      uploadedMs: tried.uploadedMs,
-      problem: `a file said to be better was no better: ${why}`,
-    };
-    await this.#records.write(
-      recordKeys(before.buildId, tried.uploadedMs, encodeRecord(record)).record,
-      record,
-    );
-    return record;
+  async #agrees(before: BinaryRecord, next: BinaryRecord, bytes: Uint8Array): Promise<boolean> {
+    const inForce = this.#tables.get(before.table) ?? (await this.#load(before));
+    // A damaged one says nothing.
+    if (inForce === undefined) return true;
+    const isBetterSource = SOURCE_QUALITY[next.source] > SOURCE_QUALITY[before.source];
+    return agrees(inForce, await decodeSymbolTable(bytes), isBetterSource);
   }
 
   async #load(record: BinaryRecord): Promise<SymbolTable | undefined> {
@@ -281,19 +293,27 @@ const EMPTY = {
   lines: 0,
   inlines: 0,
   missingSupplement: '',
+  replaced: '',
 } as const;
+
+/** The reason why a build id has no table is written so often at most. */
+const FAILURE_SAID_MS = 600_000;
 
 function headOf(
   file: StoredFile,
-): Pick<BinaryRecord, 'buildId' | 'fileName' | 'uploadBytes' | 'content' | 'origin'> {
-  const { buildId, fileName, uploadBytes, content = '', origin = 'upload' } = file;
-  return { buildId, fileName, uploadBytes, content, origin };
+): Pick<BinaryRecord, 'buildId' | 'fileName' | 'uploadBytes' | 'content' | 'origin' | 'uploader'> {
+  const { buildId, fileName, uploadBytes, content = '', origin = 'upload', uploader = '' } = file;
+  return { buildId, fileName, uploadBytes, content, origin, uploader };
 }
 
-function better(a: SymbolQuality | undefined, b: SymbolQuality | undefined): SymbolQuality {
-  const one: SymbolQuality = a ?? SymbolQuality.UNSPECIFIED;
-  const other: SymbolQuality = b ?? SymbolQuality.UNSPECIFIED;
-  return one > other ? one : other;
+/** Of whom something is, for people. */
+function describe({ source, symbols, origin, uploader, uploadedMs }: BinaryRecord): string {
+  const who = uploader === '' ? origin : `${origin} ${uploader.slice(0, 8)}`;
+  return `${source} with ${symbols} functions, of ${who}, ${new Date(uploadedMs).toISOString()}`;
+}
+
+function whyOf(record: BinaryRecord): string {
+  return record.problem === '' ? `it gave ${record.source}` : record.problem;
 }
 
 function hasTable(record: BinaryRecord): boolean {

@@ -22,6 +22,7 @@ export interface UploadToSend {
 export interface SendOptions {
   /** Names the sender; 16 to 64 hex digits. */
   readonly uploader: string;
+  readonly origin: 'agent' | 'cli';
   readonly signal?: AbortSignal;
   /** Store it also where something as good is. */
   readonly replace?: boolean;
@@ -57,6 +58,7 @@ export async function sendUpload(
     supplementary,
     totalBytes: BigInt(sizeBytes),
     uploader: options.uploader,
+    origin: options.origin,
     replace: options.replace ?? false,
   };
   const call = {

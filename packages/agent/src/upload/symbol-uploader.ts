@@ -240,6 +240,7 @@ export class SymbolUploader {
         quality: SymbolQuality.UNSPECIFIED,
         sizeBytes: 0,
         supplementary: false,
+        content: '',
       })),
     );
     this.counters.gone += answer.buildIds.length;
@@ -247,16 +248,17 @@ export class SymbolUploader {
   }
 
   async #ask(
-    heads: readonly Pick<UploadHead, 'buildId' | 'quality' | 'sizeBytes' | 'supplementary'>[],
+    heads: readonly Pick<UploadHead, 'buildId' | 'quality' | 'sizeBytes' | 'supplementary' | 'content'>[],
   ): Promise<WantedResponse> {
     const options = { timeoutMs: CALL_TIMEOUT_MS, signal: this.#abort.signal };
-    const offers = heads.map(({ buildId, quality, sizeBytes, supplementary }) => ({
+    const offers = heads.map(({ buildId, quality, sizeBytes, supplementary, content }) => ({
       buildId,
       quality,
       supplementary,
+      content,
       bytes: BigInt(sizeBytes),
     }));
-    const answer = await this.#options.client.wanted({ offers }, options);
+    const answer = await this.#options.client.wanted({ offers, uploader: this.#uploader }, options);
     this.counters.asked += heads.length;
     return answer;
   }
@@ -323,6 +325,7 @@ export class SymbolUploader {
         },
         {
           uploader: this.#uploader,
+          origin: 'agent',
           signal: this.#abort.signal,
           onProgress: this.#pace(head.sizeBytes),
           // The binary that comes next refers to it.
@@ -385,7 +388,7 @@ export class SymbolUploader {
       const result = await sendUpload(
         client,
         { ...head, read },
-        { uploader: this.#uploader, signal: this.#abort.signal },
+        { uploader: this.#uploader, origin: 'agent', signal: this.#abort.signal },
       );
       this.counters.uploadedBytes += result.sentBytes;
       if (result.state !== 'busy') this.counters.uploaded++;

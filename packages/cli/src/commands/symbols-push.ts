@@ -142,7 +142,7 @@ async function send(
         const result = await sendUpload(
           client,
           { ...head, sizeBytes: bytes.size, read },
-          { uploader, replace: true, waitForEnd: true, onProgress: progress.show },
+          { uploader, origin: 'cli', replace: true, waitForEnd: true, onProgress: progress.show },
         );
         if (result.state === 'stored') return result;
         const retryMs = result.state === 'busy' ? result.retryMs : ATTEMPT_AGAIN_MS;

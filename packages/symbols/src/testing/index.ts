@@ -8,6 +8,7 @@ export { ownChain } from './own-chain.ts';
 export { randomAddresses } from './random-addresses.ts';
 export type { SourceFrame } from './source-frame.ts';
 export {
+  contentOf,
   counterOf,
   partOf,
   programUpload,

@@ -114,11 +114,15 @@ export function partOf(
   return {
     ...head,
     uploader,
-    content: createHash('sha256').update(bytes).digest('hex').slice(0, 32),
+    content: contentOf(file),
     totalBytes: BigInt(bytes.length),
     offset: BigInt(offset),
     part: bytes.subarray(offset, offset + length),
   };
+}
+
+export function contentOf({ bytes }: TestUpload): string {
+  return createHash('sha256').update(bytes).digest('hex').slice(0, 32);
 }
 
 /** Sends a file in parts of `partBytes`; gives the last answer. */
@@ -141,9 +145,11 @@ export async function wantedOf(
   client: Client<typeof SymbolService>,
   buildIds: readonly string[],
   quality: SymbolQuality = SymbolQuality.SYMTAB,
+  sender: { readonly uploader?: string; readonly content?: string } = {},
 ): Promise<readonly string[]> {
-  const offers = buildIds.map((buildId) => ({ buildId, quality, bytes: 1000n }));
-  return (await client.wanted({ offers })).buildIds;
+  const { uploader = '', content = '' } = sender;
+  const offers = buildIds.map((buildId) => ({ buildId, quality, bytes: 1000n, content }));
+  return (await client.wanted({ offers, uploader })).buildIds;
 }
 
 /** A test program as an agent uploads it. */

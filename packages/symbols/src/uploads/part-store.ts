@@ -2,9 +2,10 @@
  * Parts of uploads, in the storage, so that any server takes the next one and none is lost with a server.
  *
  * ```
- * symbol-uploads/<build id>/parts/<content>-<total bytes>/<offset>-<bytes>
+ * symbol-uploads/<build id>/parts/<content>-<total bytes>/<offset>-<bytes>-<start of the sender's name>
  * ```
- * Numbers in hex. `content` names the bytes of the whole, so parts from several senders fit together.
+ * Numbers in hex. `content` names the bytes of the whole, so parts from several senders fit together, if they tell the
+ * truth: a file of parts from several that turns out to be broken is sent again by one.
  */
 import { open } from 'node:fs/promises';
 import { FleetflameError } from '@fleetflame/profile';
@@ -22,6 +23,8 @@ export interface Part {
   readonly key: string;
   readonly offset: number;
   readonly bytes: number;
+  /** Start of its sender's name; empty: of an earlier version. */
+  readonly sender: string;
 }
 
 export interface KeptUploads {
@@ -38,25 +41,27 @@ export class PartStore {
     this.#storage = storage;
   }
 
-  /** Parts that follow each other from the start without gaps. */
-  async received(file: UploadFile): Promise<readonly Part[]> {
+  /** Parts that follow each other from the start without gaps; of anybody, or of one sender only. */
+  async received(file: UploadFile, onlyOf?: string): Promise<readonly Part[]> {
     const chain: Part[] = [];
     let end = 0;
     // Ascending by offset, so one pass finds them; of several at one offset any will do.
     for (const key of await this.#storage.list(partPrefix(file))) {
       const part = parsePart(key);
       if (part === undefined || part.offset !== end) continue;
+      if (onlyOf !== undefined && part.sender !== senderOf(onlyOf)) continue;
       chain.push(part);
       end += part.bytes;
     }
     return chain;
   }
 
-  async put(file: UploadFile, offset: number, bytes: Uint8Array): Promise<Part> {
+  async put(file: UploadFile, offset: number, bytes: Uint8Array, holder: string): Promise<Part> {
     const at = offset.toString(16).padStart(OFFSET_DIGITS, '0');
-    const key = `${partPrefix(file)}${at}-${bytes.length.toString(16)}`;
+    const sender = senderOf(holder);
+    const key = `${partPrefix(file)}${at}-${bytes.length.toString(16)}-${sender}`;
     await this.#storage.put(key, bytes);
-    return { key, offset, bytes: bytes.length };
+    return { key, offset, bytes: bytes.length, sender };
   }
 
   /** Writes the parts one after the other to a new file. */
@@ -96,12 +101,18 @@ export class PartStore {
   }
 }
 
+/** Senders' names have 16 digits or more. */
+export function senderOf(holder: string): string {
+  return holder.slice(0, 16);
+}
+
 function partPrefix({ buildId, content, totalBytes }: UploadFile): string {
   return `${UPLOADS_PREFIX}${buildId}/parts/${content}-${totalBytes.toString(16)}/`;
 }
 
 function parsePart(key: string): Part | undefined {
-  const found = /\/parts\/[^/]+\/([0-9a-f]{12})-([0-9a-f]{1,8})$/.exec(key);
+  const found = /\/parts\/[^/]+\/([0-9a-f]{12})-([0-9a-f]{1,8})(?:-([0-9a-f]{16}))?$/.exec(key);
   if (found?.[1] === undefined || found[2] === undefined) return undefined;
-  return { key, offset: Number.parseInt(found[1], 16), bytes: Number.parseInt(found[2], 16) };
+  const [offset, bytes] = [Number.parseInt(found[1], 16), Number.parseInt(found[2], 16)];
+  return { key, offset, bytes, sender: found[3] ?? '' };
 }

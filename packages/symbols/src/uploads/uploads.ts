@@ -3,7 +3,7 @@
  *
  * ```
  *   lease ──▶ parts ──last──▶ converting ──▶ stored, or refused and remembered with the reason
- *     │ no part for LEASE_MS: another sender may go on where this one stopped
+ *     │ no part, or hardly any, for LEASE_MS: another sender may go on where this one stopped
  *     │ no part for ABANDONED_MS: removed
  * ```
  * Every answer says where the next part is to start. A client that follows it needs no other rule: after a lost
@@ -17,18 +17,30 @@ import { checkBuildId, checkName } from '../build-id.ts';
 import { BinaryRefused } from '../convert/converter.ts';
 import { displayName } from '../display-name.ts';
 import type { Intake } from '../intake.ts';
-import { ABANDONED_MS, CONVERSION_POLL_MS, LATER_MS, LEASE_MS, type SymbolLimits } from '../limits.ts';
+import {
+  ABANDONED_MS,
+  ADDRESS_SHARE,
+  CONVERSION_POLL_MS,
+  LATER_MS,
+  LEASE_MS,
+  RENEWAL_BYTES,
+  type SymbolLimits,
+} from '../limits.ts';
 import { SOURCE_QUALITY } from '../quality.ts';
 import type { RefusalReason, ServiceMetrics } from '../service-metrics.ts';
 import type { SymbolStorage } from '../symbol-storage.ts';
 import type { SymbolStore } from '../symbol-store.ts';
 import { Leases } from './lease.ts';
-import { PartStore, type Part, type UploadFile } from './part-store.ts';
+import { PartStore, senderOf, type Part, type UploadFile } from './part-store.ts';
+import type { Tries } from './tries.ts';
+import { TurnsOfSenders, type Holder } from './turns-of-senders.ts';
 
 /** Ends of uploads remembered: a sender asks for it within a minute. */
 const MAX_ENDED = 1000;
 /** A sender whose binary another server converts comes back after this. */
 const ELSEWHERE_MS = 1000;
+/** What senders say that they are. */
+const ORIGINS: ReadonlySet<string> = new Set(['agent', 'cli']);
 
 export interface UploadsOptions {
   readonly storage: SymbolStorage;
@@ -38,6 +50,9 @@ export interface UploadsOptions {
   readonly metrics: ServiceMetrics;
   readonly limits: SymbolLimits;
   readonly now: () => number;
+  readonly tries: Tries;
+  /** An upload for a build id was stored or refused. */
+  readonly onEnded: (buildId: string) => void;
   /** How long a call waits for a conversion. Default: CONVERSION_POLL_MS. */
   readonly pollMs?: number | undefined;
 }
@@ -58,9 +73,9 @@ export interface UploadState {
   readonly converting: boolean;
 }
 
-interface Head extends UploadFile {
+interface Head extends UploadFile, Holder {
   readonly fileName: string;
-  readonly holder: string;
+  readonly origin: string;
   readonly quality: SymbolQuality;
   readonly supplementary: boolean;
   readonly replace: boolean;
@@ -72,6 +87,10 @@ interface Receiving {
   parts: readonly Part[];
   received: number;
   untilMs: number;
+  /** Bytes received since the lease was last renewed. */
+  progress: number;
+  /** Who was told to wait meanwhile. */
+  contested: 'no' | 'here' | 'elsewhere';
   conversion: Promise<BinaryRecord> | undefined;
 }
 
@@ -86,12 +105,16 @@ export class Uploads {
   readonly #orphans = new Map<string, number>();
   /** How uploads ended, by their names, for senders that did not hear of it. */
   readonly #ended = new Map<string, Promise<BinaryRecord>>();
+  readonly #senders: TurnsOfSenders;
+  /** Contents of which parts of several senders gave a broken file: from now on each sends all of it. */
+  readonly #mixed = new Set<string>();
   #closed = false;
 
   constructor(options: UploadsOptions) {
     this.#options = options;
     this.#leases = new Leases(options.storage, options.now);
     this.#parts = new PartStore(options.storage);
+    this.#senders = new TurnsOfSenders(options.now);
   }
 
   /** Uploads that this server has parts of under way. */
@@ -121,8 +144,8 @@ export class Uploads {
   }
 
   /** @throws FleetflameError: invalid_input, limit_exceeded; overloaded, unavailable (try again later) */
-  async accept(request: UploadRequest): Promise<UploadAnswer> {
-    const head = this.#check(request);
+  async accept(request: UploadRequest, address = ''): Promise<UploadAnswer> {
+    const head = this.#check(request, address);
     const offset = Number(request.offset);
     const isEnd = offset > 0 && offset + request.part.length === head.totalBytes;
     const isEnded = isEnd && this.#receiving.get(head.buildId) === undefined;
@@ -131,7 +154,7 @@ export class Uploads {
     if (ended !== undefined) return { complete: true, binary: await ended };
     const known = await this.#options.store.peek(head.buildId);
     // Another server may have converted it.
-    if (known !== undefined && (isAsGood(known, head) || (isEnded && known.content === head.content))) {
+    if (known !== undefined && (isAsGood(known, head) || isStored(known, head, isEnded))) {
       this.#options.metrics.uploads.inc({ result: 'known' });
       return { complete: true, binary: known };
     }
@@ -182,7 +205,7 @@ export class Uploads {
     throw new FleetflameError(code, message, field === undefined ? {} : { field });
   }
 
-  #check(request: UploadRequest): Head {
+  #check(request: UploadRequest, address: string): Head {
     const { limits, metrics } = this.#options;
     const { buildId, part, content, uploader, quality, supplementary, replace } = request;
     try {
@@ -214,7 +237,9 @@ export class Uploads {
       this.#refuse('malformed', 'invalid_input', message, 'offset');
     }
     const fileName = displayName(request.fileName);
-    return { buildId, content, totalBytes, fileName, holder: uploader, quality, supplementary, replace };
+    const origin = ORIGINS.has(request.origin) ? request.origin : 'upload';
+    const sender = { holder: uploader, address, origin };
+    return { buildId, content, totalBytes, fileName, quality, supplementary, replace, ...sender };
   }
 
   async #inTurn<T>(buildId: string, work: () => Promise<T>): Promise<T> {
@@ -243,9 +268,10 @@ export class Uploads {
     if ('busyMs' in receiving) return receiving;
     if (receiving.conversion !== undefined) return { conversion: receiving.conversion };
     // Another server may have taken what this one does not know of.
-    if (offset > receiving.received) setParts(receiving, await this.#parts.received(head));
+    if (offset > receiving.received) setParts(receiving, await this.#received(head));
     if (part.length > 0 && offset === receiving.received) {
-      setParts(receiving, [...receiving.parts, await this.#parts.put(head, offset, part)]);
+      setParts(receiving, [...receiving.parts, await this.#parts.put(head, offset, part, head.holder)]);
+      receiving.progress += part.length;
       this.#options.metrics.receivedBytes.inc(part.length);
     } else if (part.length > 0) this.#options.metrics.uploads.inc({ result: 'part_unneeded' });
     if (receiving.received < head.totalBytes) return { nextOffset: BigInt(receiving.received) };
@@ -261,10 +287,26 @@ export class Uploads {
     const isOurs = known?.head.holder === holder && nameOf(known.head) === nameOf(head);
     if (known !== undefined && isOurs && (left > LEASE_MS / 2 || known.conversion !== undefined))
       return known;
-    if (known !== undefined && known.head.holder !== holder && left > 0) return this.#busy('busy', left);
-    if (known === undefined && this.#receiving.size >= limits.uploads) {
-      metrics.refused.inc({ reason: 'uploads' });
-      return this.#busy('postponed', LATER_MS);
+    if (known !== undefined && known.head.holder !== holder && left > 0) {
+      const isElsewhere = known.contested === 'elsewhere' || known.head.address !== head.address;
+      known.contested = isElsewhere ? 'elsewhere' : 'here';
+      return this.#busy('busy', left);
+    }
+    // Who sends next to nothing keeps what he has, and gets no more time.
+    if (known !== undefined && left > 0 && known.progress < RENEWAL_BYTES && isOurs) return known;
+    if (known !== undefined && left <= 0 && known.contested !== 'no') {
+      const isElsewhere = known.contested === 'elsewhere';
+      this.#senders.bar(isElsewhere ? known.head : { ...known.head, address: '' });
+      known.contested = 'no';
+    }
+    const waitMs = this.#senders.waitMs(head);
+    if (waitMs > 0) return this.#busy('busy', waitMs);
+    if (known === undefined) {
+      const full = this.#isFull(head);
+      if (full !== undefined) {
+        metrics.refused.inc({ reason: full });
+        return this.#busy('postponed', LATER_MS);
+      }
     }
     const lease = known === undefined ? await this.#leases.read(buildId) : undefined;
     if (lease?.converting === true && lease.holder === holder && lease.untilMs > now()) {
@@ -281,6 +323,7 @@ export class Uploads {
     if (!answer.held) return this.#busy('busy', answer.busyMs);
     if (known !== undefined && isOurs && left > 0) {
       known.untilMs = answer.untilMs;
+      known.progress = 0;
       return known;
     }
     const receiving: Receiving = {
@@ -288,9 +331,11 @@ export class Uploads {
       parts: [],
       received: 0,
       untilMs: answer.untilMs,
+      progress: 0,
+      contested: known?.head.holder === holder ? known.contested : 'no',
       conversion: undefined,
     };
-    setParts(receiving, await this.#parts.received(head));
+    setParts(receiving, await this.#received(head));
     if (receiving.received === 0 && (await this.#parts.kept()).bytes + totalBytes > limits.keptBytes) {
       metrics.refused.inc({ reason: 'keptBytes' });
       await this.#leases.release(buildId);
@@ -299,6 +344,21 @@ export class Uploads {
     this.#receiving.set(buildId, receiving);
     this.#ended.delete(nameOf(head));
     return receiving;
+  }
+
+  /** What this server takes no more of at once; undefined: it takes it. */
+  #isFull({ address, totalBytes }: Head): 'uploads' | 'addressUploads' | 'addressBytes' | undefined {
+    const { limits } = this.#options;
+    if (this.#receiving.size >= limits.uploads) return 'uploads';
+    if (address === '') return undefined;
+    const own = [...this.#receiving.values()].filter(({ head }) => head.address === address);
+    if (own.length >= Math.max(1, limits.uploads * ADDRESS_SHARE)) return 'addressUploads';
+    const bytes = own.reduce((sum, { head }) => sum + head.totalBytes, totalBytes);
+    return own.length > 0 && bytes > limits.keptBytes * ADDRESS_SHARE ? 'addressBytes' : undefined;
+  }
+
+  async #received(head: Head): Promise<readonly Part[]> {
+    return await this.#parts.received(head, this.#mixed.has(contentOf(head)) ? head.holder : undefined);
   }
 
   #busy(result: 'busy' | 'postponed', ms: number): { readonly busyMs: number } {
@@ -326,7 +386,8 @@ export class Uploads {
 
   async #finish({ head, parts }: Receiving): Promise<BinaryRecord> {
     const { intake, metrics, log } = this.#options;
-    const { buildId, holder, content, fileName, totalBytes, quality, supplementary, replace } = head;
+    const { buildId, holder, content, fileName, totalBytes, quality, supplementary, replace, origin } = head;
+    const sender = { uploader: holder, content };
     const claim = { holder, content, fileName, totalBytes, converting: true };
     const renew = async (): Promise<void> => {
       await this.#leases.take(buildId, claim).catch((error: unknown) => {
@@ -344,17 +405,37 @@ export class Uploads {
         attempted: quality,
         supplementary,
         replace,
+        origin,
+        uploader: holder,
       };
       const record = await intake.take(file, (path) => this.#parts.assemble(parts, path));
       clearInterval(timer);
-      metrics.uploads.inc({ result: 'stored' });
+      // Something else is in force, or what came of it is less than it was said to have.
+      const isVain = record.content !== content || SOURCE_QUALITY[record.source] < quality;
+      if (isVain && !supplementary) this.#options.tries.add(buildId, sender, totalBytes);
+      metrics.uploads.inc({ result: record.content === content ? 'stored' : 'kept_other' });
       await this.#remove(buildId);
+      this.#options.onEnded(buildId);
       return record;
     } catch (error) {
       clearInterval(timer);
       if (error instanceof BinaryRefused) {
-        metrics.uploads.inc({ result: 'refused' });
         await this.#remove(buildId);
+        this.#options.onEnded(buildId);
+        if (parts.some((part) => part.sender !== senderOf(holder))) {
+          metrics.uploads.inc({ result: 'mixed' });
+          this.#mixed.add(contentOf(head));
+          for (const oldest of this.#mixed) {
+            if (this.#mixed.size <= MAX_ENDED) break;
+            this.#mixed.delete(oldest);
+          }
+          throw new FleetflameError(
+            'unavailable',
+            `Parts of ${buildId} that several senders sent do not fit together: send all of it.`,
+          );
+        }
+        this.#options.tries.add(buildId, sender, totalBytes);
+        metrics.uploads.inc({ result: 'refused' });
         return this.#refuse('binary', 'invalid_input', `${fileName || buildId}: ${error.message}.`);
       }
       if (error instanceof FleetflameError && (error.code === 'corrupt_data' || error.code === 'not_found')) {
@@ -409,10 +490,20 @@ function nameOf({ buildId, content, totalBytes, holder }: Head): string {
   return `${buildId} ${content} ${totalBytes} ${holder}`;
 }
 
+function contentOf({ buildId, content, totalBytes }: UploadFile): string {
+  return `${buildId} ${content} ${totalBytes}`;
+}
+
+/** Another server has converted it meanwhile. */
+function isStored(record: BinaryRecord, { content, holder }: Head, isEnded: boolean): boolean {
+  return isEnded && record.content === content && (record.uploader === '' || record.uploader === holder);
+}
+
 /** Whether an upload can add nothing to what is stored. */
 function isAsGood(record: BinaryRecord, head: Head): boolean {
   if (head.replace || record.table === '') return false;
-  if (head.supplementary || record.source === 'supplementary') return record.source === 'supplementary';
+  if (head.supplementary) return record.source === 'supplementary';
+  if (record.source === 'supplementary') return false;
   // Who does not say what the file has may have the best.
   const quality = head.quality === SymbolQuality.UNSPECIFIED ? SymbolQuality.DWARF : head.quality;
   if (record.missingSupplement !== '' && quality === SymbolQuality.DWARF) return false;

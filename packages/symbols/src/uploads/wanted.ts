@@ -2,17 +2,23 @@
 import { SymbolQuality, type Offer, type WantedResponse } from '@fleetflame/proto/symbols/v1/symbols';
 import type { BinaryRecord } from '../binary-record.ts';
 import { inParallel } from '../in-parallel.ts';
-import { FAILURE_RETRY_MS, LATER_MS, LEASE_MS, STORAGE_CONCURRENCY, type SymbolLimits } from '../limits.ts';
+import { LATER_MS, LEASE_MS, STORAGE_CONCURRENCY, type SymbolLimits } from '../limits.ts';
 import { SOURCE_QUALITY } from '../quality.ts';
 import type { SymbolStore } from '../symbol-store.ts';
+import type { Tries } from './tries.ts';
 import type { Uploads } from './uploads.ts';
 
 /** Askings remembered; the oldest are dropped, which costs at most another asking. */
 const MAX_ASKED = 100_000;
+/** Who was asked so many times in a row did not begin an upload: perhaps he never will, and everybody is asked. */
+const MAX_ROUNDS = 4;
+/** After this a build id is asked for as if for the first time. */
+const FORGOTTEN_MS = 600_000;
 
 export interface WantedOptions {
   readonly store: SymbolStore;
   readonly uploads: Uploads;
+  readonly tries: Tries;
   readonly limits: SymbolLimits;
   readonly now: () => number;
 }
@@ -20,18 +26,21 @@ export interface WantedOptions {
 export class Wanted {
   readonly #options: WantedOptions;
   /**
-   * Build id → until when nobody else is asked by this server. Only so that a fleet that starts does not begin the
+   * Build id → until when nobody else is asked by this server, and how many were. Only so that a fleet that starts does not begin the
    * same upload a thousand times: who may upload is agreed on when he begins (lease.ts).
    */
-  readonly #asked = new Map<string, number>();
+  readonly #asked = new Map<string, { readonly untilMs: number; readonly rounds: number }>();
 
   constructor(options: WantedOptions) {
     this.#options = options;
   }
 
-  async choose(offers: readonly Offer[]): Promise<Omit<WantedResponse, '$typeName' | '$unknown'>> {
+  async choose(
+    offers: readonly Offer[],
+    uploader: string,
+  ): Promise<Omit<WantedResponse, '$typeName' | '$unknown'>> {
     const { limits } = this.#options;
-    const answers = await inParallel(offers, STORAGE_CONCURRENCY, (offer) => this.#answer(offer));
+    const answers = await inParallel(offers, STORAGE_CONCURRENCY, (offer) => this.#answer(offer, uploader));
     const those = (answer: Answer): string[] => [
       ...new Set(offers.flatMap((offer, index) => (answers[index] === answer ? [offer.buildId] : []))),
     ];
@@ -43,37 +52,45 @@ export class Wanted {
     };
   }
 
-  async #answer(offer: Offer): Promise<Answer> {
-    const { store, uploads, limits, now } = this.#options;
+  /** An upload has ended, well or not: whoever is next may be asked. */
+  forget(buildId: string): void {
+    this.#asked.delete(buildId);
+  }
+
+  async #answer(offer: Offer, uploader: string): Promise<Answer> {
+    const { store, uploads, tries, limits, now } = this.#options;
     if (offer.bytes > (offer.supplementary ? limits.supplementBytes : limits.uploadBytes)) return 'no';
     const record = await store.record(offer.buildId);
     if (!(await this.#isWanted(offer, record))) return 'no';
-    if ((this.#asked.get(offer.buildId) ?? 0) > now() || (await uploads.isHeld(offer.buildId)))
-      return 'later';
+    const verdict = tries.verdict(offer.buildId, { uploader, content: offer.content });
+    if (verdict !== 'yes') return verdict;
+    const asked = this.#asked.get(offer.buildId);
+    const isAsked = asked !== undefined && asked.untilMs > now() && asked.rounds < MAX_ROUNDS;
+    if (isAsked || (await uploads.isHeld(offer.buildId))) return 'later';
     this.#remember(offer.buildId);
     return 'now';
   }
 
   async #isWanted(offer: Offer, record: BinaryRecord | undefined): Promise<boolean> {
     if (record === undefined) return true;
-    const { store, now } = this.#options;
-    const isTriedLately = now() - record.uploadedMs < FAILURE_RETRY_MS;
-    if (offer.supplementary) return record.table === '' && !isTriedLately;
-    if (record.table === '' || offer.quality > SOURCE_QUALITY[record.source]) {
-      return record.attempted < offer.quality || !isTriedLately;
-    }
+    if (record.table === '') return true;
+    if (offer.supplementary) return false;
+    // Somebody called a binary's build id that of a supplementary file.
+    if (record.source === 'supplementary') return true;
+    if (offer.quality > SOURCE_QUALITY[record.source]) return true;
     if (record.missingSupplement === '' || offer.quality < SymbolQuality.DWARF) return false;
     // What was missing has come since: with it there are more names.
-    const supplement = await store.peek(record.missingSupplement);
+    const supplement = await this.#options.store.peek(record.missingSupplement);
     return supplement?.source === 'supplementary';
   }
 
   #remember(buildId: string): void {
     const { now } = this.#options;
+    const rounds = (this.#asked.get(buildId)?.rounds ?? 0) + 1;
     this.#asked.delete(buildId);
-    this.#asked.set(buildId, now() + LEASE_MS);
-    for (const [oldest, end] of this.#asked) {
-      if (this.#asked.size <= MAX_ASKED && end > now()) break;
+    this.#asked.set(buildId, { untilMs: now() + LEASE_MS, rounds });
+    for (const [oldest, { untilMs }] of this.#asked) {
+      if (this.#asked.size <= MAX_ASKED && untilMs + FORGOTTEN_MS > now()) break;
       this.#asked.delete(oldest);
     }
   }

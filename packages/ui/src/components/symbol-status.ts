@@ -46,7 +46,7 @@ export function symbolStatus(status: BinaryStatus | undefined): SymbolStatus {
     counted(status.symbols, 'function'),
     status.lines > 0n ? counted(status.lines, 'line row') : '',
     status.inlines > 0n ? counted(status.inlines, 'inlined call') : '',
-    status.origin === '' || status.origin === 'upload' ? '' : `from ${status.origin}`,
+    ['', 'upload', 'agent'].includes(status.origin) ? '' : `from ${status.origin}`,
     underWay,
   ];
   return {

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file fleetflame/symbols/v1/symbols.proto.
  */
 export const file_fleetflame_symbols_v1_symbols: GenFile = /*@__PURE__*/
-  fileDesc("CiNmbGVldGZsYW1lL3N5bWJvbHMvdjEvc3ltYm9scy5wcm90bxIVZmxlZXRmbGFtZS5zeW1ib2xzLnYxIkMKDVdhbnRlZFJlcXVlc3QSLAoGb2ZmZXJzGAIgAygLMhwuZmxlZXRmbGFtZS5zeW1ib2xzLnYxLk9mZmVySgQIARACInYKBU9mZmVyEhAKCGJ1aWxkX2lkGAEgASgJEjUKB3F1YWxpdHkYAiABKA4yJC5mbGVldGZsYW1lLnN5bWJvbHMudjEuU3ltYm9sUXVhbGl0eRINCgVieXRlcxgDIAEoBBIVCg1zdXBwbGVtZW50YXJ5GAQgASgIIl4KDldhbnRlZFJlc3BvbnNlEhEKCWJ1aWxkX2lkcxgBIAMoCRINCgVsYXRlchgCIAMoCRIQCghsYXRlcl9tcxgDIAEoDRIYChBtYXhfdXBsb2FkX2J5dGVzGAQgASgEIukBCg1VcGxvYWRSZXF1ZXN0EhAKCGJ1aWxkX2lkGAEgASgJEhEKCWZpbGVfbmFtZRgCIAEoCRITCgt0b3RhbF9ieXRlcxgDIAEoBBIOCgZvZmZzZXQYBCABKAQSDAoEcGFydBgFIAEoDBIPCgdjb250ZW50GAYgASgJEhAKCHVwbG9hZGVyGAcgASgJEjUKB3F1YWxpdHkYCCABKA4yJC5mbGVldGZsYW1lLnN5bWJvbHMudjEuU3ltYm9sUXVhbGl0eRIVCg1zdXBwbGVtZW50YXJ5GAkgASgIEg8KB3JlcGxhY2UYCiABKAgigwEKDlVwbG9hZFJlc3BvbnNlEhAKCGNvbXBsZXRlGAIgASgIEhMKC25leHRfb2Zmc2V0GAMgASgEEg8KB2J1c3lfbXMYBCABKA0SMwoGYmluYXJ5GAUgASgLMiMuZmxlZXRmbGFtZS5zeW1ib2xzLnYxLkJpbmFyeVN0YXR1c0oECAEQAiIiCg1TdGF0dXNSZXF1ZXN0EhEKCWJ1aWxkX2lkcxgBIAMoCSJHCg5TdGF0dXNSZXNwb25zZRI1CghiaW5hcmllcxgBIAMoCzIjLmZsZWV0ZmxhbWUuc3ltYm9scy52MS5CaW5hcnlTdGF0dXMi0gIKDEJpbmFyeVN0YXR1cxIQCghidWlsZF9pZBgBIAEoCRIRCglmaWxlX25hbWUYAiABKAkSDwoHc3ltYm9scxgDIAEoBBIOCgZzb3VyY2UYBCABKAkSDwoHcHJvYmxlbRgFIAEoCRINCgVsaW5lcxgGIAEoBBIPCgdpbmxpbmVzGAcgASgEEhMKC3RhYmxlX2J5dGVzGAggASgEEhQKDHVwbG9hZF9ieXRlcxgJIAEoBBIRCglzdG9yZWRfbXMYCiABKAMSDgoGb3JpZ2luGAsgASgJEh0KFW1pc3Npbmdfc3VwcGxlbWVudGFyeRgMIAEoCRIXCg9yZWNlaXZpbmdfYnl0ZXMYDSABKAQSHQoVcmVjZWl2aW5nX3RvdGFsX2J5dGVzGA4gASgEEhIKCmNvbnZlcnRpbmcYDyABKAgSEgoKZGVidWdpbmZvZBgQIAEoCSp/Cg1TeW1ib2xRdWFsaXR5Eh4KGlNZTUJPTF9RVUFMSVRZX1VOU1BFQ0lGSUVEEAASGQoVU1lNQk9MX1FVQUxJVFlfRFlOU1lNEAESGQoVU1lNQk9MX1FVQUxJVFlfU1lNVEFCEAISGAoUU1lNQk9MX1FVQUxJVFlfRFdBUkYQAzKUAgoNU3ltYm9sU2VydmljZRJVCgZXYW50ZWQSJC5mbGVldGZsYW1lLnN5bWJvbHMudjEuV2FudGVkUmVxdWVzdBolLmZsZWV0ZmxhbWUuc3ltYm9scy52MS5XYW50ZWRSZXNwb25zZRJVCgZVcGxvYWQSJC5mbGVldGZsYW1lLnN5bWJvbHMudjEuVXBsb2FkUmVxdWVzdBolLmZsZWV0ZmxhbWUuc3ltYm9scy52MS5VcGxvYWRSZXNwb25zZRJVCgZTdGF0dXMSJC5mbGVldGZsYW1lLnN5bWJvbHMudjEuU3RhdHVzUmVxdWVzdBolLmZsZWV0ZmxhbWUuc3ltYm9scy52MS5TdGF0dXNSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("CiNmbGVldGZsYW1lL3N5bWJvbHMvdjEvc3ltYm9scy5wcm90bxIVZmxlZXRmbGFtZS5zeW1ib2xzLnYxIlUKDVdhbnRlZFJlcXVlc3QSLAoGb2ZmZXJzGAIgAygLMhwuZmxlZXRmbGFtZS5zeW1ib2xzLnYxLk9mZmVyEhAKCHVwbG9hZGVyGAMgASgJSgQIARACIocBCgVPZmZlchIQCghidWlsZF9pZBgBIAEoCRI1CgdxdWFsaXR5GAIgASgOMiQuZmxlZXRmbGFtZS5zeW1ib2xzLnYxLlN5bWJvbFF1YWxpdHkSDQoFYnl0ZXMYAyABKAQSFQoNc3VwcGxlbWVudGFyeRgEIAEoCBIPCgdjb250ZW50GAUgASgJIl4KDldhbnRlZFJlc3BvbnNlEhEKCWJ1aWxkX2lkcxgBIAMoCRINCgVsYXRlchgCIAMoCRIQCghsYXRlcl9tcxgDIAEoDRIYChBtYXhfdXBsb2FkX2J5dGVzGAQgASgEIvkBCg1VcGxvYWRSZXF1ZXN0EhAKCGJ1aWxkX2lkGAEgASgJEhEKCWZpbGVfbmFtZRgCIAEoCRITCgt0b3RhbF9ieXRlcxgDIAEoBBIOCgZvZmZzZXQYBCABKAQSDAoEcGFydBgFIAEoDBIPCgdjb250ZW50GAYgASgJEhAKCHVwbG9hZGVyGAcgASgJEjUKB3F1YWxpdHkYCCABKA4yJC5mbGVldGZsYW1lLnN5bWJvbHMudjEuU3ltYm9sUXVhbGl0eRIVCg1zdXBwbGVtZW50YXJ5GAkgASgIEg8KB3JlcGxhY2UYCiABKAgSDgoGb3JpZ2luGAsgASgJIoMBCg5VcGxvYWRSZXNwb25zZRIQCghjb21wbGV0ZRgCIAEoCBITCgtuZXh0X29mZnNldBgDIAEoBBIPCgdidXN5X21zGAQgASgNEjMKBmJpbmFyeRgFIAEoCzIjLmZsZWV0ZmxhbWUuc3ltYm9scy52MS5CaW5hcnlTdGF0dXNKBAgBEAIiIgoNU3RhdHVzUmVxdWVzdBIRCglidWlsZF9pZHMYASADKAkiRwoOU3RhdHVzUmVzcG9uc2USNQoIYmluYXJpZXMYASADKAsyIy5mbGVldGZsYW1lLnN5bWJvbHMudjEuQmluYXJ5U3RhdHVzIocDCgxCaW5hcnlTdGF0dXMSEAoIYnVpbGRfaWQYASABKAkSEQoJZmlsZV9uYW1lGAIgASgJEg8KB3N5bWJvbHMYAyABKAQSDgoGc291cmNlGAQgASgJEg8KB3Byb2JsZW0YBSABKAkSDQoFbGluZXMYBiABKAQSDwoHaW5saW5lcxgHIAEoBBITCgt0YWJsZV9ieXRlcxgIIAEoBBIUCgx1cGxvYWRfYnl0ZXMYCSABKAQSEQoJc3RvcmVkX21zGAogASgDEg4KBm9yaWdpbhgLIAEoCRIdChVtaXNzaW5nX3N1cHBsZW1lbnRhcnkYDCABKAkSFwoPcmVjZWl2aW5nX2J5dGVzGA0gASgEEh0KFXJlY2VpdmluZ190b3RhbF9ieXRlcxgOIAEoBBISCgpjb252ZXJ0aW5nGA8gASgIEhIKCmRlYnVnaW5mb2QYECABKAkSEAoIdXBsb2FkZXIYESABKAkSDwoHY29udGVudBgSIAEoCRIQCghyZXBsYWNlZBgTIAEoCSp/Cg1TeW1ib2xRdWFsaXR5Eh4KGlNZTUJPTF9RVUFMSVRZX1VOU1BFQ0lGSUVEEAASGQoVU1lNQk9MX1FVQUxJVFlfRFlOU1lNEAESGQoVU1lNQk9MX1FVQUxJVFlfU1lNVEFCEAISGAoUU1lNQk9MX1FVQUxJVFlfRFdBUkYQAzKUAgoNU3ltYm9sU2VydmljZRJVCgZXYW50ZWQSJC5mbGVldGZsYW1lLnN5bWJvbHMudjEuV2FudGVkUmVxdWVzdBolLmZsZWV0ZmxhbWUuc3ltYm9scy52MS5XYW50ZWRSZXNwb25zZRJVCgZVcGxvYWQSJC5mbGVldGZsYW1lLnN5bWJvbHMudjEuVXBsb2FkUmVxdWVzdBolLmZsZWV0ZmxhbWUuc3ltYm9scy52MS5VcGxvYWRSZXNwb25zZRJVCgZTdGF0dXMSJC5mbGVldGZsYW1lLnN5bWJvbHMudjEuU3RhdHVzUmVxdWVzdBolLmZsZWV0ZmxhbWUuc3ltYm9scy52MS5TdGF0dXNSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message fleetflame.symbols.v1.WantedRequest
@@ -22,6 +22,13 @@ export type WantedRequest = Message<"fleetflame.symbols.v1.WantedRequest"> & {
    * @generated from field: repeated fleetflame.symbols.v1.Offer offers = 2;
    */
   offers: Offer[];
+
+  /**
+   * As in UploadRequest: what this sender sent in vain is not asked for again.
+   *
+   * @generated from field: string uploader = 3;
+   */
+  uploader: string;
 };
 
 /**
@@ -62,6 +69,13 @@ export type Offer = Message<"fleetflame.symbols.v1.Offer"> & {
    * @generated from field: bool supplementary = 4;
    */
   supplementary: boolean;
+
+  /**
+   * As in UploadRequest.
+   *
+   * @generated from field: string content = 5;
+   */
+  content: string;
 };
 
 /**
@@ -171,11 +185,18 @@ export type UploadRequest = Message<"fleetflame.symbols.v1.UploadRequest"> & {
   supplementary: boolean;
 
   /**
-   * Store it also when something as good is there. Something better stays.
+   * Store it also when something as good is there. Something better stays, and so does what this contradicts.
    *
    * @generated from field: bool replace = 10;
    */
   replace: boolean;
+
+  /**
+   * What kind of sender this is, for people: agent or cli.
+   *
+   * @generated from field: string origin = 11;
+   */
+  origin: string;
 };
 
 /**
@@ -331,7 +352,7 @@ export type BinaryStatus = Message<"fleetflame.symbols.v1.BinaryStatus"> & {
   storedMs: bigint;
 
   /**
-   * upload, or the URL of the debuginfod server that had it.
+   * agent, cli, upload (not said), or the URL of the debuginfod server that had it.
    *
    * @generated from field: string origin = 11;
    */
@@ -370,6 +391,25 @@ export type BinaryStatus = Message<"fleetflame.symbols.v1.BinaryStatus"> & {
    * @generated from field: string debuginfod = 16;
    */
   debuginfod: string;
+
+  /**
+   * Who sent what is in force, and which bytes, as he named them.
+   *
+   * @generated from field: string uploader = 17;
+   */
+  uploader: string;
+
+  /**
+   * @generated from field: string content = 18;
+   */
+  content: string;
+
+  /**
+   * What it replaced, in words; empty: nothing.
+   *
+   * @generated from field: string replaced = 19;
+   */
+  replaced: string;
 };
 
 /**
