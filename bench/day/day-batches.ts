@@ -58,9 +58,9 @@ function varied(block: Block, startMs: number, kind: HostKind, random: () => num
   const seriesOf = Array.from({ length: series.length }, (_, row) => {
     const labels: Record<string, string> = {};
     for (let label = series.labelStart[row]!; label < series.labelStart[row + 1]!; label++) {
-      labels[strings[series.labelName[label]!]!] = strings[series.labelValue[label]!]!;
+      labels[strings.at(series.labelName[label]!)] = strings.at(series.labelValue[label]!);
     }
-    return builder.series(strings[series.profileType[row]!]!, series.period[row]!, labels);
+    return builder.series(strings.at(series.profileType[row]!), series.period[row]!, labels);
   });
   for (let row = 0; row < samples.length; row++) {
     if (random() >= kind.kept) continue;
@@ -93,7 +93,7 @@ function locationCopier(
 ): (location: number, shift: bigint) => number {
   const { strings, locations, functions, mappings } = block;
   const known = new Map<number, number>();
-  const string = (index: number): number => builder.string(strings[index]!);
+  const string = (index: number): number => builder.string(strings.at(index));
   const copy = (location: number, shift: bigint): number => {
     const mapping = locations.mapping[location]!;
     const kind = MAPPING_KINDS[mappings.kind[mapping]!] ?? 'unknown';

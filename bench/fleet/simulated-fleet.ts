@@ -7,7 +7,7 @@
  *          ── clock: off by up to skewMs, its own for good
  *          ── restarts: a new agent_id, a new pod name; what its agent had not got acked is lost or not
  */
-import { encodeBlock, mergeBlocks, SERVICE_NAME, type Block } from '@fleetflame/profile';
+import { encodeBlock, mergeBlocks, SERVICE_NAME, StringTable, type Block } from '@fleetflame/profile';
 
 export interface FleetShape {
   readonly seed: number;
@@ -134,7 +134,7 @@ export class SimulatedFleet {
         { name: POD_NAME, value: podString },
       ];
       for (let at = series.labelStart[row]!; at < series.labelStart[row + 1]!; at++) {
-        const name = strings[series.labelName[at]!]!;
+        const name = block.strings.at(series.labelName[at]!);
         if (name !== SERVICE_NAME && name !== HOST_NAME && name !== POD_NAME) {
           labels.push({ name, value: series.labelValue[at]! });
         }
@@ -151,7 +151,7 @@ export class SimulatedFleet {
       ...block,
       timeStartMs: startMs,
       timeEndMs: startMs + (block.timeEndMs - block.timeStartMs),
-      strings,
+      strings: StringTable.of(strings),
       series: {
         ...series,
         labelStart,
@@ -192,7 +192,7 @@ function servicesOf(block: Block, bases: Map<string, number>): Uint32Array {
   for (let row = 0; row < series.length; row++) {
     let name = 'unnamed';
     for (let at = series.labelStart[row]!; at < series.labelStart[row + 1]!; at++) {
-      if (strings[series.labelName[at]!] === SERVICE_NAME) name = strings[series.labelValue[at]!]!;
+      if (strings.at(series.labelName[at]!) === SERVICE_NAME) name = strings.at(series.labelValue[at]!);
     }
     let index = bases.get(name);
     if (index === undefined) bases.set(name, (index = bases.size));

@@ -60,9 +60,9 @@ export function checkLabels(block: Block, { limits, metrics }: BatchRules): void
       values.add(series.labelValue[at]!);
     }
   }
-  for (const index of names) checkName(strings[index] ?? '', limits, metrics);
+  for (const index of names) checkName(strings.at(index), limits, metrics);
   for (const index of values) {
-    const value = strings[index] ?? '';
+    const value = strings.at(index);
     if (value.length <= limits.labelValueLength) continue;
     const start = JSON.stringify(value.slice(0, 60));
     const found = `A label's value has ${value.length} characters, the limit is ${limits.labelValueLength}`;
@@ -109,7 +109,8 @@ export function checkServiceName(block: Block, metrics: IngestMetrics): void {
   for (let row = 0; row < series.length; row++) {
     let found = false;
     for (let at = series.labelStart[row]!; at < series.labelStart[row + 1]!; at++) {
-      if (strings[series.labelName[at]!] === SERVICE_NAME) found ||= strings[series.labelValue[at]!] !== '';
+      if (strings.at(series.labelName[at]!) === SERVICE_NAME)
+        found ||= strings.at(series.labelValue[at]!) !== '';
     }
     if (found) continue;
     throw metrics.refuse(

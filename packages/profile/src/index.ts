@@ -1,6 +1,7 @@
 export * from './errors.ts';
 export * from './block/block.ts';
 export { BlockBuilder } from './block/block-builder.ts';
+export { StringTable } from './block/string-table.ts';
 export { mergeBlocks, hasTotalsOnly } from './block/merge-blocks.ts';
 export { encodeBlock } from './block/encode-block.ts';
 export { decodeBlock, type DecodeBlockOptions } from './block/decode-block.ts';

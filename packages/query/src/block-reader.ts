@@ -117,6 +117,8 @@ function blockBytes(block: Block): number {
       if (ArrayBuffer.isView(column)) bytes += column.byteLength;
     }
   }
-  for (const string of block.strings) bytes += 40 + string.length;
+  const { strings } = block;
+  // Once as they are stored, and once as text, which is made when it is asked for.
+  bytes += 2 * strings.bytes.byteLength + strings.starts.byteLength + 24 * strings.length;
   return bytes;
 }

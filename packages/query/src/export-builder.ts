@@ -59,10 +59,10 @@ export class ExportBuilder {
     const { series, strings } = block;
     const labels: Record<string, string> = {};
     for (let label = series.labelStart[row]!; label < series.labelStart[row + 1]!; label++) {
-      const name = strings[series.labelName[label]!]!;
-      if (this.#keepLabel(name)) labels[name] = strings[series.labelValue[label]!]!;
+      const name = strings.at(series.labelName[label]!);
+      if (this.#keepLabel(name)) labels[name] = strings.at(series.labelValue[label]!);
     }
-    return this.#builder.series(strings[series.profileType[row]!]!, series.period[row]!, labels);
+    return this.#builder.series(strings.at(series.profileType[row]!), series.period[row]!, labels);
   }
 }
 
@@ -160,7 +160,7 @@ class BlockRows {
   }
 
   #string(string: number): number {
-    return this.#builder.string(this.#block.strings[string]!);
+    return this.#builder.string(this.#block.strings.at(string));
   }
 }
 

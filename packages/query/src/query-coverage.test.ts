@@ -168,7 +168,7 @@ describe('symbols', () => {
     expect(new TextDecoder().decode(folded.file)).toBe('main;app+0x90 4\nmain;rest 2\nmain;work 1\n');
     const pprof = await client.export({ scope: scope(), format: ExportFormat.PPROF });
     const { block } = decodePprof(pprof.file, { labels: {} });
-    expect(block.strings).toEqual(expect.arrayContaining(['main', 'work', 'rest', '/usr/bin/app']));
+    expect([...block.strings]).toEqual(expect.arrayContaining(['main', 'work', 'rest', '/usr/bin/app']));
   });
 
   test('show inlined calls between the function and its code, with lines in exports', async () => {
@@ -205,7 +205,7 @@ describe('symbols', () => {
     const from = locations.lineStart[location] ?? 0;
     const lines = [from, from + 1].map((line) => {
       const fn = locations.lineFunction[line] ?? 0;
-      return [strings[functions.name[fn] ?? 0], functions.startLine[fn], locations.lineNumber[line]];
+      return [strings.at(functions.name[fn] ?? 0), functions.startLine[fn], locations.lineNumber[line]];
     });
     expect(locations.lineStart[location + 1]).toBe(from + 2);
     expect(lines).toEqual([

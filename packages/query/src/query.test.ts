@@ -311,7 +311,7 @@ describe('Export', () => {
     expect(answer.total).toBe(150n);
     const { totals, block } = decodePprof(answer.file, { labels: {} });
     expect([...totals.values()]).toEqual([150]);
-    expect(block.strings).toEqual(expect.arrayContaining(['web-1', 'web-2', 'db-1', 'eu']));
+    expect([...block.strings]).toEqual(expect.arrayContaining(['web-1', 'web-2', 'db-1', 'eu']));
     const one = await client.export({
       scope: scope(),
       format: ExportFormat.PPROF,

@@ -147,7 +147,7 @@ async function servicesOf(store: Store): Promise<[number, number, string][]> {
     for (let row = 0; row < block.series.length; row++) {
       const at = block.series.labelStart[row]!;
       const service =
-        block.series.labelStart[row + 1]! > at ? block.strings[block.series.labelValue[at]!]! : '';
+        block.series.labelStart[row + 1]! > at ? block.strings.at(block.series.labelValue[at]!) : '';
       expect(entry.shard).toBe(shardOf('default', service, entry.shards));
       found.push([entry.shard, entry.shards, service]);
     }

@@ -17,7 +17,7 @@ export interface Row {
 }
 
 export function blockRows(block: Block): Row[] {
-  const text = (index: number | undefined): string => block.strings[index ?? 0] ?? '';
+  const text = (index: number | undefined): string => block.strings.at(index ?? 0);
   const { series, samples, stacks, locations, functions, mappings } = block;
   const frameOf = (location: number): Frame => {
     const mapping = locations.mapping[location] ?? 0;

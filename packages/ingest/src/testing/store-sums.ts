@@ -10,11 +10,12 @@ export async function storeSums(store: Store): Promise<Map<string, number>> {
     const { samples, series, stacks, locations, functions, strings } = block;
     for (let row = 0; row < samples.length; row++) {
       const location = stacks.location[samples.stack[row]!]!;
-      const leaf = strings[functions.name[locations.lineFunction[locations.lineStart[location]!]!]!]!;
+      const leaf = strings.at(functions.name[locations.lineFunction[locations.lineStart[location]!]!]!);
       let service = '';
       const label = samples.series[row]!;
       for (let at = series.labelStart[label]!; at < series.labelStart[label + 1]!; at++) {
-        if (strings[series.labelName[at]!] === 'service_name') service = strings[series.labelValue[at]!]!;
+        if (strings.at(series.labelName[at]!) === 'service_name')
+          service = strings.at(series.labelValue[at]!);
       }
       const name = `${service} ${leaf}`;
       sums.set(name, (sums.get(name) ?? 0) + samples.total[row]!);

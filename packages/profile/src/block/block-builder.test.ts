@@ -42,10 +42,10 @@ describe('BlockBuilder', () => {
       const labels = [];
       for (let i = block.series.labelStart[row]!; i < block.series.labelStart[row + 1]!; i++) {
         labels.push(
-          `${block.strings[block.series.labelName[i]!]}=${block.strings[block.series.labelValue[i]!]}`,
+          `${block.strings.at(block.series.labelName[i]!)}=${block.strings.at(block.series.labelValue[i]!)}`,
         );
       }
-      return `${block.strings[block.series.profileType[row]!]} ${labels.join()} ${block.series.period[row]}`;
+      return `${block.strings.at(block.series.profileType[row]!)} ${labels.join()} ${block.series.period[row]}`;
     });
     expect(rows).toEqual([
       'a zone=1 1',

@@ -13,6 +13,8 @@
  * to 2^53.
  */
 
+import type { StringTable } from './string-table.ts';
+
 /** Row of `SeriesTable`. */
 export type SeriesIndex = number;
 /** Row of `StackTable`; 0 is the root, the empty stack. */
@@ -104,7 +106,7 @@ export interface Block {
   readonly timeStartMs: number;
   /** Unix milliseconds, exclusive: greater than every sample time. */
   readonly timeEndMs: number;
-  readonly strings: readonly string[];
+  readonly strings: StringTable;
   readonly series: SeriesTable;
   readonly samples: SampleTable;
   readonly stacks: StackTable;

@@ -23,12 +23,12 @@ export function findDatasets(block: Block): DatasetRange[] {
   const datasets: DatasetRange[] = [];
   let sample = 0;
   for (let start = 0; start < series.length;) {
-    const profileType = block.strings[series.profileType[start]!]!;
+    const profileType = block.strings.at(series.profileType[start]!);
     const serviceName = serviceOf(block, start);
     let end = start + 1;
     while (
       end < series.length &&
-      block.strings[series.profileType[end]!] === profileType &&
+      block.strings.at(series.profileType[end]!) === profileType &&
       serviceOf(block, end) === serviceName
     ) {
       end++;
@@ -46,7 +46,7 @@ export function findDatasets(block: Block): DatasetRange[] {
 
 export function serviceOf({ series, strings }: Block, row: SeriesIndex): string {
   for (let label = series.labelStart[row]!; label < series.labelStart[row + 1]!; label++) {
-    if (strings[series.labelName[label]!] === SERVICE_NAME) return strings[series.labelValue[label]!]!;
+    if (strings.at(series.labelName[label]!) === SERVICE_NAME) return strings.at(series.labelValue[label]!);
   }
   return '';
 }

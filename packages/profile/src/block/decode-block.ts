@@ -127,16 +127,19 @@ export function assemble(
   options: { readonly points: boolean; readonly limits: BlockLimits; readonly budget: MemoryBudget },
 ): Block {
   const decoder = new TableDecoder(options.budget);
-  const block: Block = {
-    timeStartMs: footerNumber(footer.timeStartMs, 'time_start_ms'),
-    timeEndMs: footerNumber(footer.timeEndMs, 'time_end_ms'),
-    strings: decoder.strings,
+  const tables = {
     series: decoder.series(file('series')),
-    samples,
     stacks: decoder.stacks(file('stacks')),
     locations: decoder.locations(file('locations')),
     functions: decoder.functions(file('functions')),
     mappings: decoder.mappings(file('mappings')),
+  };
+  const block: Block = {
+    timeStartMs: footerNumber(footer.timeStartMs, 'time_start_ms'),
+    timeEndMs: footerNumber(footer.timeEndMs, 'time_end_ms'),
+    strings: decoder.strings(),
+    ...tables,
+    samples,
     losses: new Map(
       footer.losses.map(({ cause, samples: count }) => [cause, footerNumber(count, `losses.${cause}`)]),
     ),

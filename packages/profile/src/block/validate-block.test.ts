@@ -6,28 +6,27 @@ import type { Block } from './block.ts';
 import { BlockBuilder } from './block-builder.ts';
 import { mergeBlocks } from './merge-blocks.ts';
 import { BLOCK_LIMITS } from './limits.ts';
+import { StringTable } from './string-table.ts';
 import { validateBlock } from './validate-block.ts';
 
 /** Writable, so that a test can break it. */
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 type Draft = {
-  -readonly [K in keyof Block]: Block[K] extends readonly string[]
-    ? string[]
+  -readonly [K in keyof Block]: Block[K] extends StringTable
+    ? StringTable
     : Block[K] extends { length: number }
       ? Writable<Block[K]>
       : Block[K];
 };
 
 function draft(): Draft {
-  const block = structuredClone(
-    mergeBlocks([
-      blockFromText('main;parse 30\nmain;parse 1 @+5\nmain;write 12', {
-        labels: { service_name: 'a', z: '1' },
-      }),
-      blockFromText('main 1', { labels: { service_name: 'b' } }),
-    ]),
-  );
-  return { ...block, strings: [...block.strings] };
+  const { strings, ...tables } = mergeBlocks([
+    blockFromText('main;parse 30\nmain;parse 1 @+5\nmain;write 12', {
+      labels: { service_name: 'a', z: '1' },
+    }),
+    blockFromText('main 1', { labels: { service_name: 'b' } }),
+  ]);
+  return { ...structuredClone(tables), strings: StringTable.of(strings) };
 }
 
 function refusal(block: Block): FleetflameError {
@@ -53,7 +52,7 @@ describe('validateBlock', () => {
     ['a string that is not there', 'functions.name[0]', (b) => (b.functions.name[0] = 999)],
     ['a kind that is not there', 'mappings.kind[0]', (b) => (b.mappings.kind[0] = 6)],
     ['row 0 of mappings in use', 'mappings[0]', (b) => (b.mappings.kind[0] = 1)],
-    ['a first string that is not empty', 'strings[0]', (b) => (b.strings[0] = 'x')],
+    ['a first string that is not empty', 'strings[0]', (b) => (b.strings = StringTable.of(['x']))],
     ['a sum that is not the total', 'samples[0].total', (b) => (b.samples.total[0]! += 1)],
     ['a fraction', 'samples[0].values[0]', (b) => (b.samples.value[0] = 0.5)],
     ['times that do not ascend', 'samples[0].times[1]', (b) => (b.samples.time[1] = 0)],

@@ -56,11 +56,13 @@ class BlockCheck {
       this.#fail('time_end_ms', `${timeEndMs} is not a time after the start, ${timeStartMs}`);
     }
     this.#limit('timeSpanMs', timeEndMs - timeStartMs, 'time_end_ms');
-    if (strings[0] !== '') this.#fail('strings[0]', 'it must be the empty string');
+    if (strings.length === 0 || strings.byteLength(0) !== 0)
+      this.#fail('strings[0]', 'it must be the empty string');
     this.#limit('rows', strings.length, 'strings');
     for (let i = 0; i < strings.length; i++) {
-      if (strings[i]!.length > this.#limits.stringLength) {
-        this.#limit('stringLength', strings[i]!.length, `strings[${i}]`);
+      // Never fewer bytes than UTF-16 units.
+      if (strings.byteLength(i) > this.#limits.stringLength) {
+        this.#limit('stringLength', strings.at(i).length, `strings[${i}]`);
       }
     }
     this.#limit('lossCauses', losses.size, 'losses');
@@ -147,13 +149,18 @@ class BlockCheck {
     const end = series.labelStart[row + 1]!;
     this.#limit('labelsPerSeries', end - start, `series[${row}].labels`);
     for (let label = start; label < end; label++) {
-      const name = strings[series.labelName[label]!]!;
       const field = `series[${row}].labels[${label - start}]`;
-      if (name === '' || strings[series.labelValue[label]!] === '') {
+      if (
+        strings.byteLength(series.labelName[label]!) === 0 ||
+        strings.byteLength(series.labelValue[label]!) === 0
+      ) {
         this.#fail(field, 'a label needs a name and a value');
       }
-      if (label > start && compareStrings(strings[series.labelName[label - 1]!]!, name) >= 0) {
-        this.#fail(field, `"${name}" repeats the label before it or belongs before it`);
+      if (label > start && strings.compare(series.labelName[label - 1]!, series.labelName[label]!) >= 0) {
+        this.#fail(
+          field,
+          `"${strings.at(series.labelName[label]!)}" repeats the label before it or belongs before it`,
+        );
       }
     }
   }
@@ -274,15 +281,15 @@ function isCount(value: number): boolean {
 function compareSeries(block: Block, a: number, b: number): number {
   const { series, strings } = block;
   const byHead =
-    compareStrings(strings[series.profileType[a]!]!, strings[series.profileType[b]!]!) ||
+    strings.compare(series.profileType[a]!, series.profileType[b]!) ||
     compareStrings(serviceOf(block, a), serviceOf(block, b));
   if (byHead !== 0) return byHead;
   let x = series.labelStart[a]!;
   let y = series.labelStart[b]!;
   for (; x < series.labelStart[a + 1]! && y < series.labelStart[b + 1]!; x++, y++) {
     const byLabel =
-      compareStrings(strings[series.labelName[x]!]!, strings[series.labelName[y]!]!) ||
-      compareStrings(strings[series.labelValue[x]!]!, strings[series.labelValue[y]!]!);
+      strings.compare(series.labelName[x]!, series.labelName[y]!) ||
+      strings.compare(series.labelValue[x]!, series.labelValue[y]!);
     if (byLabel !== 0) return byLabel;
   }
   return (

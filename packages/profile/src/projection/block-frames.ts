@@ -120,7 +120,7 @@ export class BlockFrames {
     const { mappings, strings } = this.#block;
     for (let m = 1; m < mappings.length; m++) {
       if (this.#usedMappings[m] === 0) continue;
-      yield [this.#interner.strings[this.#binary(m)]!, strings[mappings.buildId[m]!]!];
+      yield [this.#interner.strings[this.#binary(m)]!, strings.at(mappings.buildId[m]!)];
     }
   }
 
@@ -139,9 +139,9 @@ export class BlockFrames {
     for (let at = 0; at < sums.length; at++) {
       if (sums[at] === 0) continue;
       const mapping = Math.floor(at / reasons);
-      const binary = baseName(strings[mappings.file[mapping]!]!);
+      const binary = baseName(strings.at(mappings.file[mapping]!));
       const reason = UNNAMED_REASONS[at % reasons]!;
-      yield { binary, buildId: strings[mappings.buildId[mapping]!]!, reason, self: sums[at]! };
+      yield { binary, buildId: strings.at(mappings.buildId[mapping]!), reason, self: sums[at]! };
     }
   }
 
@@ -154,7 +154,7 @@ export class BlockFrames {
     const start = locations.lineStart[location]!;
     const end = locations.lineStart[location + 1]!;
     const mapping = locations.mapping[location]!;
-    const isMarker = strings[mappings.file[mapping]!] === STOPPED_MAPPING_FILE;
+    const isMarker = strings.at(mappings.file[mapping]!) === STOPPED_MAPPING_FILE;
     const kind = isMarker ? STOPPED : (FRAME_KIND_NUMBER[mappings.kind[mapping]!] ?? 0);
     const chain = this.#resolveFrames(location, start, end, mapping, kind);
     this.#known.chainOf[location] = chain;
@@ -228,7 +228,7 @@ export class BlockFrames {
   #string(string: number): number {
     let known = this.#stringOf[string]!;
     if (known === 0) {
-      known = this.#interner.string(this.#block.strings[string]!) + 1;
+      known = this.#interner.string(this.#block.strings.at(string)) + 1;
       this.#stringOf[string] = known;
     }
     return known - 1;
@@ -241,7 +241,7 @@ export class BlockFrames {
   #binary(mapping: number): number {
     let known = this.#binaryOf[mapping]!;
     if (known === 0) {
-      const file = this.#block.strings[this.#block.mappings.file[mapping]!]!;
+      const file = this.#block.strings.at(this.#block.mappings.file[mapping]!);
       known = this.#interner.string(baseName(file)) + 1;
       this.#binaryOf[mapping] = known;
     }

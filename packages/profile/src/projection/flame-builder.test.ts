@@ -50,7 +50,7 @@ function plainSum(block: Block, timeRange?: SampleSelection['timeRange']): numbe
   const { samples, series, strings } = block;
   let sum = 0;
   for (let row = 0; row < samples.length; row++) {
-    if (strings[series.profileType[samples.series[row]!]!] !== TEST_PROFILE_TYPE) continue;
+    if (strings.at(series.profileType[samples.series[row]!]!) !== TEST_PROFILE_TYPE) continue;
     for (let point = samples.pointStart[row]!; point < samples.pointStart[row + 1]!; point++) {
       const time = block.timeStartMs + samples.time[point]!;
       if (timeRange && (time < timeRange.fromMs || time >= timeRange.toMs)) continue;
@@ -66,7 +66,7 @@ function foldedByHand(blocks: readonly Block[]): Map<string, number> {
   for (const block of blocks) {
     const { samples, series, stacks, strings } = block;
     for (let row = 0; row < samples.length; row++) {
-      if (strings[series.profileType[samples.series[row]!]!] !== TEST_PROFILE_TYPE) continue;
+      if (strings.at(series.profileType[samples.series[row]!]!) !== TEST_PROFILE_TYPE) continue;
       const path: string[] = [];
       for (let s = samples.stack[row]!; s !== 0; s = stacks.parent[s]!) {
         path.unshift(...framesByHand(block, stacks.location[s]!));
@@ -80,7 +80,7 @@ function foldedByHand(blocks: readonly Block[]): Map<string, number> {
 
 function framesByHand({ locations, functions, mappings, strings }: Block, location: number): string[] {
   const mapping = locations.mapping[location]!;
-  const file = strings[mappings.file[mapping]!]!.split('/').at(-1)!;
+  const file = strings.at(mappings.file[mapping]!).split('/').at(-1)!;
   const kind = MAPPING_KINDS[mappings.kind[mapping]!]!;
   const called = `[${file}|${kind === 'vdso' ? 'native' : kind}]`;
   const inlined = `[${file}|inlined]`;
@@ -89,8 +89,8 @@ function framesByHand({ locations, functions, mappings, strings }: Block, locati
   const frames: string[] = [];
   for (let line = locations.lineStart[location]!; line < locations.lineStart[location + 1]!; line++) {
     const fn = locations.lineFunction[line]!;
-    const name = strings[functions.name[fn]!]!;
-    const text = name === '' ? unnamed : `${name}(${strings[functions.filename[fn]!]})`;
+    const name = strings.at(functions.name[fn]!);
+    const text = name === '' ? unnamed : `${name}(${strings.at(functions.filename[fn]!)})`;
     frames.unshift(`${text} ${line === outermost ? called : inlined}`);
   }
   return frames.length === 0 ? [`${unnamed} ${called}`] : frames;
@@ -101,7 +101,7 @@ function functionsByHand(block: Block): (frame: string) => string {
   const { samples, series, stacks, strings } = block;
   const sums = new Map<number, number>();
   for (let row = 0; row < samples.length; row++) {
-    if (strings[series.profileType[samples.series[row]!]!] !== TEST_PROFILE_TYPE) continue;
+    if (strings.at(series.profileType[samples.series[row]!]!) !== TEST_PROFILE_TYPE) continue;
     sums.set(samples.stack[row]!, (sums.get(samples.stack[row]!) ?? 0) + samples.total[row]!);
   }
   const seen = new Set<string>();

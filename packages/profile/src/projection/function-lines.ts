@@ -143,8 +143,8 @@ export class FunctionLines {
   #build(block: Block, location: LocationIndex): Sums {
     const { mappings, strings } = block;
     const mapping = block.locations.mapping[location]!;
-    const file = strings[mappings.file[mapping]!]!;
-    const buildId = strings[mappings.buildId[mapping]!]!;
+    const file = strings.at(mappings.file[mapping]!);
+    const buildId = strings.at(mappings.buildId[mapping]!);
     const key = `${buildId} ${file}`;
     let sums = this.#builds.get(key);
     if (sums === undefined) this.#builds.set(key, (sums = { file, buildId, self: 0, total: 0 }));
@@ -181,7 +181,7 @@ class FunctionPlaces {
     this.#addresses = addressHalves(block.locations.address);
     this.#mappings = new Uint8Array(mappings.length);
     for (let m = 0; m < mappings.length; m++) {
-      if (baseName(strings[mappings.file[m]!]!) === name.binary) this.#mappings[m] = 1;
+      if (baseName(strings.at(mappings.file[m]!)) === name.binary) this.#mappings[m] = 1;
     }
     const unnamed = /^(.*)\+0x([0-9a-f]+)$/u.exec(name.name);
     if (unnamed !== null && unnamed[1] === (name.binary || UNKNOWN_BINARY) && name.filename === '')
@@ -190,7 +190,7 @@ class FunctionPlaces {
     this.#functions = new Uint8Array(functions.length);
     for (let f = 0; f < functions.length; f++) {
       const isIt =
-        strings[functions.name[f]!] === name.name && strings[functions.filename[f]!] === name.filename;
+        strings.at(functions.name[f]!) === name.name && strings.at(functions.filename[f]!) === name.filename;
       if (isIt) this.#functions[f] = 1;
     }
     this.#lines = Array.from({ length: block.locations.length });

@@ -17,7 +17,7 @@ export function selectSeries(block: Block, profileType: string, selector: Select
   const { series, strings } = block;
   const selected = new Uint8Array(series.length);
   for (let row = 0; row < series.length; row++) {
-    if (strings[series.profileType[row]!] === profileType) selected[row] = 1;
+    if (strings.at(series.profileType[row]!) === profileType) selected[row] = 1;
   }
   for (const matcher of selector.matchers) {
     const known = new Map<number, boolean>();
@@ -26,7 +26,7 @@ export function selectSeries(block: Block, profileType: string, selector: Select
       const value = labelValueIndex(block, row, matcher.name);
       let matches = known.get(value);
       if (matches === undefined) {
-        matches = matcher.matches(value < 0 ? '' : strings[value]!);
+        matches = matcher.matches(value < 0 ? '' : strings.at(value));
         known.set(value, matches);
       }
       if (!matches) selected[row] = 0;
@@ -40,7 +40,7 @@ function labelValueIndex(block: Block, row: SeriesIndex, name: string): number {
   const { series, strings } = block;
   const end = series.labelStart[row + 1]!;
   for (let label = series.labelStart[row]!; label < end; label++) {
-    if (strings[series.labelName[label]!] === name) return series.labelValue[label]!;
+    if (strings.at(series.labelName[label]!) === name) return series.labelValue[label]!;
   }
   return -1;
 }
@@ -48,7 +48,7 @@ function labelValueIndex(block: Block, row: SeriesIndex, name: string): number {
 /** Value of a series' label, "" when it has none of that name: to a selector that is the same. */
 export function labelValue(block: Block, row: SeriesIndex, name: string): string {
   const value = labelValueIndex(block, row, name);
-  return value < 0 ? '' : block.strings[value]!;
+  return value < 0 ? '' : block.strings.at(value);
 }
 
 /** First sample row of each series row, and one more entry for the end: samples are sorted by series. */
@@ -100,11 +100,11 @@ export function seriesWithSamples(
  */
 export function seriesFingerprint(block: Block, row: SeriesIndex): number {
   const { series, strings } = block;
-  let a = hashText(strings[series.profileType[row]!]!, 0x811c9dc5);
-  let b = hashText(strings[series.profileType[row]!]!, 0x1b873593);
+  let a = hashText(strings.at(series.profileType[row]!), 0x811c9dc5);
+  let b = hashText(strings.at(series.profileType[row]!), 0x1b873593);
   for (let label = series.labelStart[row]!; label < series.labelStart[row + 1]!; label++) {
-    const name = strings[series.labelName[label]!]!;
-    const value = strings[series.labelValue[label]!]!;
+    const name = strings.at(series.labelName[label]!);
+    const value = strings.at(series.labelValue[label]!);
     a = hashText(value, hashText(name, a) ^ 0x3d);
     b = hashText(value, hashText(name, b) ^ 0x3d);
   }

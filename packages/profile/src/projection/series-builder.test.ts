@@ -101,7 +101,7 @@ describe('series of blocks', () => {
         const expected = Array.from(builder.timesMs, () => 0);
         const { samples, series, strings } = block;
         for (let row = 0; row < samples.length; row++) {
-          if (strings[series.profileType[samples.series[row]!]!] !== TEST_PROFILE_TYPE) continue;
+          if (strings.at(series.profileType[samples.series[row]!]!) !== TEST_PROFILE_TYPE) continue;
           for (let point = samples.pointStart[row]!; point < samples.pointStart[row + 1]!; point++) {
             const time = block.timeStartMs + samples.time[point]!;
             if (time < fromMs || time >= fromMs + length) continue;

@@ -52,7 +52,7 @@ export function symbolizeLocation(
   const kind = block.mappings.kind[mapping]!;
   // The agent names these itself: what it left without a name, its tables do not cover.
   if (kind === KERNEL || kind === JIT || kind === INTERPRETED) return 'not_covered';
-  const buildId = block.strings[block.mappings.buildId[mapping]!]!;
+  const buildId = block.strings.at(block.mappings.buildId[mapping]!);
   if (buildId === '') return 'no_build_id';
   const high = addresses[location * 2 + 1]!;
   if (high >= TOO_HIGH) return 'not_covered';
@@ -87,7 +87,7 @@ export function buildIdsToSymbolize(block: Block, sums: StackSums): string[] {
   }
   const buildIds = new Set<string>();
   for (let m = 1; m < mappings.length; m++) {
-    const buildId = strings[mappings.buildId[m]!]!;
+    const buildId = strings.at(mappings.buildId[m]!);
     if (wanted[m] === 1 && buildId !== '') buildIds.add(buildId);
   }
   return [...buildIds];

@@ -28,9 +28,9 @@ export function describeBlock(block: Block): string[] {
 function describeSeries({ series, strings }: Block, row: number): string {
   const labels: Record<string, string> = {};
   for (let label = series.labelStart[row]!; label < series.labelStart[row + 1]!; label++) {
-    labels[strings[series.labelName[label]!]!] = strings[series.labelValue[label]!]!;
+    labels[strings.at(series.labelName[label]!)] = strings.at(series.labelValue[label]!);
   }
-  return `${strings[series.profileType[row]!]!} ${series.period[row]!} ${JSON.stringify(labels)}`;
+  return `${strings.at(series.profileType[row]!)} ${series.period[row]!} ${JSON.stringify(labels)}`;
 }
 
 function describeStack({ stacks }: Block, frames: readonly string[], row: number): string {
@@ -44,11 +44,11 @@ function describeLocation({ locations, mappings, strings, functions }: Block, ro
   const lines: string[] = [];
   for (let line = locations.lineStart[row]!; line < locations.lineStart[row + 1]!; line++) {
     const fn = locations.lineFunction[line]!;
-    const name = strings[functions.name[fn]!]!;
+    const name = strings.at(functions.name[fn]!);
     const number = locations.lineNumber[line]!;
     const more = [
-      strings[functions.systemName[fn]!]!,
-      strings[functions.filename[fn]!]!,
+      strings.at(functions.systemName[fn]!),
+      strings.at(functions.filename[fn]!),
       functions.startLine[fn]!,
       number,
     ];
@@ -59,8 +59,8 @@ function describeLocation({ locations, mappings, strings, functions }: Block, ro
   const mapping = locations.mapping[row]!;
   const address = locations.address[row]!;
   if (mapping === 0 && address === 0n && lines.length > 0) return lines.join('<');
-  const file = JSON.stringify(strings[mappings.file[mapping]!]!);
-  const buildId = strings[mappings.buildId[mapping]!]!;
+  const file = JSON.stringify(strings.at(mappings.file[mapping]!));
+  const buildId = strings.at(mappings.buildId[mapping]!);
   const kind = MAPPING_KINDS[mappings.kind[mapping]!] ?? 'invalid';
   return `${file}[${buildId},${kind}]+0x${address.toString(16)}(${lines.join('<')})`;
 }

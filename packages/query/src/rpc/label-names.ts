@@ -47,6 +47,6 @@ export async function labelNames(
 
 function addNames({ series, strings }: Block, row: number, names: Set<string>): void {
   for (let label = series.labelStart[row]!; label < series.labelStart[row + 1]!; label++) {
-    names.add(strings[series.labelName[label]!]!);
+    names.add(strings.at(series.labelName[label]!));
   }
 }

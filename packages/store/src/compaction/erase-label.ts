@@ -31,7 +31,7 @@ export function eraseLabel(block: Block, { name, value }: LabelValue): ErasedBlo
     if (kept[index] === 1) continue;
     removedRows++;
     const dataset = datasetName(
-      block.strings[series.profileType[index]!]!,
+      block.strings.at(series.profileType[index]!),
       labelOf(block, index, SERVICE_NAME),
     );
     removed.set(dataset, (removed.get(dataset) ?? 0n) + BigInt(samples.total[row]!));
@@ -43,7 +43,7 @@ export function eraseLabel(block: Block, { name, value }: LabelValue): ErasedBlo
 
 function labelOf({ series, strings }: Block, row: number, name: string): string {
   for (let at = series.labelStart[row]!; at < series.labelStart[row + 1]!; at++) {
-    if (strings[series.labelName[at]!] === name) return strings[series.labelValue[at]!]!;
+    if (strings.at(series.labelName[at]!) === name) return strings.at(series.labelValue[at]!);
   }
   return '';
 }

@@ -3,7 +3,13 @@
  * one. Every integer is still there, in a coarser place. Points lie at the beginning of their cell, cells
  * at multiples of the resolution since 1970.
  */
-import { mergeBlocks, type Block, type SampleTable, type SeriesTable } from '@fleetflame/profile';
+import {
+  mergeBlocks,
+  type Block,
+  type SampleTable,
+  type SeriesTable,
+  type StringTable,
+} from '@fleetflame/profile';
 
 export interface RollupShape {
   readonly resolutionMs: number;
@@ -57,18 +63,14 @@ function coarseSamples(
   };
 }
 
-function withoutLabels(
-  series: SeriesTable,
-  strings: readonly string[],
-  drop: ReadonlySet<string>,
-): SeriesTable {
+function withoutLabels(series: SeriesTable, strings: StringTable, drop: ReadonlySet<string>): SeriesTable {
   const labelStart = new Uint32Array(series.length + 1);
   const labelName = new Uint32Array(series.labelName.length);
   const labelValue = new Uint32Array(series.labelValue.length);
   let label = 0;
   for (let row = 0; row < series.length; row++) {
     for (let at = series.labelStart[row]!; at < series.labelStart[row + 1]!; at++) {
-      if (drop.has(strings[series.labelName[at]!]!)) continue;
+      if (drop.has(strings.at(series.labelName[at]!))) continue;
       labelName[label] = series.labelName[at]!;
       labelValue[label] = series.labelValue[at]!;
       label++;

@@ -18,7 +18,7 @@ export function shardBlock(block: Block, { tenant, shard, shards }: Shard): Bloc
   for (let row = 0; row < series.length; row++) {
     let service = '';
     for (let at = series.labelStart[row]!; at < series.labelStart[row + 1]!; at++) {
-      if (strings[series.labelName[at]!] === SERVICE_NAME) service = strings[series.labelValue[at]!]!;
+      if (strings.at(series.labelName[at]!) === SERVICE_NAME) service = strings.at(series.labelValue[at]!);
     }
     if (shardOf(tenant, service, shards) === shard) wanted[row] = 1;
   }

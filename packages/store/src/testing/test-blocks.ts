@@ -42,7 +42,7 @@ export function sumsOfBlock(block: Block): Map<string, number> {
 function addSums({ samples, stacks, locations, functions, strings }: Block, sums: Map<string, number>): void {
   for (let row = 0; row < samples.length; row++) {
     const location = stacks.location[samples.stack[row]!]!;
-    const name = strings[functions.name[locations.lineFunction[locations.lineStart[location]!]!]!]!;
+    const name = strings.at(functions.name[locations.lineFunction[locations.lineStart[location]!]!]!);
     let points = 0;
     for (let at = samples.pointStart[row]!; at < samples.pointStart[row + 1]!; at++)
       points += samples.value[at]!;

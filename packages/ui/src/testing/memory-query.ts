@@ -156,7 +156,7 @@ export function memoryQuery(
       labelNames() {
         const names = new Set<string>();
         for (const { series, strings } of blocks()) {
-          for (const name of series.labelName) names.add(strings[name] ?? '');
+          for (const name of series.labelName) names.add(strings.at(name));
         }
         return { names: [...names].toSorted() };
       },
@@ -202,7 +202,7 @@ function typesOf(blocks: readonly Block[]): Map<string, number> {
   const types = new Map<string, number>();
   for (const { series, samples, strings } of blocks) {
     for (let row = 0; row < samples.length; row++) {
-      const id = strings[series.profileType[samples.series[row]!]!] ?? '';
+      const id = strings.at(series.profileType[samples.series[row]!]!);
       types.set(id, (types.get(id) ?? 0) + samples.total[row]!);
     }
   }

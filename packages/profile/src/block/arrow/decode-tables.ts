@@ -14,6 +14,10 @@ import { corrupt } from './corrupt.ts';
 import { float64FromInt64 } from './int64.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { readTable, type TableRead } from './read-table.ts';
+import type { StringBytes, StringTable } from '../string-table.ts';
+import { StringInterner } from '../tables/string-interner.ts';
+
+const NO_STRINGS: StringBytes = { bytes: new Uint8Array(0), starts: new Uint32Array(1) };
 
 /** A table's file and the number of rows that the footer says it has. */
 export interface TableFile {
@@ -22,13 +26,16 @@ export interface TableFile {
 }
 
 export class TableDecoder {
-  /** All strings of the block, each once. */
-  readonly strings: string[] = [''];
-  readonly #known = new Map<string, number>([['', 0]]);
+  readonly #strings = new StringInterner();
   readonly #budget: MemoryBudget;
 
   constructor(budget: MemoryBudget) {
     this.#budget = budget;
+  }
+
+  /** All strings of the tables decoded so far, each once. */
+  strings(): StringTable {
+    return this.#strings.table();
   }
 
   series(file: TableFile): SeriesTable {
@@ -86,16 +93,12 @@ export class TableDecoder {
   #read(table: string, { bytes, rows }: TableFile, columns: readonly Column[]): DecodedColumns {
     const read = readTable(table, bytes, columns, rows, this.#budget);
     // From a dictionary's entry to the block's string.
-    const strings = Uint32Array.from(read?.dictionary ?? [], (text) => this.#intern(text));
+    const { bytes: names, starts } = read?.dictionary ?? NO_STRINGS;
+    const strings = new Uint32Array(starts.length - 1);
+    for (let i = 0; i < strings.length; i++) {
+      strings[i] = this.#strings.intern(names, starts[i]!, starts[i + 1]!);
+    }
     return new DecodedColumns(table, read, strings, this.#budget);
-  }
-
-  #intern(text: string): number {
-    const known = this.#known.get(text);
-    if (known !== undefined) return known;
-    const index = this.strings.push(text) - 1;
-    this.#known.set(text, index);
-    return index;
   }
 }
 

@@ -14,7 +14,9 @@ import {
   type ColumnArrays,
 } from './columns.ts';
 import { int64FromFloat64 } from './int64.ts';
-import { writeTable, type BatchToWrite, type WrittenTable } from './write-table.ts';
+import { writeTable, type BatchToWrite, type Dictionary, type WrittenTable } from './write-table.ts';
+import type { StringTable } from '../string-table.ts';
+import { GrowableU32 } from '../tables/growable.ts';
 
 /**
  * Raw buffers of samples are checked with their whole batch, so batches that are not read whole may
@@ -193,29 +195,52 @@ function single(
   arrays: ColumnArrays,
 ): WrittenTable {
   const batches = rows === 0 ? [] : [{ rows, arrays, rawBelowBytes }];
-  return writeTable(columns, batches, dictionary?.strings);
+  return writeTable(columns, batches, dictionary?.finish());
 }
 
 /** The strings that one table uses, in order of first use. */
 class DictionaryOut {
-  readonly strings: string[] = [];
-  readonly #blockStrings: readonly string[];
-  /** Index in `strings` + 1 per block string; 0: not used yet. */
+  readonly #strings: StringTable;
+  /** Index in the dictionary + 1 per string of the block; 0: not used yet. */
   readonly #local: Int32Array;
+  readonly #used = new GrowableU32();
+  #bytes = 0;
 
-  constructor(blockStrings: readonly string[]) {
-    this.#blockStrings = blockStrings;
-    this.#local = new Int32Array(blockStrings.length);
+  constructor(strings: StringTable) {
+    this.#strings = strings;
+    this.#local = new Int32Array(strings.length);
   }
 
   indices(column: Uint32Array): Int32Array {
     const out = new Int32Array(column.length);
+    const local = this.#local;
     for (let row = 0; row < column.length; row++) {
       const string = column[row]!;
-      if (this.#local[string] === 0) this.#local[string] = this.strings.push(this.#blockStrings[string]!);
-      out[row] = this.#local[string]! - 1;
+      let place = local[string]!;
+      if (place === 0) {
+        this.#used.push(string);
+        this.#bytes += this.#strings.byteLength(string);
+        place = local[string] = this.#used.length;
+      }
+      out[row] = place - 1;
     }
     return out;
+  }
+
+  finish(): Dictionary {
+    const used = this.#used.view();
+    const { bytes: from, starts } = this.#strings;
+    const offsets = new Int32Array(used.length + 1);
+    const bytes = new Uint8Array(this.#bytes);
+    for (let i = 0, end = 0; i < used.length; i++) {
+      const start = starts[used[i]!]!;
+      const size = starts[used[i]! + 1]! - start;
+      // Names are short: a loop beats a view and a call.
+      for (let at = 0; at < size; at++) bytes[end + at] = from[start + at]!;
+      end += size;
+      offsets[i + 1] = end;
+    }
+    return { offsets, bytes };
   }
 }
 

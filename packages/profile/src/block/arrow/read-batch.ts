@@ -18,6 +18,7 @@ import {
 import { corrupt } from './corrupt.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { BatchMessage } from './metadata.ts';
+import type { StringBytes } from '../string-table.ts';
 
 /** Bytes of buffer number i of the batch, as stored. */
 export type BufferSource = (buffer: number) => Uint8Array;
@@ -66,7 +67,7 @@ export function readDictionary(
   message: BatchMessage,
   source: BufferSource,
   budget: MemoryBudget,
-): string[] {
+): StringBytes {
   const field = `${table}.dictionary`;
   const reader = new BatchReader(field, message, source, budget, true);
   return reader.strings(message.rows);
@@ -132,20 +133,35 @@ class BatchReader {
     this.#buffer += buffers;
   }
 
-  strings(count: number): string[] {
+  /** Every string by itself is UTF-8. */
+  strings(count: number): StringBytes {
     this.#startNode('', count);
     const offsets = this.#offsets('', count);
     const bytes = this.#bytes('', offsets[count] ?? 0);
-    // Twice for two-byte strings, and the array that holds them.
+    // What decoding them all takes, twice for two-byte strings, and the rows of whoever interns them.
     this.#budget.take(2 * bytes.length + 8 * count, this.#table);
     this.end();
-    const out: string[] = [];
+    this.#checkUtf8(bytes, offsets, count);
+    return { bytes, starts: new Uint32Array(offsets.buffer, offsets.byteOffset, count + 1) };
+  }
+
+  /** All at once: the whole is valid and no string begins inside a character. */
+  #checkUtf8(bytes: Uint8Array, offsets: Int32Array, count: number): void {
+    let valid = true;
     try {
-      for (let i = 0; i < count; i++) out.push(decoder.decode(bytes.subarray(offsets[i], offsets[i + 1])));
-    } catch (cause) {
-      throw corrupt(`${this.#table}[${out.length}]`, 'it is not UTF-8', cause);
+      decoder.decode(bytes);
+    } catch {
+      valid = false;
     }
-    return out;
+    for (let i = 1; i < count && valid; i++) valid = (bytes[offsets[i]!]! & 0xc0) !== 0x80;
+    if (valid) return;
+    for (let i = 0; i < count; i++) {
+      try {
+        decoder.decode(bytes.subarray(offsets[i], offsets[i + 1]));
+      } catch (cause) {
+        throw corrupt(`${this.#table}[${i}]`, 'it is not UTF-8', cause);
+      }
+    }
   }
 
   /** All that the message lists must have been used. */

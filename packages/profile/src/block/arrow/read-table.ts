@@ -13,12 +13,13 @@ import {
   type BatchPlace,
 } from './metadata.ts';
 import { readBatch, readDictionary } from './read-batch.ts';
+import type { StringBytes } from '../string-table.ts';
 
 export interface TableRead {
   readonly rows: number;
   readonly arrays: ColumnArrays;
-  /** Empty for a table without text columns. */
-  readonly dictionary: readonly string[];
+  /** Undefined for a table without text columns. */
+  readonly dictionary: StringBytes | undefined;
 }
 
 /** A table of at most one record batch: any but samples. Undefined when it has no rows. */
@@ -44,7 +45,7 @@ export function readTable(
   const message = decodeBatchMessage(table, messageBytes(bytes, place), place);
   if (message.rows !== rows) throw corrupt(table, `it should have ${rows} rows, but has ${message.rows}`);
   const arrays = readBatch(table, message, bufferSource(bytes, place, message), columns, budget);
-  if (dictionaryPlace === undefined) return { rows, arrays, dictionary: [] };
+  if (dictionaryPlace === undefined) return { rows, arrays, dictionary: undefined };
   const dictionary = decodeDictionaryMessage(table, messageBytes(bytes, dictionaryPlace), dictionaryPlace);
   const source = bufferSource(bytes, dictionaryPlace, dictionary);
   return { rows, arrays, dictionary: readDictionary(table, dictionary, source, budget) };

@@ -32,18 +32,24 @@ export interface WrittenTable {
   readonly batches: readonly BatchPlace[];
 }
 
+/** The strings that a table's columns index, as Arrow has them. */
+export interface Dictionary {
+  readonly offsets: Int32Array;
+  readonly bytes: Uint8Array;
+}
+
 /** `dictionary`: the strings that text columns index; undefined without text columns. */
 export function writeTable(
   columns: readonly Column[],
   batches: readonly BatchToWrite[],
-  dictionary?: readonly string[],
+  dictionary?: Dictionary,
 ): WrittenTable {
   const file = new FileWriter();
   const [first] = batches;
   if (dictionary !== undefined && first !== undefined) {
     const body = new BodyWriter(first.rawBelowBytes);
-    writeStrings(body, dictionary);
-    file.dictionary(dictionary.length, body);
+    body.strings(dictionary.offsets, dictionary.bytes);
+    file.dictionary(dictionary.offsets.length - 1, body);
   }
   for (const { rows, arrays, rawBelowBytes } of batches) {
     const body = new BodyWriter(rawBelowBytes);
@@ -115,17 +121,4 @@ class FileWriter {
 
 function toFileBlock({ offset, metadataBytes, bodyBytes }: BatchPlace): FileBlock {
   return new FileBlock(metadataBytes, bodyBytes, offset);
-}
-
-function writeStrings(body: BodyWriter, strings: readonly string[]): void {
-  const offsets = new Int32Array(strings.length + 1);
-  const encoder = new TextEncoder();
-  // UTF-8 takes at most three bytes for a UTF-16 unit.
-  const bytes = new Uint8Array(3 * strings.reduce((sum, text) => sum + text.length, 0));
-  let end = 0;
-  for (const [i, text] of strings.entries()) {
-    end += encoder.encodeInto(text, bytes.subarray(end)).written;
-    offsets[i + 1] = end;
-  }
-  body.strings(offsets, bytes.subarray(0, end));
 }

@@ -45,7 +45,7 @@ export function assembleBlock(
   return {
     timeStartMs,
     timeEndMs,
-    strings: [...tables.strings],
+    strings: tables.strings.table(),
     series: seriesTable,
     samples,
     stacks: tables.stackTable(),

@@ -15,6 +15,7 @@ import type {
   StringIndex,
 } from '../block.ts';
 import { RowInterner } from './row-interner.ts';
+import { StringInterner } from './string-interner.ts';
 import { TupleInterner } from './tuple-interner.ts';
 
 /** Of a location row: mapping, address low, address high; then function and line in turns. */
@@ -25,8 +26,7 @@ export const SERIES_HEAD = 3;
 const TWO_32 = 0x1_0000_0000;
 
 export class InternedTables {
-  readonly strings: string[] = [''];
-  readonly #stringRows = new Map<string, StringIndex>([['', 0]]);
+  readonly strings = new StringInterner();
   readonly #mappings = new TupleInterner(3);
   readonly #functions = new TupleInterner(4);
   readonly #locations = new RowInterner();
@@ -60,14 +60,7 @@ export class InternedTables {
   }
 
   string(text: string): StringIndex {
-    const known = this.#stringRows.get(text);
-    if (known !== undefined) return known;
-    // Half a surrogate pair has no UTF-8 form: it becomes U+FFFD, as any encoder would make it.
-    const wellFormed = text.toWellFormed();
-    if (wellFormed !== text) return this.string(wellFormed);
-    const row = this.strings.push(text) - 1;
-    this.#stringRows.set(text, row);
-    return row;
+    return this.strings.text(text);
   }
 
   mapping(file: StringIndex, buildId: StringIndex, kind: number): MappingIndex {

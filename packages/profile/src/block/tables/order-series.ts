@@ -1,19 +1,21 @@
 import { SERVICE_NAME } from '../block.ts';
-import { compareStrings } from './compare-strings.ts';
+import { compareBytes } from '../string-table.ts';
 import { SERIES_HEAD } from './interned-tables.ts';
+import type { StringInterner } from './string-interner.ts';
 
 /**
  * Rows that were seen, ordered by profile type, service_name, label list (name, value, name, value,
  * ...; service_name has its place in it, too) and period. Strings are ranked once, so that comparing two series compares integers.
  */
 export function orderSeries(
-  strings: readonly string[],
+  strings: StringInterner,
   data: Uint32Array,
   starts: Uint32Array,
   seen: Uint8Array,
 ): Uint32Array {
   const rows = Uint32Array.from(seen.keys()).filter((row) => seen[row] === 1);
   const rank = rankStrings(strings, data, starts, rows);
+  const serviceName = strings.find(SERVICE_NAME);
   const service = Uint32Array.from(seen, (_, row) => serviceOf(row));
   return rows.sort(
     (a, b) =>
@@ -26,7 +28,7 @@ export function orderSeries(
 
   function serviceOf(row: number): number {
     for (let at = starts[row]! + SERIES_HEAD; at < starts[row + 1]!; at += 2) {
-      if (strings[data[at]!] === SERVICE_NAME) return data[at + 1]!;
+      if (data[at] === serviceName) return data[at + 1]!;
     }
     return 0;
   }
@@ -43,7 +45,7 @@ export function orderSeries(
 }
 
 function rankStrings(
-  strings: readonly string[],
+  strings: StringInterner,
   data: Uint32Array,
   starts: Uint32Array,
   rows: Uint32Array,
@@ -54,7 +56,7 @@ function rankStrings(
     for (let at = starts[row]! + SERIES_HEAD; at < starts[row + 1]!; at++) used.add(data[at]!);
   }
   const rank = new Uint32Array(strings.length);
-  const sorted = [...used].sort((a, b) => compareStrings(strings[a]!, strings[b]!));
+  const sorted = [...used].sort((a, b) => compareBytes(strings, a, strings, b));
   for (const [i, string] of sorted.entries()) rank[string] = i;
   return rank;
 }

@@ -3,6 +3,7 @@
  * that no sample refers to are left behind; their entries in the maps are meaningless.
  */
 import type { Block } from '../block.ts';
+import type { StringTable } from '../string-table.ts';
 import { LOCATION_HEAD, SERIES_HEAD, periodWords, type InternedTables } from './interned-tables.ts';
 
 export interface BlockMap {
@@ -29,11 +30,14 @@ export function remapBlock(tables: InternedTables, block: Block): BlockMap {
 
 type StringMapper = (index: number) => number;
 
-function stringMapper(tables: InternedTables, strings: readonly string[]): StringMapper {
-  const map = new Uint32Array(strings.length).fill(UNMAPPED);
+function stringMapper(tables: InternedTables, strings: StringTable): StringMapper {
+  const { bytes, starts, length } = strings;
+  const map = new Uint32Array(length).fill(UNMAPPED);
   return (index) => {
     const known = map[index]!;
-    return known === UNMAPPED ? (map[index] = tables.string(strings[index]!)) : known;
+    return known === UNMAPPED
+      ? (map[index] = tables.strings.intern(bytes, starts[index]!, starts[index + 1]!))
+      : known;
   };
 }
 

@@ -85,12 +85,12 @@ function frameText(block: Block, row: number, annotate: boolean): string {
   const mapping = locations.mapping[row]!;
   const kind = MAPPING_KINDS[mappings.kind[mapping]!] ?? 'unknown';
   const called = annotate && (kind === 'kernel' || kind === 'jit') ? SUFFIXES[kind] : '';
-  const file = strings[mappings.file[mapping]!] ?? '';
+  const file = strings.at(mappings.file[mapping]!);
   const unnamed = `${baseName(file) || '[unknown]'}+0x${locations.address[row]!.toString(16)}`;
   const names: string[] = [];
   const outermost = locations.lineStart[row + 1]! - 1;
   for (let line = outermost; line >= locations.lineStart[row]!; line--) {
-    const name = clean(strings[functions.name[locations.lineFunction[line]!]!] || unnamed);
+    const name = clean(strings.at(functions.name[locations.lineFunction[line]!]!) || unnamed);
     names.push(name + (line === outermost || !annotate ? called : SUFFIXES.inlined));
   }
   return names.length === 0 ? clean(unnamed) + called : names.join(';');

@@ -34,7 +34,7 @@ export function foldSamples(
     const row = samples.series[from]!;
     let to = from + 1;
     while (to < samples.length && samples.series[to] === row) to++;
-    if (strings[series.profileType[row]!] === profileType) {
+    if (strings.at(series.profileType[row]!) === profileType) {
       const all = labelsOf(block, row);
       const labels = project === undefined ? all : project(all);
       const key = JSON.stringify(labels);
@@ -76,7 +76,7 @@ export function foldSamples(
 function labelsOf({ series, strings }: Block, row: number): LabelSet {
   const labels: [string, string][] = [];
   for (let label = series.labelStart[row]!; label < series.labelStart[row + 1]!; label++) {
-    labels.push([strings[series.labelName[label]!] ?? '', strings[series.labelValue[label]!] ?? '']);
+    labels.push([strings.at(series.labelName[label]!), strings.at(series.labelValue[label]!)]);
   }
   return labels;
 }

@@ -158,7 +158,7 @@ describe('decodeFolded and encodeFolded', () => {
         let total = 0;
         for (let row = 0; row < block.samples.length; row++) {
           const type = block.series.profileType[block.samples.series[row] ?? 0] ?? 0;
-          if (block.strings[type] === profileType) total += block.samples.total[row] ?? 0;
+          if (block.strings.at(type) === profileType) total += block.samples.total[row] ?? 0;
         }
         expect(sum(text)).toBe(total);
         const again = encodeFolded(decodeFolded(text, { profileType, timeMs: 5 }), { profileType });

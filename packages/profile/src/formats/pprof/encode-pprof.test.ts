@@ -156,7 +156,7 @@ describe('encodePprof and decodePprof', () => {
   test('keep totals, labels and stacks of any block, and encoding again gives the same bytes', () => {
     fc.assert(
       fc.property(arbitraryBlock(), (block) => {
-        for (const type of new Set([...block.series.profileType].map((it) => block.strings[it] ?? ''))) {
+        for (const type of new Set([...block.series.profileType].map((it) => block.strings.at(it)))) {
           const file = encodePprof(block, { profileType: type, compress: false });
           const decoded = decodePprof(file);
           expect(stackSums(decoded.block, type)).toEqual(stackSums(block, type));

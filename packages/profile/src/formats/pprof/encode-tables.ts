@@ -92,7 +92,7 @@ export class PprofTableWriter {
       writer.uint(LINE.line, number);
       writer.end(inner);
       if (mapping === undefined) continue;
-      if (strings[functions.filename[fn]!] === '') mapping.hasFilenames = false;
+      if (strings.at(functions.filename[fn]!) === '') mapping.hasFilenames = false;
       if (number === 0) mapping.hasLineNumbers = false;
     }
     writer.end(message);
@@ -130,9 +130,9 @@ export class PprofTableWriter {
     const writer = this.#writer;
     const message = writer.begin(PROFILE.function);
     writer.uint(FUNCTION.id, this.#functionIds[row]!);
-    writer.uint(FUNCTION.name, this.string(strings[functions.name[row]!] ?? ''));
-    writer.uint(FUNCTION.systemName, this.string(strings[functions.systemName[row]!] ?? ''));
-    writer.uint(FUNCTION.filename, this.string(strings[functions.filename[row]!] ?? ''));
+    writer.uint(FUNCTION.name, this.string(strings.at(functions.name[row]!)));
+    writer.uint(FUNCTION.systemName, this.string(strings.at(functions.systemName[row]!)));
+    writer.uint(FUNCTION.filename, this.string(strings.at(functions.filename[row]!)));
     writer.uint(FUNCTION.startLine, functions.startLine[row]!);
     writer.end(message);
   }
@@ -147,8 +147,8 @@ export class PprofTableWriter {
     writer.bigint(MAPPING.memoryStart, start);
     writer.bigint(MAPPING.memoryLimit, limit === 0n ? 0xffff_ffff_ffff_ffffn : limit);
     writer.bigint(MAPPING.fileOffset, start);
-    writer.uint(MAPPING.filename, this.string(strings[mappings.file[row]!] ?? ''));
-    writer.uint(MAPPING.buildId, this.string(strings[mappings.buildId[row]!] ?? ''));
+    writer.uint(MAPPING.filename, this.string(strings.at(mappings.file[row]!)));
+    writer.uint(MAPPING.buildId, this.string(strings.at(mappings.buildId[row]!)));
     writer.uint(MAPPING.hasFunctions, Number(use.hasFunctions));
     writer.uint(MAPPING.hasFilenames, Number(use.hasFilenames));
     writer.uint(MAPPING.hasLineNumbers, Number(use.hasLineNumbers));

@@ -1,0 +1,163 @@
+/**
+ * Gives every distinct string a dense row number, by its UTF-8 bytes: no JavaScript string is made to look
+ * one up. The bytes lie one after another in one arena, which is what Arrow wants written.
+ *
+ * Open addressing as in `RowInterner`; the row after the last answer is looked at first, since tables of
+ * one program list their names in an order that was seen before. The hash takes four bytes a step from a
+ * random seed, so that input cannot be prepared that makes all names collide.
+ */
+import { decodeUtf8, StringTable, type StringBytes } from '../string-table.ts';
+import { finishHash, mixHash, randomSeed } from './hash.ts';
+
+const FIRST_SLOTS = 256;
+const FIRST_BYTES = 4096;
+
+const encoder = new TextEncoder();
+
+export class StringInterner implements StringBytes {
+  readonly #seed = randomSeed();
+  #slots = new Uint32Array(FIRST_SLOTS);
+  #mask = FIRST_SLOTS - 1;
+  #hashes = new Uint32Array(FIRST_SLOTS / 2);
+  #starts = new Uint32Array(FIRST_SLOTS / 2 + 1);
+  #bytes = new Uint8Array(FIRST_BYTES);
+  #length = 0;
+  #next = 0;
+  #scratch = new Uint8Array(256);
+
+  /** String 0 is "". */
+  constructor() {
+    this.intern(this.#bytes, 0, 0);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** What the strings take, in bytes. */
+  get arenaBytes(): number {
+    return this.#starts[this.#length]!;
+  }
+
+  /** The arena; it moves when it grows. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  get starts(): Uint32Array {
+    return this.#starts;
+  }
+
+  text(text: string): number {
+    const end = this.#encode(text);
+    return this.intern(this.#scratch, 0, end);
+  }
+
+  /** The row of a text; -1: it has none. */
+  find(text: string): number {
+    const end = this.#encode(text);
+    let slot = this.#hash(this.#scratch, 0, end) & this.#mask;
+    for (let entry = this.#slots[slot]!; entry !== 0; entry = this.#slots[slot]!) {
+      if (this.#equals(entry - 1, this.#scratch, 0, end)) return entry - 1;
+      slot = (slot + 1) & this.#mask;
+    }
+    return -1;
+  }
+
+  /** The bytes from `start` to `end`, which are valid UTF-8. */
+  intern(from: Uint8Array, start: number, end: number): number {
+    const guess = this.#next;
+    if (guess < this.#length && this.#equals(guess, from, start, end)) {
+      this.#next = guess + 1;
+      return guess;
+    }
+    const hash = this.#hash(from, start, end);
+    const slots = this.#slots;
+    let slot = hash & this.#mask;
+    for (let entry = slots[slot]!; entry !== 0; entry = slots[slot]!) {
+      if (this.#hashes[entry - 1] === hash && this.#equals(entry - 1, from, start, end)) {
+        this.#next = entry;
+        return entry - 1;
+      }
+      slot = (slot + 1) & this.#mask;
+    }
+    const index = this.#length++;
+    this.#next = index + 1;
+    slots[slot] = index + 1;
+    this.#hashes[index] = hash;
+    this.#append(index, from, start, end);
+    if (this.#length * 2 >= slots.length) this.#grow();
+    return index;
+  }
+
+  at(index: number): string {
+    return decodeUtf8(this.#bytes, this.#starts[index]!, this.#starts[index + 1]!);
+  }
+
+  /** The strings so far, in an array of their own. */
+  table(): StringTable {
+    return new StringTable(this.#bytes.slice(0, this.arenaBytes), this.#starts.slice(0, this.#length + 1));
+  }
+
+  /** Into the scratch; gives the number of bytes. Half a surrogate pair becomes U+FFFD. */
+  #encode(text: string): number {
+    // UTF-8 takes at most three bytes for a UTF-16 unit.
+    if (text.length * 3 > this.#scratch.length) this.#scratch = new Uint8Array(text.length * 3);
+    return encoder.encodeInto(text, this.#scratch).written;
+  }
+
+  #hash(from: Uint8Array, start: number, end: number): number {
+    let hash = mixHash(this.#seed, end - start);
+    let at = start;
+    for (const last = end - 3; at < last; at += 4) {
+      const word = from[at]! | (from[at + 1]! << 8) | (from[at + 2]! << 16) | (from[at + 3]! << 24);
+      hash = mixHash(hash, word);
+    }
+    if (at < end) {
+      let word = 0;
+      for (; at < end; at++) word = (word << 8) | from[at]!;
+      hash = mixHash(hash, word);
+    }
+    return finishHash(hash);
+  }
+
+  #equals(index: number, from: Uint8Array, start: number, end: number): boolean {
+    const own = this.#starts[index]!;
+    const size = end - start;
+    if (this.#starts[index + 1]! - own !== size) return false;
+    const bytes = this.#bytes;
+    // Names of one program begin alike: the end tells them apart first.
+    for (let i = size - 1; i >= 0; i--) if (bytes[own + i] !== from[start + i]) return false;
+    return true;
+  }
+
+  #append(index: number, from: Uint8Array, start: number, end: number): void {
+    const own = this.#starts[index]!;
+    const size = end - start;
+    if (own + size > this.#bytes.length) {
+      const bytes = new Uint8Array(Math.max(own + size, this.#bytes.length * 2));
+      bytes.set(this.#bytes);
+      this.#bytes = bytes;
+    }
+    if (size > 0) this.#bytes.set(from.subarray(start, end), own);
+    this.#starts[index + 1] = own + size;
+  }
+
+  #grow(): void {
+    const size = this.#slots.length * 2;
+    const slots = new Uint32Array(size);
+    const hashes = new Uint32Array(size / 2);
+    const starts = new Uint32Array(size / 2 + 1);
+    hashes.set(this.#hashes);
+    starts.set(this.#starts);
+    this.#slots = slots;
+    this.#hashes = hashes;
+    this.#starts = starts;
+    this.#mask = size - 1;
+    for (let row = 0; row < this.#length; row++) {
+      let slot = hashes[row]! & this.#mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & this.#mask;
+      slots[slot] = row + 1;
+    }
+  }
+}
