@@ -23,6 +23,9 @@ export interface AgentStats {
   /** Samples lost, by cause; stack_* ones are kept, with shortened stacks. */
   readonly losses: Readonly<Record<string, number>>;
   readonly windows: number;
+  readonly windowMs: number;
+  /** Since the last window was closed, or since the start; by a clock that nobody sets. */
+  readonly lastWindowAgeMs: number;
   readonly collections: number;
   /** Collections that came later than they should have by more than a second. */
   readonly lateCollections: number;

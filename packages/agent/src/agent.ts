@@ -117,6 +117,7 @@ class RunningAgent implements Agent {
   readonly #tables: UnwindTables;
   readonly #closeMetrics: () => void;
   #samples = 0;
+  #lastWindowAt = performance.now();
   #collections = 0;
   #lateCollections = 0;
   #loopCpuMicros = 0;
@@ -252,6 +253,7 @@ class RunningAgent implements Agent {
 
   #close(windows: ReturnType<Windows['close']>, nowMs: number): void {
     for (const window of windows) {
+      this.#lastWindowAt = performance.now();
       const sampler = this.#sampler.stats();
       this.#losses.setSampler(sampler);
       this.#tables.watch(sampler);
@@ -300,6 +302,8 @@ class RunningAgent implements Agent {
       samples: this.#samples,
       losses: this.#losses.totals(),
       windows: this.#writer.windows,
+      windowMs: this.#options.windowMs,
+      lastWindowAgeMs: performance.now() - this.#lastWindowAt,
       collections: this.#collections,
       lateCollections: this.#lateCollections,
       spool: { batches: this.#spool.length, bytes: this.#spool.sizeBytes, ...this.#spool.counters },

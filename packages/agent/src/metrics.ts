@@ -109,6 +109,12 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
 ];
 
 const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
+  [
+    'last_window_age_seconds',
+    'Since a window was closed: more than three windows, and nothing is sampled',
+    (s) => s.lastWindowAgeMs / 1000,
+  ],
+  ['window_seconds', 'Length of a window', (s) => s.windowMs / 1000],
   ['filter_rules', 'Rules of the filter in force', (s) => s.filter.rules.length],
   ['filter_processes', 'Processes left out in the kernel', (s) => s.filter.processes],
   ['filter_cgroups', 'Cgroups left out in the kernel as a whole', (s) => s.filter.cgroups],

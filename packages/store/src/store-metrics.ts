@@ -29,6 +29,8 @@ export class StoreMetrics {
     totals: () => Promise<CatalogTotals>,
     jobs: () => Promise<readonly JobTotals[]>,
     pinned: () => number,
+    /** Whether the catalog answers. */
+    isAble: () => boolean,
   ) {
     const registers = [registry];
     const seconds = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
@@ -92,12 +94,30 @@ export class StoreMetrics {
         },
       }),
     );
-    registerLevels(registry, totals);
-    registerJobs(registry, jobs);
+    registerLevels(registry, totals, isAble);
+    registerJobs(registry, jobs, isAble);
   }
 }
 
-function registerJobs(registry: Registry, jobs: () => Promise<readonly JobTotals[]>): void {
+/**
+ * What cannot be known now has no value: the other metrics are needed most when the catalog is away. Undefined: it is
+ * known to be, and nobody waits for it; or it has just failed.
+ */
+async function unlessAway<T>(isAble: () => boolean, look: () => Promise<T>): Promise<T | undefined> {
+  if (!isAble()) return undefined;
+  try {
+    return await look();
+  } catch {
+    // It is counted where it failed.
+    return undefined;
+  }
+}
+
+function registerJobs(
+  registry: Registry,
+  jobs: () => Promise<readonly JobTotals[]>,
+  isAble: () => boolean,
+): void {
   registry.registerMetric(
     new Gauge({
       name: 'fleetflame_store_jobs',
@@ -105,8 +125,9 @@ function registerJobs(registry: Registry, jobs: () => Promise<readonly JobTotals
       labelNames: ['kind', 'state'],
       registers: [],
       async collect() {
-        const totals = await jobs();
         this.reset();
+        const totals = await unlessAway(isAble, jobs);
+        if (totals === undefined) return;
         for (const { kind, waiting, leased, failing } of totals) {
           this.set({ kind, state: 'waiting' }, waiting);
           this.set({ kind, state: 'leased' }, leased);
@@ -117,11 +138,15 @@ function registerJobs(registry: Registry, jobs: () => Promise<readonly JobTotals
   );
 }
 
-function registerLevels(registry: Registry, totals: () => Promise<CatalogTotals>): void {
+function registerLevels(
+  registry: Registry,
+  totals: () => Promise<CatalogTotals>,
+  isAble: () => boolean,
+): void {
   // A scrape collects all gauges at once: they share one look at the catalog.
-  let look: Promise<CatalogTotals> | undefined;
-  const shared = (): Promise<CatalogTotals> => {
-    look ??= totals().finally(() => {
+  let look: Promise<CatalogTotals | undefined> | undefined;
+  const shared = (): Promise<CatalogTotals | undefined> => {
+    look ??= unlessAway(isAble, totals).finally(() => {
       look = undefined;
     });
     return look;
@@ -134,8 +159,10 @@ function registerLevels(registry: Registry, totals: () => Promise<CatalogTotals>
         labelNames: ['level'],
         registers: [],
         async collect() {
-          const { levels, deleted } = await shared();
           this.reset();
+          const found = await shared();
+          if (found === undefined) return;
+          const { levels, deleted } = found;
           for (const level of levels) this.set({ level: String(level.level) }, level[field]);
           if (field !== 'rows') this.set({ level: 'deleted' }, deleted[field]);
         },
@@ -150,7 +177,9 @@ function registerLevels(registry: Registry, totals: () => Promise<CatalogTotals>
       help: 'Blocks set aside because they could not be read.',
       registers: [],
       async collect() {
-        this.set((await shared()).quarantined);
+        const found = await shared();
+        if (found === undefined) this.reset();
+        else this.set(found.quarantined);
       },
     }),
   );

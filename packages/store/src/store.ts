@@ -13,6 +13,9 @@ import { bytesSource, FleetflameError, type Block, type RangeSource } from '@fle
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { BlockPins } from './block-pins.ts';
+import { probeStore } from './health/probe-store.ts';
+import { StoreHealth, type StoreOperation } from './health/store-health.ts';
+import { WatchedObjects } from './health/watched-objects.ts';
 import { WHOLE, type BatchId, type BlockEntry, type QuarantinedEntry } from './catalog/block-entry.ts';
 import type { Catalog, CatalogTotals, CommitResult } from './catalog/catalog.ts';
 import type { JobTotals, LeasedJob } from './catalog/job-queue.ts';
@@ -137,6 +140,8 @@ export interface StoreParts {
   readonly merges: MergeRunner;
   /** Undefined: objects and catalog are known to belong together. */
   readonly identity?: StoreIdentity;
+  /** Told of what objects and catalog do; undefined: nobody is. */
+  readonly health?: StoreHealth;
   /** Called last. */
   readonly release: () => void;
 }
@@ -144,6 +149,7 @@ export interface StoreParts {
 export class Store {
   readonly objects: ObjectStore;
   readonly catalog: Catalog;
+  readonly health: StoreHealth;
   readonly retentionMs: number;
   readonly rememberBatchesMs: number;
   readonly #retention: ReadonlyMap<number, number>;
@@ -163,6 +169,8 @@ export class Store {
   constructor(options: Omit<StoreOptions, 'dataDir' | 'objects' | 'catalog'>, parts: StoreParts) {
     this.objects = parts.objects;
     this.catalog = parts.catalog;
+    const health = parts.health ?? new StoreHealth(options.log, options.registry);
+    this.health = health;
     this.#merges = parts.merges;
     this.#identity = parts.identity;
     this.#release = parts.release;
@@ -176,6 +184,7 @@ export class Store {
       () => parts.catalog.totals(),
       () => parts.catalog.jobs.totals(this.#now()),
       () => this.#pins.size,
+      () => health.isAble('read'),
     );
     this.#eraser = new Eraser({
       objects: parts.objects,
@@ -206,8 +215,14 @@ export class Store {
     let objects: ObjectStore | undefined;
     let catalog: Catalog | undefined;
     try {
-      objects = await patiently(createObjectStore(objectsConfig, record), 'object storage', options.log);
-      catalog = await patiently(openCatalog(catalogConfig), 'the catalog', options.log);
+      const health = new StoreHealth(options.log, options.registry);
+      const created = createObjectStore(objectsConfig, record);
+      objects = new WatchedObjects(await patiently(created, 'object storage', options.log), health);
+      const opened = openCatalog(catalogConfig, (kind, failure) => {
+        if (failure === undefined) health.succeeded(kind);
+        else health.failed(kind, failure);
+      });
+      catalog = await patiently(opened, 'the catalog', options.log);
       const identity = await identifyStore(objects, catalog);
       const clock = new StoreClock(catalog, options.log);
       if (options.now === undefined) await clock.start();
@@ -220,6 +235,7 @@ export class Store {
           catalog,
           merges: new MergeThread(record),
           identity,
+          health,
           release: () => {
             clock.stop();
             release();
@@ -324,6 +340,11 @@ export class Store {
       tasks: taskStatus(await this.catalog.jobs.list(STATUS_JOBS, 'task')),
       jobs: await this.catalog.jobs.totals(this.#now()),
     };
+  }
+
+  /** Tries an operation, so that `health` learns of it. Throws what it throws. */
+  async probe(operation: StoreOperation): Promise<void> {
+    await probeStore(operation, this.objects, this.catalog);
   }
 
   /** Asks for everything with the label to be removed from all blocks; a job does it. Returns the job's id. */

@@ -61,6 +61,26 @@ describe.each(Object.entries(DISKS))('a full disk under the %s', (_, { path, arg
     );
   });
 
+  it('is not ready while it is not able, says why, and is again by itself when there is room', async () => {
+    const ready = async (): Promise<number> => (await product.get('/readyz')).status;
+    const refused = async (): Promise<number> => {
+      await write();
+      return await ready();
+    };
+    await until('it is not ready', refused, (status) => status === 503);
+    const { text } = await product.get('/readyz');
+    expect(text).toMatch(/^unable: .*cannot be written/);
+    expect(text).not.toContain(disk);
+    const status = JSON.parse((await product.get('/status')).text);
+    expect(status).toMatchObject({ ready: false, problems: [expect.stringMatching(/cannot be written/)] });
+    expect((await product.get('/metrics')).text).toMatch(/^fleetflame_ready 0$/m);
+    expect((await product.get('/healthz')).status).toBe(200);
+    await rm(join(disk, 'filler'));
+    await until('it is ready', ready, (found) => found === 200);
+    expect(await total()).toBe(acked);
+    await fill();
+  });
+
   it('takes the same batch when there is room, without a restart, and counts it once', async () => {
     await rm(join(disk, 'filler'));
     await until('the batch is taken', write, (error) => error === undefined);

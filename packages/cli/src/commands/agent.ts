@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type Agent, startAgent } from '@fleetflame/agent';
+import { type Agent, stalledReason, startAgent } from '@fleetflame/agent';
 import { FleetflameError } from '@fleetflame/profile';
 import type { Command } from 'commander';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -53,12 +53,25 @@ async function runAgent(flags: Readonly<Record<string, unknown>>): Promise<void>
   });
   let readiness: Readiness = 'starting';
   const view: AgentView = {
-    status: () => Promise.resolve({ state: 'running', pid: process.pid, stats: agent?.stats() }),
+    status: () => {
+      const stats = agent?.stats();
+      const reason = stats === undefined ? undefined : stalledReason(stats);
+      const state = stats === undefined ? 'starting' : reason === undefined ? 'running' : 'stalled';
+      return Promise.resolve({ state, ...(reason === undefined ? {} : { reason }), pid: process.pid, stats });
+    },
     // They are in the registry of the pages.
     metrics: () => Promise.resolve(''),
   };
   const pages = servePages(
-    { role: 'agent', registry, log, agent: view, readiness: () => readiness },
+    {
+      role: 'agent',
+      registry,
+      log,
+      agent: view,
+      readiness: () => readiness,
+      problems: () =>
+        agent === undefined ? [] : [stalledReason(agent.stats())].filter((why) => why !== undefined),
+    },
     (_request, response) => sendText(response, 404, 'not found\n'),
   );
   const listen = config.text('agent.listen');

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { FilterStatus } from '@fleetflame/agent';
+import { stalledReason, type AgentStats, type FilterStatus } from '@fleetflame/agent';
 import type { Logger } from 'pino';
 import { agentRuntime } from './agent-runtime.ts';
 import type { AgentStatus, AgentView } from './pages.ts';
@@ -117,16 +117,27 @@ export class AgentProcess implements AgentView {
 
   async status(): Promise<AgentStatus> {
     const text = await this.#ask('stats');
-    const { name } = this.#state;
-    const reason = 'reason' in this.#state ? { reason: this.#state.reason } : {};
+    const told: unknown = text === '' ? undefined : (JSON.parse(text) ?? undefined);
+    const stats = isStats(told) ? told : undefined;
+    const stalled =
+      this.#state.name === 'running'
+        ? stats === undefined
+          ? 'it does not answer'
+          : stalledReason(stats)
+        : undefined;
+    const name = stalled === undefined ? this.#state.name : 'stalled';
+    const why = stalled ?? ('reason' in this.#state ? this.#state.reason : undefined);
+    const reason = why === undefined ? {} : { reason: why };
     const pid = this.#child?.pid === undefined ? {} : { pid: this.#child.pid };
     const filter = this.#filter === undefined ? {} : { filter: this.#filter };
-    const stats: unknown = text === '' ? undefined : (JSON.parse(text) ?? undefined);
     return { state: name, ...reason, ...pid, ...filter, ...(stats === undefined ? {} : { stats }) };
   }
 
-  metrics(): Promise<string> {
-    return this.#ask('metrics');
+  /** With a metric of its own: an agent that does not answer can say nothing. */
+  async metrics(): Promise<string> {
+    const text = await this.#ask('metrics');
+    const help = '# HELP fleetflame_agent_up Whether the agent beside this server runs and answers.';
+    return `${text}${help}\n# TYPE fleetflame_agent_up gauge\nfleetflame_agent_up ${text === '' ? 0 : 1}\n`;
   }
 
   /** "" when there is no agent, or it does not answer. */
@@ -164,4 +175,9 @@ export class AgentProcess implements AgentView {
         break;
     }
   }
+}
+
+/** The other end is this program too: what it says of itself is of that form, or nothing. */
+function isStats(value: unknown): value is AgentStats {
+  return typeof value === 'object' && value !== null && 'lastWindowAgeMs' in value;
 }

@@ -1,3 +1,4 @@
+import { FleetflameError } from '@fleetflame/profile';
 import type { Store } from '@fleetflame/store';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -31,28 +32,40 @@ export interface PageOptions {
   readonly log: Logger;
   readonly agent: AgentView | undefined;
   readonly readiness: () => Readiness;
+  /** What keeps a process that is ready from doing its work, in words for everybody. Default: nothing. */
+  readonly problems?: () => readonly string[];
 }
 
 /**
- * The pages of operators: /healthz (the process lives), /readyz (send it requests), /status (JSON), and
+ * The pages of operators: /healthz (the process lives), /readyz (send it requests: it is able), /status (JSON), and
  * /metrics (Prometheus). Everything else goes to `next`.
  */
 export function servePages(options: PageOptions, next: Handler): Handler {
   const { role, store, registry, log, agent, readiness } = options;
+  const state = (): { ready: boolean; words: string; problems: readonly string[] } => {
+    const problems = options.problems?.() ?? [];
+    const name = readiness();
+    const ready = name === 'ready' && problems.length === 0;
+    return { ready, problems, words: name === 'ready' && !ready ? `unable: ${problems.join(', ')}` : name };
+  };
   const pages: Readonly<Record<string, (response: Response) => Promise<void> | void>> = {
     '/healthz': (response) => sendText(response, 200, 'ok\n'),
-    '/readyz': (response) => sendText(response, readiness() === 'ready' ? 200 : 503, `${readiness()}\n`),
+    '/readyz': (response) => {
+      const { ready, words } = state();
+      sendText(response, ready ? 200 : 503, `${words}\n`);
+    },
     '/metrics': async (response) => {
       const text = `${await registry.metrics()}${(await agent?.metrics()) ?? ''}`;
       send(response, 200, registry.contentType, text);
     },
     '/status': async (response) => {
-      const ready = readiness() === 'ready';
+      const { ready, problems } = state();
       const status = {
         role,
         ready,
+        ...(problems.length === 0 ? {} : { problems }),
         ...(agent === undefined ? {} : { agent: await agent.status() }),
-        ...(store === undefined ? {} : { store: await store.status() }),
+        ...(store === undefined ? {} : { store: await storeStatus(store) }),
       };
       send(response, 200, 'application/json', `${JSON.stringify(status)}\n`);
     },
@@ -68,6 +81,18 @@ export function servePages(options: PageOptions, next: Handler): Handler {
       if (!response.headersSent) sendText(response, 500, 'failed; the log says why\n');
     });
   };
+}
+
+/** Who looks wants to know what is wrong when something is: the catalog need not answer for that. */
+async function storeStatus(store: Store): Promise<object> {
+  const health = Object.fromEntries(store.health.states());
+  if (!store.health.isAble('read')) return { health };
+  try {
+    return { ...(await store.status()), health };
+  } catch (error) {
+    if (error instanceof FleetflameError && error.code === 'unavailable') return { health };
+    throw error;
+  }
 }
 
 export function sendText(response: Response, status: number, body: string): void {

@@ -14,6 +14,7 @@ import { gzipFast } from './compression.ts';
 import { OnePort, type Request, type Response } from './one-port.ts';
 import { type AgentView, type Readiness, sendText, servePages } from './pages.ts';
 import { rpcErrors } from './rpc-errors.ts';
+import { RoleReadiness } from './role-readiness.ts';
 import { createServices, type ServerRole, type ServiceOptions } from './services.ts';
 import { StaticFiles } from './static-files.ts';
 
@@ -61,6 +62,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const hasUi = role === 'up' || role === 'query';
   const ui = hasUi ? await StaticFiles.load(UI_DIRECTORY) : undefined;
   let readiness: Readiness = 'starting';
+  const able = new RoleReadiness(role, store, registry);
 
   const rpc = connectNodeAdapter({
     routes: (router) => services.routes(router),
@@ -86,10 +88,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     },
   });
   const port = new OnePort(
-    servePages({ role, store, registry, log, agent, readiness: () => readiness }, rpc),
+    servePages(
+      { role, store, registry, log, agent, readiness: () => readiness, problems: () => able.problems() },
+      rpc,
+    ),
   );
 
   const closeParts = async (): Promise<void> => {
+    await able.close();
     await services.close();
     await store.close();
   };

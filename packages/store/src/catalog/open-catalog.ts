@@ -1,6 +1,7 @@
 import type { Catalog } from './catalog.ts';
 import { SqlCatalog } from './sql-catalog.ts';
 import { openPostgres, type PostgresCatalogConfig } from './postgres.ts';
+import type { OnTransaction } from './transactor.ts';
 import { openSqlite } from './sqlite.ts';
 
 /** Plain data; who shares a catalog with other processes must choose an engine that can be shared. */
@@ -13,6 +14,7 @@ export interface SqliteCatalogConfig {
 }
 
 /** Throws unavailable when it cannot be opened, unsupported when a newer version wrote it. */
-export async function openCatalog(config: CatalogConfig): Promise<Catalog> {
-  return await SqlCatalog.open(config.engine === 'sqlite' ? openSqlite(config.path) : openPostgres(config));
+export async function openCatalog(config: CatalogConfig, onTransaction?: OnTransaction): Promise<Catalog> {
+  const engine = config.engine === 'sqlite' ? openSqlite(config.path) : openPostgres(config);
+  return await SqlCatalog.open(engine, onTransaction);
 }

@@ -29,7 +29,7 @@ import { SqlCompactionView } from './sql-compaction-view.ts';
 import { finishJob, SqlJobQueue } from './sql-job-queue.ts';
 import { SqlNotes } from './sql-notes.ts';
 import type { Tables } from './tables.ts';
-import { catalogError, Refusal, Transactor } from './transactor.ts';
+import { catalogError, Refusal, Transactor, type OnTransaction } from './transactor.ts';
 
 /** `seq` beyond it would not survive the way through a float64. */
 export const MAX_SEQ = BigInt(Number.MAX_SAFE_INTEGER);
@@ -56,16 +56,16 @@ export class SqlCatalog implements Catalog {
   readonly #engine: CatalogEngine;
   readonly #transactor: Transactor;
 
-  private constructor(engine: CatalogEngine) {
+  private constructor(engine: CatalogEngine, onTransaction?: OnTransaction) {
     this.#engine = engine;
-    this.#transactor = new Transactor(engine);
+    this.#transactor = new Transactor(engine, onTransaction);
     this.jobs = new SqlJobQueue(this.#transactor);
     this.compaction = new SqlCompactionView(this.#transactor);
     this.notes = new SqlNotes(this.#transactor);
   }
 
   /** Takes over `engine`: `close` closes it. */
-  static async open(engine: CatalogEngine): Promise<SqlCatalog> {
+  static async open(engine: CatalogEngine, onTransaction?: OnTransaction): Promise<SqlCatalog> {
     try {
       await engine.checkDurability();
       await migrate(engine);
@@ -73,7 +73,7 @@ export class SqlCatalog implements Catalog {
       await engine.db.destroy();
       throw catalogError('opened', error);
     }
-    return new SqlCatalog(engine);
+    return new SqlCatalog(engine, onTransaction);
   }
 
   clockMs(): Promise<number> {

@@ -14,11 +14,16 @@ const ATTEMPTS = 5;
 /** Doubled each time, of which a random half to whole: two that collided should not meet again. */
 const FIRST_WAIT_MS = 20;
 
+/** Told of every transaction; undefined: the database did what it was asked. */
+export type OnTransaction = (kind: 'commit' | 'read', failure: unknown) => void;
+
 export class Transactor {
   readonly #engine: CatalogEngine;
+  readonly #onTransaction: OnTransaction;
 
-  constructor(engine: CatalogEngine) {
+  constructor(engine: CatalogEngine, onTransaction: OnTransaction = () => undefined) {
     this.#engine = engine;
+    this.#onTransaction = onTransaction;
   }
 
   /** All that `run` reads is of one moment. */
@@ -38,13 +43,23 @@ export class Transactor {
   }
 
   async #repeat<T>(what: string, readOnly: boolean, transaction: () => Promise<T>): Promise<T> {
+    const kind = readOnly ? 'read' : 'commit';
     for (let attempt = 1; ; attempt++) {
       try {
-        return await transaction();
+        const result = await transaction();
+        this.#onTransaction(kind, undefined);
+        return result;
       } catch (error) {
-        if (error instanceof Refusal) throw error;
+        // What this product throws in a transaction is an answer.
+        if (error instanceof Refusal || error instanceof FleetflameError) {
+          this.#onTransaction(kind, undefined);
+          throw error;
+        }
         const again = this.#engine.isRolledBack(error) || (readOnly && this.#engine.isDisconnected(error));
-        if (!again || attempt === ATTEMPTS) throw catalogError(`used to ${what}`, error);
+        if (!again || attempt === ATTEMPTS) {
+          this.#onTransaction(kind, error);
+          throw catalogError(`used to ${what}`, error);
+        }
       }
       await sleep(FIRST_WAIT_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2));
     }
