@@ -9,7 +9,9 @@ import { Config } from '../config/config.ts';
 import { formatConfig } from '../config/print-config.ts';
 import type { AgentMessage, AgentQuestion, AgentRequest } from '../server/agent-process.ts';
 import { createLogger } from '../server/logger.ts';
-import { OnePort, parseListen } from '../server/one-port.ts';
+import { Door } from '../server/door/door.ts';
+import { endOnUncaught } from '../server/door/uncaught.ts';
+import { parseListen } from '../server/one-port.ts';
 import { type AgentView, type Readiness, sendText, servePages } from '../server/pages.ts';
 
 /** The launcher reads it: it is about the flags that Node starts with. */
@@ -62,23 +64,34 @@ async function runAgent(flags: Readonly<Record<string, unknown>>): Promise<void>
     // They are in the registry of the pages.
     metrics: () => Promise.resolve(''),
   };
-  const pages = servePages(
-    {
-      role: 'agent',
-      registry,
-      log,
-      agent: view,
-      readiness: () => readiness,
-      problems: () =>
-        agent === undefined ? [] : [stalledReason(agent.stats())].filter((why) => why !== undefined),
-    },
-    (_request, response) => sendText(response, 404, 'not found\n'),
-  );
-  const listen = config.text('agent.listen');
   // What it has to tell, the server that it is a child of tells for it.
-  const port = listen === undefined || process.send !== undefined ? undefined : new OnePort(pages);
-  if (port !== undefined && listen !== undefined) {
-    const { host, port: wanted } = parseListen(listen, '--listen');
+  const listen = process.send === undefined ? config.text('agent.listen') : undefined;
+  const { host, port: wanted } = parseListen(listen ?? '127.0.0.1:0', '--listen');
+  const door = new Door({
+    // A child's counters would be those of its parent's door under the same names.
+    registry: listen === undefined ? new Registry() : registry,
+    log: log.child({ part: 'door' }),
+    host,
+    allowHost: config.list('allowHost'),
+  });
+  endOnUncaught(log, door.metrics);
+  const port =
+    listen === undefined
+      ? undefined
+      : door.open(
+          servePages(
+            {
+              role: 'agent',
+              registry,
+              agent: view,
+              readiness: () => readiness,
+              problems: () =>
+                agent === undefined ? [] : [stalledReason(agent.stats())].filter((why) => why !== undefined),
+            },
+            (visit) => sendText(visit.response, 404, 'not found\n'),
+          ),
+        );
+  if (port !== undefined) {
     const bound = await port.listen(host, wanted);
     log.info({ url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}` }, 'metrics and status');
   }

@@ -34,6 +34,18 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     flag: '--listen <host:port>',
     help: 'where to answer /metrics, /status and /healthz, such as 127.0.0.1:7172 (default: nowhere)',
   },
+  allowHost: {
+    kind: { type: 'list' },
+    roles: [...SERVERS, 'agent'],
+    flag: '--allow-host <name>',
+    help: 'a name under which this server is reached, such as profiles.example.org or *.example.org; repeatable. Addresses and localhost need none',
+  },
+  trustedProxies: {
+    kind: { type: 'list' },
+    roles: SERVERS,
+    flag: '--trusted-proxy <address>',
+    help: 'a balancer or proxy, as address or network, that speaks for others: what it forwards counts for whom it names; repeatable',
+  },
   data: {
     kind: text,
     roles: ['up'],

@@ -81,7 +81,9 @@ test('what takes longer than the grace is cut', async () => {
 });
 
 test('a request whose headers come one byte at a time is cut off, others are answered', async () => {
-  const port = new OnePort((_request, response) => response.end('ok'), 200);
+  const port = new OnePort((_request, response) => response.end('ok'), {
+    limits: { headersMs: 200 },
+  });
   const number = await port.listen('127.0.0.1', 0);
   const slow = net.connect(number, '127.0.0.1');
   await once(slow, 'connect');

@@ -1,8 +1,9 @@
 import { FleetflameError } from '@fleetflame/profile';
 import type { Store } from '@fleetflame/store';
-import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import type { Handler, Request, Response } from './one-port.ts';
+import type { DoorHandler, Visit } from './door/guard.ts';
+import { Refusal } from './door/refusal.ts';
+import type { Response } from './one-port.ts';
 import type { ServerRole } from './services.ts';
 
 export interface AgentStatus {
@@ -29,7 +30,6 @@ export interface PageOptions {
   /** Undefined: the role has none. */
   readonly store?: Store;
   readonly registry: Registry;
-  readonly log: Logger;
   readonly agent: AgentView | undefined;
   readonly readiness: () => Readiness;
   /** What keeps a process that is ready from doing its work, in words for everybody. Default: nothing. */
@@ -40,46 +40,55 @@ export interface PageOptions {
  * The pages of operators: /healthz (the process lives), /readyz (send it requests: it is able), /status (JSON), and
  * /metrics (Prometheus). Everything else goes to `next`.
  */
-export function servePages(options: PageOptions, next: Handler): Handler {
-  const { role, store, registry, log, agent, readiness } = options;
+export function servePages(options: PageOptions, next: DoorHandler): DoorHandler {
+  const { role, store, registry, agent, readiness } = options;
   const state = (): { ready: boolean; words: string; problems: readonly string[] } => {
     const problems = options.problems?.() ?? [];
     const name = readiness();
     const ready = name === 'ready' && problems.length === 0;
     return { ready, problems, words: name === 'ready' && !ready ? `unable: ${problems.join(', ')}` : name };
   };
-  const pages: Readonly<Record<string, (response: Response) => Promise<void> | void>> = {
-    '/healthz': (response) => sendText(response, 200, 'ok\n'),
-    '/readyz': (response) => {
-      const { ready, words } = state();
-      sendText(response, ready ? 200 : 503, `${words}\n`);
-    },
-    '/metrics': async (response) => {
-      const text = `${await registry.metrics()}${(await agent?.metrics()) ?? ''}`;
-      send(response, 200, registry.contentType, text);
-    },
-    '/status': async (response) => {
-      const { ready, problems } = state();
-      const status = {
-        role,
-        ready,
-        ...(problems.length === 0 ? {} : { problems }),
-        ...(agent === undefined ? {} : { agent: await agent.status() }),
-        ...(store === undefined ? {} : { store: await storeStatus(store) }),
-      };
-      send(response, 200, 'application/json', `${JSON.stringify(status)}\n`);
-    },
-  };
-  return (request: Request, response: Response) => {
-    const page = pages[(request.url ?? '').split('?')[0] ?? ''];
+  const pages: ReadonlyMap<string, (response: Response) => Promise<void> | void> = new Map([
+    ['/healthz', (response: Response) => sendText(response, 200, 'ok\n')],
+    [
+      '/readyz',
+      (response: Response) => {
+        const { ready, words } = state();
+        sendText(response, ready ? 200 : 503, `${words}\n`);
+      },
+    ],
+    [
+      '/metrics',
+      async (response: Response) => {
+        const text = `${await registry.metrics()}${(await agent?.metrics()) ?? ''}`;
+        send(response, 200, registry.contentType, text);
+      },
+    ],
+    [
+      '/status',
+      async (response: Response) => {
+        const { ready, problems } = state();
+        const status = {
+          role,
+          ready,
+          ...(problems.length === 0 ? {} : { problems }),
+          ...(agent === undefined ? {} : { agent: withoutIdentity(await agent.status()) }),
+          ...(store === undefined ? {} : { store: await storeStatus(store) }),
+        };
+        send(response, 200, 'application/json', `${JSON.stringify(status)}\n`);
+      },
+    ],
+  ]);
+  return async (visit: Visit) => {
+    const page = pages.get(visit.path);
     if (page === undefined) {
-      next(request, response);
+      await next(visit);
       return;
     }
-    Promise.resolve(page(response)).catch((error: unknown) => {
-      log.error({ err: error, url: request.url }, 'a page failed');
-      if (!response.headersSent) sendText(response, 500, 'failed; the log says why\n');
-    });
+    if (visit.method !== 'GET' && visit.method !== 'HEAD') {
+      throw new Refusal('method', 405, 'This page is only read.', { allow: 'GET, HEAD' });
+    }
+    await page(visit.response);
   };
 }
 
@@ -95,11 +104,28 @@ async function storeStatus(store: Store): Promise<object> {
   }
 }
 
+/** Who knows an agent's id and its next number can send in its place: they are in its log alone. */
+function withoutIdentity(status: AgentStatus): AgentStatus {
+  const { stats } = status;
+  if (typeof stats !== 'object' || stats === null) return status;
+  return {
+    ...status,
+    stats: Object.fromEntries(Object.entries(stats).filter(([name]) => !IDENTITY.has(name))),
+  };
+}
+
+const IDENTITY: ReadonlySet<string> = new Set(['agentId', 'seq']);
+
 export function sendText(response: Response, status: number, body: string): void {
   send(response, status, 'text/plain; charset=utf-8', body);
 }
 
+/** Of HEAD the length alone. */
 function send(response: Response, status: number, type: string, body: string): void {
-  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
-  response.end(body);
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+  });
+  response.end(response.req.method === 'HEAD' ? undefined : body);
 }

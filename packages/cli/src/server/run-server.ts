@@ -6,6 +6,7 @@ import { printText } from '../client/output.ts';
 import { Config, type LimitTables } from '../config/config.ts';
 import { formatConfig } from '../config/print-config.ts';
 import { storePlace } from '../config/store-place.ts';
+import { DOOR_LIMITS } from './door/limits.ts';
 import { createLogger } from './logger.ts';
 import { parseListen } from './one-port.ts';
 import type { AgentView } from './pages.ts';
@@ -16,6 +17,7 @@ const SERVERS = ['up', 'ingest', 'query', 'compactor', 'symbolizer'] as const;
 const LIMITS: LimitTables = {
   ingest: { roles: ['up', 'ingest'], limits: { ...INGEST_LIMITS } },
   query: { roles: ['up', 'query'], limits: { ...QUERY_LIMITS } },
+  door: { roles: SERVERS, limits: { ...DOOR_LIMITS } },
   objects: { roles: SERVERS, limits: { ...S3_LIMITS } },
   catalog: { roles: SERVERS, limits: { ...POSTGRES_LIMITS } },
   maintenance: { roles: ['up', 'compactor'], limits: { ...MAINTENANCE_LIMITS } },
@@ -57,6 +59,9 @@ export async function runServer(
     ingestLimits: config.limits('ingest'),
     queryLimits: config.limits('query'),
     ...(role === 'up' || role === 'compactor' ? { maintenanceLimits: config.limits('maintenance') } : {}),
+    doorLimits: config.limits('door'),
+    allowHost: config.list('allowHost'),
+    trustedProxies: config.list('trustedProxies'),
     debuginfod: config.list('symbols.debuginfod'),
     ...(agent === undefined ? {} : { agent: agent(config, log) }),
   });

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
 import {
   type CatalogConfig,
   type ObjectStoreConfig,
@@ -11,14 +10,16 @@ import {
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { gzipFast } from './compression.ts';
-import { OnePort, type Request, type Response } from './one-port.ts';
+import { Door } from './door/door.ts';
+import type { DoorLimits } from './door/limits.ts';
+import { endOnUncaught } from './door/uncaught.ts';
 import { type AgentView, type Readiness, sendText, servePages } from './pages.ts';
 import { rpcErrors } from './rpc-errors.ts';
 import { RoleReadiness } from './role-readiness.ts';
 import { createServices, type ServerRole, type ServiceOptions } from './services.ts';
 import { StaticFiles } from './static-files.ts';
 
-/** The largest request: a batch of a very large host, or a pprof file; the rest comes in parts. */
+/** What Connect takes; the door looks at sizes before, per method. */
 const MAX_MESSAGE_BYTES = 64 << 20;
 /** Requests that are running at a stop get this long: below the 30 s after which Kubernetes kills. */
 const CLOSE_GRACE_MS = 20_000;
@@ -42,6 +43,10 @@ export interface ServerOptions extends Pick<ServiceOptions, 'ingestLimits' | 'qu
   /** At a stop, how long requests are still taken while /readyz says no. */
   readonly drainMs: number;
   readonly log: Logger;
+  readonly doorLimits?: Partial<DoorLimits>;
+  /** As DoorOptions has them. */
+  readonly allowHost?: readonly string[];
+  readonly trustedProxies?: readonly string[];
   /** What runs beside the server, for /status and /metrics. */
   readonly agent?: AgentView;
 }
@@ -57,6 +62,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { role, log, agent } = options;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  const door = new Door({
+    registry,
+    log: log.child({ part: 'door' }),
+    host: options.host,
+    ...(options.doorLimits === undefined ? {} : { limits: options.doorLimits }),
+    ...(options.allowHost === undefined ? {} : { allowHost: options.allowHost }),
+    ...(options.trustedProxies === undefined ? {} : { trustedProxies: options.trustedProxies }),
+  });
+  endOnUncaught(log, door.metrics);
   const store = await Store.open({ ...options, log: log.child({ part: 'store' }), registry });
   const services = createServices({ ...options, store, registry });
   const hasUi = role === 'up' || role === 'query';
@@ -64,32 +78,30 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   let readiness: Readiness = 'starting';
   const able = new RoleReadiness(role, store, registry);
 
-  const rpc = connectNodeAdapter({
-    routes: (router) => services.routes(router),
-    interceptors: [rpcErrors(log.child({ part: 'rpc' }))],
-    acceptCompression: [gzipFast],
-    compressMinBytes: 2048,
-    // A misspelt field of a JSON request is an error, not a default.
-    jsonOptions: { ignoreUnknownFields: false },
-    readMaxBytes: MAX_MESSAGE_BYTES,
-    fallback: (nodeRequest, nodeResponse) => {
-      // One of the two classes of OnePort's handler, which passed it on.
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
-      const request = nodeRequest as Request;
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
-      const response = nodeResponse as Response;
-      if (ui?.serve(request, response) === true) return;
-      const missing = hasUi && ui === undefined && (request.url === '/' || request.url === '/index.html');
+  const rpc = door.rpc(
+    (router) => services.routes(router),
+    {
+      interceptors: [rpcErrors(log.child({ part: 'rpc' }))],
+      acceptCompression: [gzipFast],
+      compressMinBytes: 2048,
+      // A misspelt field of a JSON request is an error, not a default.
+      jsonOptions: { ignoreUnknownFields: false },
+      readMaxBytes: MAX_MESSAGE_BYTES,
+    },
+    options.ingestLimits,
+    (visit) => {
+      if (ui?.serve(visit) === true) return;
+      const missing = hasUi && ui === undefined && (visit.path === '/' || visit.path === '/index.html');
       sendText(
-        response,
+        visit.response,
         404,
         missing ? 'the UI has not been built: ./fleetflame up builds it\n' : 'not found\n',
       );
     },
-  });
-  const port = new OnePort(
+  );
+  const port = door.open(
     servePages(
-      { role, store, registry, log, agent, readiness: () => readiness, problems: () => able.problems() },
+      { role, store, registry, agent, readiness: () => readiness, problems: () => able.problems() },
       rpc,
     ),
   );

@@ -1,7 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { extname, join, relative, sep } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { Request, Response } from './one-port.ts';
+import type { Visit } from './door/guard.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -15,7 +15,7 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 const CSP =
-  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; worker-src 'self' blob:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
+  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 interface File {
   readonly plain: Buffer;
@@ -54,9 +54,8 @@ export class StaticFiles {
   }
 
   /** Answers GET and HEAD; paths without an extension get the page itself. False: not ours. */
-  serve(request: Request, response: Response): boolean {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return false;
-    const path = new URL(request.url ?? '/', 'http://host').pathname;
+  serve({ request, response, method, path }: Visit): boolean {
+    if (method !== 'GET' && method !== 'HEAD') return false;
     const file = this.#files.get(path) ?? (extname(path) === '' ? this.#files.get('/index.html') : undefined);
     if (file === undefined) return false;
     const zipped = file.gzip !== undefined && (request.headers['accept-encoding'] ?? '').includes('gzip');
@@ -66,12 +65,10 @@ export class StaticFiles {
       'content-length': body.length,
       'cache-control': file.immutable ? 'public, max-age=31536000, immutable' : 'no-cache',
       'content-security-policy': CSP,
-      'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
       vary: 'accept-encoding',
       ...(zipped ? { 'content-encoding': 'gzip' } : {}),
     });
-    response.end(request.method === 'HEAD' ? undefined : body);
+    response.end(method === 'HEAD' ? undefined : body);
     return true;
   }
 }

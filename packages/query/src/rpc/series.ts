@@ -43,8 +43,8 @@ export async function series(
   signal: AbortSignal,
 ): Promise<SeriesResponse> {
   const { checks } = context;
-  const stepMs = checkStep(checks, request);
   const scope = checks.scope(request.scope);
+  const stepMs = checkStep(checks, request, scope);
   const groupBy = checks.groupBy(request.groupBy);
   const limit = checks.count('seriesGroups', request.limit, checks.limits.seriesGroups, 'limit');
   return QueryRun.with(
@@ -73,7 +73,8 @@ export async function series(
   );
 }
 
-function checkStep(checks: LimitCheck, request: SeriesRequest): number {
+/** Of the range that is meant: an end that is left out is now. */
+function checkStep(checks: LimitCheck, request: SeriesRequest, { fromMs, toMs }: Scope): number {
   const stepMs = Number(request.stepMs);
   if (stepMs < checks.limits.stepMs) {
     throw new FleetflameError(
@@ -82,8 +83,8 @@ function checkStep(checks: LimitCheck, request: SeriesRequest): number {
       { field: 'step_ms' },
     );
   }
-  const range = Number((request.scope?.toMs ?? 0n) - (request.scope?.fromMs ?? 0n));
-  const steps = Math.ceil(range / stepMs);
+  // Steps begin at multiples of their length: one more than fits may be touched.
+  const steps = Math.ceil((toMs - fromMs) / stepMs);
   checks.atMost(
     'steps',
     steps,

@@ -1,0 +1,61 @@
+import { INGEST_LIMITS, type IngestLimits } from '@fleetflame/ingest';
+import { SYMBOL_LIMITS } from '@fleetflame/symbols';
+import type { DoorLimits } from './limits.ts';
+
+/** What the door knows of a method before it reads a request of it. */
+export interface MethodRule {
+  /** Bytes of a message, inflated. */
+  readonly messageBytes: number;
+  /** Fields of a message, those of messages in it too. */
+  readonly fields: number;
+  /** It cannot be undone, or stops what cannot be caught up: answered to this machine alone. */
+  readonly isLocalOnly: boolean;
+}
+
+/** What a file travels in: its labels, names and numbers. */
+const ENVELOPE_BYTES = 64 << 10;
+/** A build id of 128 digits, its quality and its size: as JSON some more. */
+const OFFER_BYTES = 256;
+const FIELDS_OF_OFFER = 5;
+
+/** Methods of JobService that only look. The others delete, stop or resume, also those that are still to come. */
+const LOOKING_JOBS: ReadonlySet<string> = new Set(['ListJobs']);
+/** Words that name what cannot be undone, in whatever service it is. */
+const GRAVE = /^(Erase|Delete|Remove|Drop|Adopt|Restore|Pause|Resume|Purge|Reset)/;
+
+/** The rule of every method: one place for what a request may be. `name` is service/method without the slash before. */
+export function methodRule(
+  name: string,
+  limits: Pick<DoorLimits, 'messageBytes' | 'messageFields'>,
+  ingest: Partial<Pick<IngestLimits, 'batchBytes' | 'pprofBytes'>> = {},
+): MethodRule {
+  const [service = '', method = ''] = name.split('/');
+  const { batchBytes, pprofBytes } = { ...INGEST_LIMITS, ...ingest };
+  const sizes: ReadonlyMap<string, Partial<MethodRule>> = new Map([
+    ['fleetflame.ingest.v1.IngestService/Write', { messageBytes: batchBytes + ENVELOPE_BYTES }],
+    ['fleetflame.ingest.v1.IngestService/WritePprof', { messageBytes: pprofBytes + ENVELOPE_BYTES }],
+    ['fleetflame.ingest.v1.IngestService/WriteProfile', { messageBytes: pprofBytes + ENVELOPE_BYTES }],
+    [
+      'fleetflame.symbols.v1.SymbolService/Upload',
+      { messageBytes: SYMBOL_LIMITS.partBytes + ENVELOPE_BYTES },
+    ],
+    [
+      'fleetflame.symbols.v1.SymbolService/Wanted',
+      {
+        messageBytes: SYMBOL_LIMITS.buildIds * OFFER_BYTES,
+        fields: SYMBOL_LIMITS.buildIds * FIELDS_OF_OFFER,
+      },
+    ],
+    [
+      'fleetflame.symbols.v1.SymbolService/Status',
+      { messageBytes: SYMBOL_LIMITS.buildIds * OFFER_BYTES, fields: SYMBOL_LIMITS.buildIds + 1 },
+    ],
+  ]);
+  const isJob = service === 'fleetflame.store.v1.JobService';
+  return {
+    messageBytes: limits.messageBytes,
+    fields: limits.messageFields,
+    isLocalOnly: isJob ? !LOOKING_JOBS.has(method) : GRAVE.test(method),
+    ...sizes.get(name),
+  };
+}
