@@ -1,17 +1,19 @@
 /** What is sent of binaries, with and without debug sections, and what reading it costs. See README.md. */
 import { closeSync, openSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { fileSource, prepareUpload, readBinaryImage } from '@fleetflame/agent/upload';
+import { fileSource, localFiles, prepareUpload, readBinaryImage } from '@fleetflame/agent/upload';
 
 const PART_BYTES = 1 << 20;
 
 function measure(path: string): string[] {
   const fd = openSync(path, 'r');
-  const { buildId } = readBinaryImage(fileSource(fd));
+  const source = fileSource(fd);
+  const { buildId } = readBinaryImage(source);
+  const binary = { ...localFiles(path), source, buildId };
   const start = performance.now();
-  const debug = prepareUpload({ fd, buildId, path, roots: ['/'] }, 'debug');
+  const debug = prepareUpload(binary, 'debug');
   const prepareMs = performance.now() - start;
-  const symbols = prepareUpload({ fd, buildId, path, roots: ['/'] }, 'symbols');
+  const symbols = prepareUpload(binary, 'symbols');
   const { bytes } = debug.upload;
   const before = process.threadCpuUsage();
   for (let at = 0; at < bytes.size; at += PART_BYTES) bytes.read(at, Math.min(PART_BYTES, bytes.size - at));

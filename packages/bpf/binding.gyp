@@ -30,6 +30,10 @@
         "src/addon/table-manager.cc",
         "src/addon/unwinding.cc",
         "src/addon/vdso.cc",
+        "src/foreign/foreign-files-object.cc",
+        "src/foreign/foreign-files.cc",
+        "src/foreign/foreign-source.cc",
+        "src/foreign/silence.cc",
         "src/unwind/build.cc",
         "src/unwind/byte-source.cc",
         "src/unwind/byte-window.cc",
@@ -90,6 +94,15 @@
           "message": "Compiling the BPF program and its skeleton",
         },
       ],
-    }
+    },
+    {
+      # Static: it is started often, and is to be small.
+      "target_name": "foreign-files",
+      "type": "executable",
+      "sources": ["src/foreign/helper.cc"],
+      "cflags_cc": ["-std=gnu++20", "-Wall", "-Wextra", "-Wno-missing-field-initializers"],
+      "cflags_cc!": ["-std=gnu++17"],
+      "ldflags": ["-static"],
+    },
   ]
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   fileSource,
+  localFiles,
   prepareUpload,
   readBinaryImage,
   sendUpload,
@@ -51,8 +52,9 @@ function largeBinary(size: number): string {
 /** Uploads it as an agent does; `until`: breaks off at this offset. */
 async function upload(server: SymbolServer, path: string, until = Infinity): Promise<SendResult> {
   const fd = openSync(path, 'r');
-  const { buildId } = readBinaryImage(fileSource(fd));
-  const prepared = prepareUpload({ fd, buildId, path, roots: [] }, 'debug');
+  const source = fileSource(fd);
+  const { buildId } = readBinaryImage(source);
+  const prepared = prepareUpload({ ...localFiles(path), bases: [], source, buildId }, 'debug');
   const { bytes, ...head } = prepared.upload;
   try {
     return await sendUpload(

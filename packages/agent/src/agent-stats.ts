@@ -1,3 +1,4 @@
+import type { ForeignFileStats } from '@fleetflame/bpf';
 import type { FilterStatus } from './filter/filter-source.ts';
 import type { UploadCounters } from './upload/symbol-uploader.ts';
 
@@ -69,6 +70,8 @@ export interface AgentStats {
     readonly evicted: number;
     readonly unknownFrames: number;
   };
+  /** Files of others, opened in a process that may hang. */
+  readonly foreignFiles: ForeignFileStats;
   readonly kernel: {
     readonly symbols: number;
     readonly bytes: number;
@@ -85,6 +88,7 @@ export interface AgentStats {
     readonly evicted: number;
     readonly foreign: number;
     readonly unreadable: number;
+    readonly hung: number;
     readonly malformed: number;
     readonly overLimit: number;
   };

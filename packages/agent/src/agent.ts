@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { createClient } from '@connectrpc/connect';
-import { Sampler, SamplerError } from '@fleetflame/bpf';
+import { foreignFileStats, Sampler, SamplerError } from '@fleetflame/bpf';
 import { FleetflameError } from '@fleetflame/profile';
 import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
 import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
@@ -12,6 +12,7 @@ import { BinaryTable } from './binaries/binary-table.ts';
 import { kernelBuildId } from './binaries/kernel-build-id.ts';
 import { pruneDirectory } from './binaries/prune-directory.ts';
 import { readVdso } from './binaries/vdso.ts';
+import { ProcFiles } from './labels/proc-files.ts';
 import { ProcessTable } from './labels/process-table.ts';
 import { Losses } from './losses.ts';
 import { registerMetrics } from './metrics.ts';
@@ -106,8 +107,9 @@ class RunningAgent implements Agent {
   readonly #filter: FilterSource;
   readonly #kernel: KernelNames;
   readonly #processes: ProcessTable;
-  readonly #binaries = new BinaryTable();
-  readonly #jit = new JitNames();
+  readonly #files = new ProcFiles();
+  readonly #binaries = new BinaryTable(this.#files.foreign);
+  readonly #jit = new JitNames(this.#files);
   readonly #unnamed: UnnamedCounters = { kernel: 0, jit: 0, unmapped: 0, unreadable: 0 };
   readonly #windows: Windows;
   readonly #losses = new Losses();
@@ -140,7 +142,7 @@ class RunningAgent implements Agent {
     this.#kernel = kernel;
     this.#filter = filter;
     const { host_name: hostName, ...extra } = options.labels ?? {};
-    this.#processes = new ProcessTable({ hostName: hostName ?? hostname(), extra });
+    this.#processes = new ProcessTable({ hostName: hostName ?? hostname(), extra }, this.#files);
     const vdso = readVdso(log);
     const sources: FrameSources = {
       kernel,
@@ -282,6 +284,7 @@ class RunningAgent implements Agent {
     await this.#writer.settled();
     await Promise.all([this.#sender.stop(STOP_SEND_MS), this.#uploader.stop()]);
     this.#binaries.close();
+    this.#files.foreign.dispose();
     await this.#kernel.settled();
     this.#closeMetrics();
     this.#options.log.info(
@@ -318,6 +321,7 @@ class RunningAgent implements Agent {
         openFiles: this.#binaries.openFiles,
         ...this.#binaries.counters,
       },
+      foreignFiles: foreignFileStats(),
       kernel: {
         symbols: this.#kernel.symbolCount,
         bytes: this.#kernel.sizeBytes,

@@ -67,6 +67,27 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
     (s) => s.jit.unreadable,
   ],
   [
+    'jit_hung_total',
+    'Times that a perf map or jitdump was on a file system that did not answer',
+    (s) => s.jit.hung,
+  ],
+  ['foreign_hangs_total', 'Files of others that were not answered for in time', (s) => s.foreignFiles.hangs],
+  [
+    'foreign_refused_total',
+    'Files of others not asked for, since their file system or process does not answer',
+    (s) => s.foreignFiles.refused,
+  ],
+  [
+    'foreign_not_regular_total',
+    'Devices, pipes, sockets and the like that stood where a plain file was looked for; not opened',
+    (s) => s.foreignFiles.notRegular,
+  ],
+  [
+    'foreign_helpers_started_total',
+    'Processes started to open files of others',
+    (s) => s.foreignFiles.startedHelpers,
+  ],
+  [
     'jit_malformed_total',
     'Lines of perf maps and records of jitdumps that are not of the format',
     (s) => s.jit.malformed,
@@ -125,6 +146,7 @@ const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
   ['open_files', 'Binaries held open', (s) => s.binaries.openFiles],
   ['spool_batches', 'Batches in the spool', (s) => s.spool.batches],
   ['spool_bytes', 'Bytes in the spool', (s) => s.spool.bytes],
+  ['foreign_hung_helpers', 'Processes that wait for a file system', (s) => s.foreignFiles.hungHelpers],
   ['kernel_symbols', 'Kernel symbols known', (s) => s.kernel.symbols],
   ['jit_processes', 'Processes whose perf map or jitdump is kept', (s) => s.jit.processes],
   ['jit_entries', 'Entries of perf maps and jitdumps kept', (s) => s.jit.entries],
@@ -187,7 +209,7 @@ const LABELLED: readonly LabelledMetric[] = [
     'symbols_failed_total',
     'reason',
     'Symbols that the server wanted and did not get',
-    ({ symbols: { gone, unfit, refused, errors } }) => ({ gone, unfit, refused, errors }),
+    ({ symbols: { gone, unfit, hung, refused, errors } }) => ({ gone, unfit, hung, refused, errors }),
   ],
   [
     'symbols_debug_total',

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 import type { Collection } from './collection.ts';
 import { SamplerError } from './errors.ts';
+import type { ForeignFileStats, NativeForeignFiles } from './foreign-files.ts';
 import type { FilterRule } from './filter-rule.ts';
 import type { RefusedTable } from './refused-table.ts';
 import type { SamplerStats } from './sampler-stats.ts';
@@ -44,6 +45,8 @@ export interface NativeSampler {
 
 export interface Addon {
   readonly Sampler: new (options: NativeOptions) => NativeSampler;
+  readonly ForeignFiles: new (procRootOrNumber: string | number) => NativeForeignFiles;
+  foreignFileStats(): ForeignFileStats;
   probe(): NativeProbe;
 }
 

@@ -1,6 +1,4 @@
-import { closeSync } from 'node:fs';
-import { join } from 'node:path';
-import type { BinaryEvent } from '@fleetflame/bpf';
+import { type BinaryEvent, type ForeignFile, ForeignFiles } from '@fleetflame/bpf';
 import { stripDeleted } from '../labels/process-facts.ts';
 import { type BinaryImage, codeAddress } from './binary-image.ts';
 import { type BinaryProblem, openBinary } from './open-binary.ts';
@@ -27,7 +25,7 @@ interface Entry extends Binary {
   attempts: number;
   /** Collection window of the last attempt. */
   triedIn: number;
-  fd: number;
+  file: ForeignFile | undefined;
   openedAtMs: number;
 }
 
@@ -43,27 +41,28 @@ export interface BinaryTableCounters {
 export interface BinaryFile {
   readonly buildId: string;
   readonly path: string;
-  /** Where the file systems of its process begin. */
-  readonly root: string;
-  readonly fd: number;
+  /** A process that has it mapped: its root is where the binary's paths begin. */
+  readonly pid: number;
+  /** Of `BinaryTable.files`. */
+  readonly file: ForeignFile;
 }
 
 /** The files that code was sampled in, by the sampler's ids. */
 export class BinaryTable {
   readonly counters: BinaryTableCounters = {
     opened: 0,
-    problems: { not_found: 0, replaced: 0, not_elf: 0 },
+    problems: { not_found: 0, replaced: 0, not_elf: 0, hung: 0 },
     evicted: 0,
     unknownFrames: 0,
   };
-  readonly #procRoot: string;
+  readonly files: ForeignFiles;
   readonly #entries = new Map<number, Entry>();
   /** Files that are open, oldest first, by build id. */
   readonly #open = new Map<string, Entry>();
   #window = 0;
 
-  constructor(procRoot = '/proc') {
-    this.#procRoot = procRoot;
+  constructor(files = new ForeignFiles()) {
+    this.files = files;
   }
 
   get size(): number {
@@ -85,7 +84,7 @@ export class BinaryTable {
         event,
         attempts: 0,
         triedIn: -1,
-        fd: -1,
+        file: undefined,
         openedAtMs: 0,
       });
     }
@@ -129,11 +128,11 @@ export class BinaryTable {
   /** The open file of a binary, given away; undefined when it is not open any more. */
   takeFile(buildId: string): BinaryFile | undefined {
     const entry = this.#open.get(buildId);
-    if (entry === undefined) return undefined;
+    if (entry?.file === undefined) return undefined;
     this.#open.delete(buildId);
-    const { fd } = entry;
-    entry.fd = -1;
-    return { buildId, path: entry.path, root: this.#rootOf(entry), fd };
+    const { file } = entry;
+    entry.file = undefined;
+    return this.files.has(file) ? { buildId, path: entry.path, pid: entry.event.pid, file } : undefined;
   }
 
   /** Opens a binary again whose file was closed. */
@@ -142,9 +141,9 @@ export class BinaryTable {
     if (taken !== undefined) return taken;
     for (const entry of this.#entries.values()) {
       if (entry.image === undefined || entry.buildId !== buildId) continue;
-      const opened = openBinary({ ...entry.event, buildId }, entry.event.pid, this.#procRoot);
-      if (opened.fd !== undefined)
-        return { buildId, path: entry.path, root: this.#rootOf(entry), fd: opened.fd };
+      const { pid } = entry.event;
+      const opened = openBinary(this.files, { ...entry.event, buildId }, pid);
+      if (opened.file !== undefined) return { buildId, path: entry.path, pid, file: opened.file };
     }
     return undefined;
   }
@@ -162,8 +161,8 @@ export class BinaryTable {
   #tryOpen(entry: Entry, pid: number, nowMs: number): void {
     entry.attempts++;
     entry.triedIn = this.#window;
-    const opened = openBinary(entry.event, pid, this.#procRoot);
-    if (opened.fd === undefined) {
+    const opened = openBinary(this.files, entry.event, pid);
+    if (opened.file === undefined) {
       entry.problem = opened.problem;
       if (entry.attempts === 1) this.counters.problems[opened.problem]++;
       return;
@@ -173,10 +172,10 @@ export class BinaryTable {
     entry.buildId = opened.image.buildId;
     entry.problem = undefined;
     if (this.#open.has(entry.buildId)) {
-      closeSync(opened.fd);
+      this.files.close(opened.file);
       return;
     }
-    entry.fd = opened.fd;
+    entry.file = opened.file;
     entry.openedAtMs = nowMs;
     this.#open.set(entry.buildId, entry);
     for (const oldest of this.#open.values()) {
@@ -185,14 +184,10 @@ export class BinaryTable {
     }
   }
 
-  #rootOf(entry: Entry): string {
-    return join(this.#procRoot, String(entry.event.pid), 'root');
-  }
-
   #close(entry: Entry): void {
-    if (entry.fd < 0) return;
-    closeSync(entry.fd);
-    entry.fd = -1;
+    if (entry.file === undefined) return;
+    this.files.close(entry.file);
+    entry.file = undefined;
     if (this.#open.get(entry.buildId) === entry) this.#open.delete(entry.buildId);
   }
 }

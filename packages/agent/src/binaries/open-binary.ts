@@ -1,8 +1,7 @@
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
-import { join } from 'node:path';
+import type { ForeignFile, ForeignFiles, ForeignProblem } from '@fleetflame/bpf';
 import { stripDeleted } from '../labels/process-facts.ts';
-import { fileSource } from './file-source.ts';
 import { type BinaryImage, readBinaryImage } from './binary-image.ts';
+import { ForeignFileError, foreignSource } from './foreign-source.ts';
 
 /** Where a binary was seen mapped. */
 export interface BinaryPlace {
@@ -19,59 +18,65 @@ export type BinaryProblem =
   | 'not_found'
   /** The path leads to another file by now. */
   | 'replaced'
-  /** Not ELF, broken, or of another machine. */
-  | 'not_elf';
+  /** Not ELF, broken, of another machine, or no plain file. */
+  | 'not_elf'
+  /** Its file system does not answer. */
+  | 'hung';
 
 export type OpenedBinary =
-  | { readonly fd: number; readonly image: BinaryImage }
-  | { readonly fd: undefined; readonly problem: BinaryProblem };
-
-const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
+  | { readonly file: ForeignFile; readonly image: BinaryImage }
+  | { readonly file: undefined; readonly problem: BinaryProblem };
 
 /**
  * Opens a binary by the surest way that still works. map_files leads to the very file that is mapped, also
  * when it was deleted or replaced; the paths lead to what stands there now, so the build id is compared.
  */
-export function openBinary(place: BinaryPlace, samplePid: number, procRoot = '/proc'): OpenedBinary {
-  const range = `${place.start.toString(16)}-${place.end.toString(16)}`;
+export function openBinary(files: ForeignFiles, place: BinaryPlace, samplePid: number): OpenedBinary {
   const path = stripDeleted(place.path);
   const deleted = path !== place.path;
-  const ways = [join(procRoot, String(place.pid), 'map_files', range)];
+  const ways = [() => files.openMapped(place.pid, place.start, place.end)];
   if (path.startsWith('/') && !deleted) {
-    ways.push(join(procRoot, String(place.pid), 'root', path));
-    if (samplePid !== place.pid) ways.push(join(procRoot, String(samplePid), 'root', path));
+    const links = { links: true };
+    ways.push(() => files.openPath(place.pid, 'root', path, links));
+    if (samplePid !== place.pid) ways.push(() => files.openPath(samplePid, 'root', path, links));
     // The host's own file: the same when build ids say so.
-    if (place.buildId !== '') ways.push(path);
+    if (place.buildId !== '') ways.push(() => files.openPath(place.pid, 'host', path, links));
   }
   let problem: BinaryProblem = 'not_found';
   for (const way of ways) {
-    const opened = tryOpen(way, place.buildId);
-    if (opened.fd !== undefined) return opened;
+    const opened = tryOpen(files, way(), place.buildId);
+    if (opened.file !== undefined) return opened;
     if (opened.problem !== 'not_found') problem = opened.problem;
+    // Another way to it costs another deadline.
+    if (opened.problem === 'hung') break;
   }
-  return { fd: undefined, problem };
+  return { file: undefined, problem };
 }
 
-function tryOpen(path: string, wantedBuildId: string): OpenedBinary {
-  let fd: number;
-  try {
-    fd = openSync(path, FLAGS);
-  } catch {
-    return { fd: undefined, problem: 'not_found' };
-  }
+function tryOpen(
+  files: ForeignFiles,
+  file: ForeignFile | ForeignProblem,
+  wantedBuildId: string,
+): OpenedBinary {
+  if (typeof file === 'string') return { file: undefined, problem: problemOf(file) };
   let keep = false;
   try {
-    if (!fstatSync(fd).isFile()) return { fd: undefined, problem: 'not_elf' };
-    const image = readBinaryImage(fileSource(fd));
+    const image = readBinaryImage(foreignSource(files, file));
     // The kernel's id is cut to 20 bytes; longer ones begin with it.
     if (wantedBuildId !== '' && !image.buildId.startsWith(wantedBuildId)) {
-      return { fd: undefined, problem: 'replaced' };
+      return { file: undefined, problem: 'replaced' };
     }
     keep = true;
-    return { fd, image };
-  } catch {
-    return { fd: undefined, problem: 'not_elf' };
+    return { file, image };
+  } catch (error) {
+    const hung = error instanceof ForeignFileError && error.problem === 'hung';
+    return { file: undefined, problem: hung ? 'hung' : 'not_elf' };
   } finally {
-    if (!keep) closeSync(fd);
+    if (!keep) files.close(file);
   }
+}
+
+function problemOf(problem: ForeignProblem): BinaryProblem {
+  if (problem === 'hung') return 'hung';
+  return problem === 'not_regular' ? 'not_elf' : 'not_found';
 }

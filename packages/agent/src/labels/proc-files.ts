@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { ForeignFiles } from '@fleetflame/bpf';
 
 /**
  * Small synchronous reads under /proc. Synchronous, because a process may be gone a moment later and
@@ -7,10 +8,12 @@ import { join } from 'node:path';
  */
 export class ProcFiles {
   readonly root: string;
+  readonly foreign: ForeignFiles;
   #buffer = Buffer.allocUnsafe(16 * 1024);
 
-  constructor(root = '/proc') {
+  constructor(root = '/proc', foreign = new ForeignFiles(root)) {
     this.root = root;
+    this.foreign = foreign;
   }
 
   /** The first maxBytes of /proc/PID/NAME; valid until the next read. Undefined when gone or forbidden. */
@@ -37,6 +40,12 @@ export class ProcFiles {
     } finally {
       closeSync(fd);
     }
+  }
+
+  /** The same for files for which the kernel looks into the process: its memory may be a file that does not answer. */
+  readMemory(pid: number, name: 'environ', maxBytes: number): Buffer | undefined {
+    const bytes = this.foreign.readProc(pid, name, maxBytes);
+    return typeof bytes === 'string' ? undefined : bytes;
   }
 
   link(pid: number, name: string): string | undefined {

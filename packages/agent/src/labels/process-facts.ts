@@ -70,7 +70,7 @@ function userProcess(
   cgroup: CgroupFacts,
   { executable, comm }: KnownProgram,
 ): ProcessFacts | undefined {
-  const environ = files.read(pid, 'environ', MAX_ENVIRON_BYTES);
+  const environ = files.readMemory(pid, 'environ', MAX_ENVIRON_BYTES);
   const isEmpty = environ !== undefined && environ.length === 0;
   // Of a zombie it is empty or cannot be opened, depending on the kernel.
   if ((environ === undefined || isEmpty) && !files.hasProgram(pid)) return undefined;

@@ -1,11 +1,12 @@
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import type { ForeignFile, ForeignFiles, ForeignProblem } from '@fleetflame/bpf';
 
 /** Bytes taken in one refresh: 4 MiB are some 60,000 lines, about 30 ms. The rest is taken at the next. */
 export const MAX_REFRESH_BYTES = 4 * 1024 * 1024;
 /** Bytes read of one file in all. V8 moves code as it collects garbage, and appends; a file beyond this is left. */
 export const MAX_NAME_FILE_BYTES = 256 * 1024 * 1024;
 
-export type NameFileProblem = 'absent' | 'foreign' | 'too_large' | 'damaged';
+/** `hung`: its file system does not answer. */
+export type NameFileProblem = 'absent' | 'foreign' | 'too_large' | 'damaged' | 'hung';
 
 /** What a file's bytes become. */
 export interface GrowingContent {
@@ -16,8 +17,6 @@ export interface GrowingContent {
   /** Nothing more can be read of it. */
   readonly damage?: string | undefined;
 }
-
-const NO_FOLLOW = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
  * A file of names that a runtime writes, read from where the last refresh ended. It is written by whom the agent does
@@ -36,7 +35,10 @@ export abstract class GrowingFile<Content extends GrowingContent> {
   #readOfFile = 0;
   #inode = 0;
 
-  constructor(create: () => Content) {
+  readonly #files: ForeignFiles;
+
+  constructor(create: () => Content, files: ForeignFiles) {
+    this.#files = files;
     this.#create = create;
     this.#content = create();
   }
@@ -46,14 +48,14 @@ export abstract class GrowingFile<Content extends GrowingContent> {
   }
 
   /** The open file, or why there is none. */
-  protected abstract open(): number | NameFileProblem;
+  protected abstract open(): ForeignFile | NameFileProblem;
 
   /** Whether it may be read: it is what it should be, and the process's own. */
-  protected abstract isOwn(stat: Stats): boolean;
+  protected abstract isOwn(file: ForeignFile): boolean;
 
   /** Reads what was appended; true when names changed. */
   refresh(buffer: Buffer): boolean {
-    if (this.problem !== undefined && this.problem !== 'absent') return false;
+    if (this.problem !== undefined && this.problem !== 'absent' && this.problem !== 'hung') return false;
     const opened = this.open();
     if (typeof opened === 'string') {
       this.problem = opened;
@@ -65,31 +67,34 @@ export abstract class GrowingFile<Content extends GrowingContent> {
       this.problem = 'absent';
       return false;
     } finally {
-      closeSync(opened);
+      this.#files.close(opened);
     }
   }
 
-  #read(fd: number, buffer: Buffer): boolean {
-    const stat = fstatSync(fd);
-    if (!stat.isFile() || !this.isOwn(stat)) {
+  #read(file: ForeignFile, buffer: Buffer): boolean {
+    if (!this.isOwn(file)) {
       this.problem = 'foreign';
       return false;
     }
     this.problem = undefined;
-    if (stat.ino !== this.#inode || stat.size < this.#offset) {
+    if (file.inode !== this.#inode || file.size < this.#offset) {
       // Another file: the runtime began anew.
-      this.#inode = stat.ino;
+      this.#inode = file.inode;
       this.#offset = 0;
       this.#skip = 0;
       this.#readOfFile = 0;
       this.#content = this.#create();
     }
     for (let left = MAX_REFRESH_BYTES; left > 0;) {
-      const skipped = Math.min(this.#skip, stat.size - this.#offset);
+      const skipped = Math.min(this.#skip, file.size - this.#offset);
       this.#offset += skipped;
       this.#skip -= skipped;
-      const want = Math.min(buffer.length, left, stat.size - this.#offset);
-      const got = want > 0 ? readSync(fd, buffer, 0, want, this.#offset) : 0;
+      const want = Math.min(buffer.length, left, file.size - this.#offset);
+      const got = want > 0 ? this.#files.read(file, buffer.subarray(0, want), this.#offset) : 0;
+      if (typeof got === 'string') {
+        this.problem = nameFileProblem(got);
+        break;
+      }
       if (got === 0) break;
       left -= got;
       this.#offset += got;
@@ -103,24 +108,8 @@ export abstract class GrowingFile<Content extends GrowingContent> {
   }
 }
 
-/** Opens a file below a directory, none of whose names may be a symbolic link. The directory itself may be one. */
-export function openBelow(directory: string, names: readonly string[]): number | NameFileProblem {
-  let at = -1;
-  try {
-    at = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-    for (const [i, name] of names.entries()) {
-      const flags = i < names.length - 1 ? NO_FOLLOW | constants.O_DIRECTORY : NO_FOLLOW;
-      const next = openSync(`/proc/self/fd/${at}/${name}`, flags);
-      closeSync(at);
-      at = next;
-    }
-    const found = at;
-    at = -1;
-    return found;
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    return code === 'ELOOP' || code === 'ENOTDIR' ? 'foreign' : 'absent';
-  } finally {
-    if (at >= 0) closeSync(at);
-  }
+/** What it means for a file of names that it could not be opened or read. */
+export function nameFileProblem(problem: ForeignProblem): NameFileProblem {
+  if (problem === 'hung') return 'hung';
+  return problem === 'link' || problem === 'not_regular' ? 'foreign' : 'absent';
 }

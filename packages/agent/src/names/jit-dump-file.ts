@@ -1,7 +1,8 @@
-import { closeSync, constants, fstatSync, openSync, readdirSync, type Stats, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ForeignBase, ForeignFile } from '@fleetflame/bpf';
 import { ProcFiles } from '../labels/proc-files.ts';
-import { GrowingFile, type NameFileProblem, openBelow } from './growing-file.ts';
+import { GrowingFile, nameFileProblem, type NameFileProblem } from './growing-file.ts';
 import { JitDump } from './jit-dump.ts';
 
 /** Where a process has its dump mapped: writers map it executable, so that it can be found. */
@@ -10,8 +11,6 @@ export interface JitDumpMapping {
   readonly end: bigint;
 }
 
-/** open(2): a name for a file that does not open it; Node has no name for it. */
-const O_PATH = 0o10000000;
 const MAX_ENVIRON_BYTES = 256 * 1024;
 /** perf's JVMTI agent makes a directory for each run; the newest ones are looked through. */
 const MAX_DIRECTORIES = 64;
@@ -40,7 +39,7 @@ export class JitDumpFile extends GrowingFile<JitDump> {
     mapping: JitDumpMapping | undefined,
     files = new ProcFiles(),
   ) {
-    super(() => new JitDump());
+    super(() => new JitDump(), files.foreign);
     this.#mapping = mapping;
     this.#processDirectory = join(files.root, String(pid));
     this.#pid = pid;
@@ -48,46 +47,34 @@ export class JitDumpFile extends GrowingFile<JitDump> {
     this.#files = files;
   }
 
-  protected open(): number | NameFileProblem {
+  protected open(): ForeignFile | NameFileProblem {
     this.#isMapped = false;
+    const { foreign } = this.#files;
     if (this.#mapping !== undefined) {
-      const fd = this.#openMapped(this.#mapping);
-      if (fd >= 0) {
+      const file = foreign.openMapped(this.#pid, this.#mapping.start, this.#mapping.end);
+      if (typeof file !== 'string') {
         this.#isMapped = true;
-        return fd;
+        return file;
       }
+      if (file === 'hung') return file;
     }
-    for (const [directory, names] of this.#places()) {
-      const opened = openBelow(directory, names);
-      if (opened !== 'absent') return opened;
+    for (const [base, path] of this.#places()) {
+      const file = foreign.openPath(this.#pid, base, path, { links: false });
+      const found = typeof file === 'string' ? nameFileProblem(file) : file;
+      if (found !== 'absent') return found;
     }
     return 'absent';
   }
 
   /** A mapped file could be read by the process, whoever owns it. */
-  protected isOwn(stat: Stats): boolean {
-    return this.#isMapped || stat.uid === 0 || stat.uid === statSync(this.#processDirectory).uid;
+  protected isOwn(file: ForeignFile): boolean {
+    return this.#isMapped || file.uid === 0 || file.uid === statSync(this.#processDirectory).uid;
   }
 
-  #openMapped({ start, end }: JitDumpMapping): number {
-    const range = `${start.toString(16)}-${end.toString(16)}`;
-    let pinned = -1;
-    try {
-      // A device may do something when it is opened.
-      pinned = openSync(join(this.#processDirectory, 'map_files', range), O_PATH);
-      return fstatSync(pinned).isFile() ? openSync(`/proc/self/fd/${pinned}`, constants.O_RDONLY) : -1;
-    } catch {
-      return -1;
-    } finally {
-      if (pinned >= 0) closeSync(pinned);
-    }
-  }
-
-  *#places(): Generator<readonly [directory: string, names: readonly string[]]> {
-    const root = join(this.#processDirectory, 'root');
-    yield [join(this.#processDirectory, 'cwd'), [this.#name]];
-    yield [root, ['tmp', this.#name]];
-    const environ = this.#files.read(this.#pid, 'environ', MAX_ENVIRON_BYTES)?.toString('utf8') ?? '';
+  *#places(): Generator<readonly [base: ForeignBase, path: string]> {
+    yield ['cwd', this.#name];
+    yield ['root', `tmp/${this.#name}`];
+    const environ = this.#files.readMemory(this.#pid, 'environ', MAX_ENVIRON_BYTES)?.toString('utf8') ?? '';
     const home = environ
       .split('\0')
       .find((entry) => entry.startsWith('HOME=/'))
@@ -97,14 +84,10 @@ export class JitDumpFile extends GrowingFile<JitDump> {
       ...home.split('/').filter((name) => name !== '' && name !== '.' && name !== '..'),
       '.debug',
       'jit',
-    ];
-    const opened = openBelow(root, below);
-    if (typeof opened === 'string') return;
-    try {
-      const directories = readdirSync(`/proc/self/fd/${opened}`).sort().slice(-MAX_DIRECTORIES);
-      for (const name of directories.reverse()) yield [`/proc/self/fd/${opened}`, [name, this.#name]];
-    } finally {
-      closeSync(opened);
-    }
+    ].join('/');
+    const directories = this.#files.foreign.list(this.#pid, 'root', below);
+    if (typeof directories === 'string') return;
+    const newest = [...directories].sort().slice(-MAX_DIRECTORIES).reverse();
+    for (const name of newest) yield ['root', `${below}/${name}/${this.#name}`];
   }
 }

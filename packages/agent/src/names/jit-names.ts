@@ -41,6 +41,8 @@ export interface JitNamesCounters {
   foreign: number;
   /** Files that are read no further: too large, or not of their format. */
   unreadable: number;
+  /** Times that a file system did not answer. */
+  hung: number;
   /** Lines of perf maps and records of jitdumps that are not of the format. */
   malformed: number;
   /** Entries, and source lines, beyond the limits of one file. */
@@ -56,6 +58,7 @@ export class JitNames {
     evicted: 0,
     foreign: 0,
     unreadable: 0,
+    hung: 0,
     malformed: 0,
     overLimit: 0,
   };
@@ -141,7 +144,7 @@ export class JitNames {
     }
     const namespacePid = this.#namespacePid(pid);
     const process: JitProcess = {
-      map: new PerfMapFile(pid, namespacePid, this.#files.root),
+      map: new PerfMapFile(pid, namespacePid, this.#files),
       dump: new JitDumpFile(pid, namespacePid, this.#dumps.get(pid), this.#files),
       generation: ++this.#generations,
       pastGenerations: new Map(),
@@ -184,6 +187,7 @@ export class JitNames {
     const before = file.problem;
     const changed = file.refresh(this.#buffer);
     if (file.problem !== before) {
+      if (file.problem === 'hung') this.counters.hung++;
       if (file.problem === 'foreign') this.counters.foreign++;
       if (file.problem === 'too_large' || file.problem === 'damaged') this.counters.unreadable++;
     }

@@ -1,6 +1,8 @@
-import { type Stats, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { GrowingFile, type NameFileProblem, openBelow } from './growing-file.ts';
+import type { ForeignFile } from '@fleetflame/bpf';
+import { ProcFiles } from '../labels/proc-files.ts';
+import { GrowingFile, nameFileProblem, type NameFileProblem } from './growing-file.ts';
 import { PerfMap } from './perf-map.ts';
 
 /**
@@ -9,12 +11,16 @@ import { PerfMap } from './perf-map.ts';
  */
 export class PerfMapFile extends GrowingFile<PerfMap> {
   readonly #processDirectory: string;
+  readonly #pid: number;
   readonly #name: string;
+  readonly #files: ProcFiles;
 
   /** namespacePid is the process's own idea of its pid. */
-  constructor(pid: number, namespacePid: number, procRoot = '/proc') {
-    super(() => new PerfMap());
-    this.#processDirectory = join(procRoot, String(pid));
+  constructor(pid: number, namespacePid: number, files = new ProcFiles()) {
+    super(() => new PerfMap(), files.foreign);
+    this.#processDirectory = join(files.root, String(pid));
+    this.#pid = pid;
+    this.#files = files;
     this.#name = `perf-${namespacePid}.map`;
   }
 
@@ -22,11 +28,12 @@ export class PerfMapFile extends GrowingFile<PerfMap> {
     return this.content;
   }
 
-  protected open(): number | NameFileProblem {
-    return openBelow(join(this.#processDirectory, 'root'), ['tmp', this.#name]);
+  protected open(): ForeignFile | NameFileProblem {
+    const file = this.#files.foreign.openPath(this.#pid, 'root', `tmp/${this.#name}`, { links: false });
+    return typeof file === 'string' ? nameFileProblem(file) : file;
   }
 
-  protected isOwn(stat: Stats): boolean {
-    return stat.uid === 0 || stat.uid === statSync(this.#processDirectory).uid;
+  protected isOwn(file: ForeignFile): boolean {
+    return file.uid === 0 || file.uid === statSync(this.#processDirectory).uid;
   }
 }

@@ -119,7 +119,7 @@ describe('the file of a process', () => {
   afterEach(() => rmSync(proc, { recursive: true }));
 
   test('is read from where the last reading ended', () => {
-    const file = new PerfMapFile(7, 3, proc);
+    const file = new PerfMapFile(7, 3, new ProcFiles(proc));
     expect(file.refresh(buffer)).toBe(false);
     expect(file.problem).toBe('absent');
     writeFileSync(map, `1000 10 ${'a'.repeat(100)}é\n20`);
@@ -132,7 +132,7 @@ describe('the file of a process', () => {
   });
 
   test('is read anew when the runtime begins anew', () => {
-    const file = new PerfMapFile(7, 3, proc);
+    const file = new PerfMapFile(7, 3, new ProcFiles(proc));
     writeFileSync(map, '1000 10 first\n2000 10 second\n');
     file.refresh(buffer);
     writeFileSync(map, '1000 10 other\n');
@@ -144,7 +144,7 @@ describe('the file of a process', () => {
     const secret = join(proc, 'secret');
     writeFileSync(secret, '1000 10 secret\n');
     symlinkSync(secret, map);
-    const linked = new PerfMapFile(7, 3, proc);
+    const linked = new PerfMapFile(7, 3, new ProcFiles(proc));
     expect(linked.refresh(buffer)).toBe(false);
     expect(linked.problem).toBe('foreign');
 
@@ -152,14 +152,14 @@ describe('the file of a process', () => {
     mkdirSync(join(proc, 'elsewhere'));
     writeFileSync(join(proc, 'elsewhere/perf-3.map'), '1000 10 secret\n');
     symlinkSync(join(proc, 'elsewhere'), join(proc, '7/root/tmp'));
-    const inLinked = new PerfMapFile(7, 3, proc);
+    const inLinked = new PerfMapFile(7, 3, new ProcFiles(proc));
     expect(inLinked.refresh(buffer)).toBe(false);
     expect(inLinked.problem).toBe('foreign');
   });
 
   test('is not read when it is no plain file', () => {
     mkdirSync(map);
-    const file = new PerfMapFile(7, 3, proc);
+    const file = new PerfMapFile(7, 3, new ProcFiles(proc));
     expect(file.refresh(buffer)).toBe(false);
     expect(file.problem).toBe('foreign');
   });
@@ -168,12 +168,12 @@ describe('the file of a process', () => {
     writeFileSync(map, '1000 10 planted\n');
     chownSync(map, 4242, 4242);
     chmodSync(map, 0o644);
-    const file = new PerfMapFile(7, 3, proc);
+    const file = new PerfMapFile(7, 3, new ProcFiles(proc));
     expect(file.refresh(buffer)).toBe(false);
     expect(file.problem).toBe('foreign');
     // The process's own user may write it.
     chownSync(join(proc, '7'), 4242, 4242);
-    expect(new PerfMapFile(7, 3, proc).refresh(buffer)).toBe(true);
+    expect(new PerfMapFile(7, 3, new ProcFiles(proc)).refresh(buffer)).toBe(true);
   });
 
   test('is found by the pid of the inner namespace, and read at most once per collection', () => {

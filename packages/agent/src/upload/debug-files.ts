@@ -6,10 +6,9 @@
  * ROOT/DIR/NAME   ROOT/DIR/.debug/NAME   ROOT/usr/lib/debug/DIR/NAME   by .gnu_debuglink, DIR being the binary's folder
  * ROOT/PATH, as .gnu_debugaltlink has it, or by build id              what several debug files share (dwz)
  * ```
- * A file counts when its build id is the right one, or, where the binary has none, its checksum. Paths may lead
- * anywhere by links that a container made: that costs an open, since nothing but a file with the right id is used.
+ * ROOT is that of the process, then that of the host; links and `..` of a container end inside of its own. A file
+ * counts when its build id is the right one, or, where the binary has none, its checksum.
  */
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import {
@@ -20,22 +19,34 @@ import {
   readDebugLink,
   type ByteSource,
 } from '@fleetflame/elf';
-import { fileSource } from '../binaries/file-source.ts';
+import { ForeignFileError } from '../binaries/foreign-source.ts';
 
-export interface DebugFile {
-  readonly fd: number;
+/** Where a path begins: the root directory of the process whose binary it is, or that of the host. */
+export type DebugBase = 'root' | 'host';
+
+/** A path below one of them. */
+interface Place {
+  readonly base: DebugBase;
   readonly path: string;
 }
 
+export interface OpenSource {
+  readonly source: ByteSource;
+  close(): void;
+}
+
+export interface DebugFile extends Place, OpenSource {}
+
+/** How debug files are looked for and opened. */
 export interface DebugSearch {
   /** Of the binary within its root. */
   readonly path: string;
-  /** Where the file systems begin that may have it: of the process, of the host. */
-  readonly roots: readonly string[];
+  readonly bases: readonly DebugBase[];
+  /** Undefined: no plain file is there, or it cannot be opened. */
+  open(base: DebugBase, path: string): OpenSource | undefined;
 }
 
-const DEBUG_FOLDER = 'usr/lib/debug';
-const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
+const DEBUG_FOLDER = '/usr/lib/debug';
 /** Read to compute a checksum, at once. */
 const CHECKSUM_BYTES = 1024 * 1024;
 /** Larger files are not read just for a checksum. */
@@ -50,41 +61,44 @@ export function findDebugFile(binary: ElfFile, search: DebugSearch): DebugFile |
     if (buildId !== undefined) return file.buildId === buildId;
     return link !== undefined && checksumOf(file.source) === link.crc32;
   };
-  return firstThat(debugPaths(buildId, link?.fileName, search), false, isRight);
+  return firstThat(search, debugPlaces(buildId, link?.fileName, search), false, isRight);
 }
 
 /** What the debug information refers to, if it is there. */
 export function findSupplement(
   debug: ElfFile,
-  debugPath: string,
+  /** Where `debug` is; undefined for the binary itself. */
+  place: DebugFile | undefined,
   search: DebugSearch,
 ): { readonly buildId: string; readonly file: DebugFile | undefined } | undefined {
   const link = linkOf(debug, readDebugAltLink);
   if (link === undefined) return undefined;
-  const paths = search.roots.flatMap((root) => [
-    isAbsolute(link.path) ? join(root, link.path) : join(dirname(debugPath), link.path),
-    join(root, buildIdPath(link.buildId)),
-  ]);
-  const file = firstThat(paths, true, (one) => one.buildId === link.buildId && hasDebugInfo(one));
+  const places: Place[] = [];
+  for (const base of search.bases) {
+    const from = place?.path ?? search.path;
+    places.push(
+      { base, path: isAbsolute(link.path) ? link.path : join('/', dirname(from), link.path) },
+      { base, path: buildIdPath(link.buildId) },
+    );
+  }
+  const file = firstThat(search, places, true, (one) => one.buildId === link.buildId && hasDebugInfo(one));
   return { buildId: link.buildId, file };
 }
 
-function debugPaths(
+function debugPlaces(
   buildId: string | undefined,
   linkName: string | undefined,
-  { path, roots }: DebugSearch,
-): string[] {
-  const folder = dirname(path);
-  return roots.flatMap((root) => [
-    ...(buildId === undefined ? [] : [join(root, buildIdPath(buildId))]),
-    ...(linkName === undefined || !isAbsolute(path)
-      ? []
-      : [
-          join(root, folder, linkName),
-          join(root, folder, '.debug', linkName),
-          join(root, DEBUG_FOLDER, folder, linkName),
-        ]),
-  ]);
+  { path: binaryPath, bases }: DebugSearch,
+): Place[] {
+  const folder = dirname(binaryPath);
+  return bases.flatMap((base) => {
+    const byId = buildId === undefined ? [] : [buildIdPath(buildId)];
+    const byName =
+      linkName === undefined || !isAbsolute(binaryPath)
+        ? []
+        : [join(folder, linkName), join(folder, '.debug', linkName), join(DEBUG_FOLDER, folder, linkName)];
+    return [...byId, ...byName].map((path) => ({ base, path }));
+  });
 }
 
 function buildIdPath(buildId: string): string {
@@ -109,27 +123,24 @@ function hasDebugInfo(file: ElfFile): boolean {
 }
 
 function firstThat(
-  paths: readonly string[],
+  search: DebugSearch,
+  places: readonly Place[],
   relocatable: boolean,
   isRight: (file: ElfFile) => boolean,
 ): DebugFile | undefined {
-  for (const path of new Set(paths)) {
-    let fd: number;
+  for (const { base, path } of places) {
+    const opened = search.open(base, path);
+    if (opened === undefined) continue;
+    let keep = false;
     try {
-      fd = openSync(path, FLAGS);
-    } catch {
-      continue;
-    }
-    try {
-      if (fstatSync(fd).isFile() && isRight(ElfFile.parse(fileSource(fd), { relocatable })))
-        return { fd, path };
+      keep = isRight(ElfFile.parse(opened.source, { relocatable }));
+      if (keep) return { base, path, source: opened.source, close: () => opened.close() };
     } catch (error) {
-      if (!(error instanceof ElfError)) {
-        closeSync(fd);
-        throw error;
-      }
+      // The next place may answer.
+      if (!(error instanceof ElfError || error instanceof ForeignFileError)) throw error;
+    } finally {
+      if (!keep) opened.close();
     }
-    closeSync(fd);
   }
   return undefined;
 }

@@ -1,18 +1,16 @@
 /** Makes of a binary, and of its debug file if there is one, what is sent: read in parts, never held whole. */
 import { createHash } from 'node:crypto';
-import { closeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { CompactImage, ElfFile, type ByteSource, type NameQuality } from '@fleetflame/elf';
 import { SymbolQuality } from '@fleetflame/proto/symbols/v1/symbols';
-import { fileSource } from '../binaries/file-source.ts';
 import { findDebugFile, findSupplement, type DebugFile, type DebugSearch } from './debug-files.ts';
 
 /** How much of a binary: with its debug sections, or with its symbols only. */
 export type UploadLevel = 'debug' | 'symbols';
 
 export interface BinaryToUpload extends DebugSearch {
-  /** Stays the caller's. */
-  readonly fd: number;
+  /** Stays the caller's to close. */
+  readonly source: ByteSource;
   /** What the product knows the binary by. */
   readonly buildId: string;
 }
@@ -40,30 +38,26 @@ export interface PreparedBinary {
 
 /** @throws ElfError when the binary is not ELF as read here, or is broken */
 export function prepareUpload(binary: BinaryToUpload, level: UploadLevel): PreparedBinary {
-  const opened: number[] = [];
+  const { source } = binary;
+  const opened: DebugFile[] = [];
   const close = (): void => {
-    for (const fd of opened.splice(0)) closeSync(fd);
+    for (const file of opened.splice(0)) file.close();
   };
   try {
-    const source = fileSource(binary.fd);
     const elf = ElfFile.parse(source);
     const inside = new CompactImage(source, { identity: binary.buildId, debugSections: level === 'debug' });
     const debug = level === 'debug' && inside.quality !== 'dwarf' ? findDebugFile(elf, binary) : undefined;
-    if (debug !== undefined) opened.push(debug.fd);
-    const debugFile = debug === undefined ? undefined : fileSource(debug.fd);
+    if (debug !== undefined) opened.push(debug);
+    const debugFile = debug?.source;
     const image =
       debugFile === undefined
         ? inside
         : new CompactImage(source, { identity: binary.buildId, debugSections: true, debugFile });
     const hasDebug = image.quality === 'dwarf';
     const found = hasDebug
-      ? findSupplement(
-          debugFile === undefined ? elf : ElfFile.parse(debugFile),
-          debug?.path ?? binary.path,
-          binary,
-        )
+      ? findSupplement(debugFile === undefined ? elf : ElfFile.parse(debugFile), debug, binary)
       : undefined;
-    if (found?.file !== undefined) opened.push(found.file.fd);
+    if (found?.file !== undefined) opened.push(found.file);
     return {
       upload: {
         buildId: binary.buildId,
@@ -87,14 +81,17 @@ export function prepareUpload(binary: BinaryToUpload, level: UploadLevel): Prepa
 }
 
 /** Sent as it is: it has nothing but debug sections. */
-export function prepareSupplement(buildId: string, file: DebugFile): PreparedUpload {
+export function prepareSupplement(
+  buildId: string,
+  file: { readonly path: string; readonly source: ByteSource },
+): PreparedUpload {
   return {
     buildId,
     fileName: basename(file.path),
     content: digest(Buffer.from(`supplementary ${buildId}`)),
     quality: SymbolQuality.DWARF,
     supplementary: true,
-    bytes: fileSource(file.fd),
+    bytes: file.source,
   };
 }
 

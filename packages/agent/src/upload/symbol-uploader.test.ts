@@ -299,7 +299,7 @@ test('what is no ELF file, is gone or was replaced has offsets for addresses and
   binaries.add([replaced]);
   const problems = [20, 21, 22].map((id) => binaries.get(id, process.pid, Date.now())?.problem);
   expect(problems).toEqual(['not_elf', 'not_found', 'replaced']);
-  expect(binaries.counters.problems).toEqual({ not_elf: 1, not_found: 1, replaced: 1 });
+  expect(binaries.counters.problems).toEqual({ not_elf: 1, not_found: 1, replaced: 1, hung: 0 });
   const unknown = binaries.get(20, process.pid, Date.now());
   expect(unknown === undefined ? undefined : binaryAddress(unknown, 77)).toEqual({
     address: 77,

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError, type Client } from '@connectrpc/connect';
 import { bufferSource, CompactImage, ElfError } from '@fleetflame/elf';
@@ -9,7 +8,7 @@ import type { BinaryFile, BinaryTable } from '../binaries/binary-table.ts';
 import type { Vdso } from '../binaries/vdso.ts';
 import { QUALITY } from './prepare-upload.ts';
 import { sendUpload } from './send-upload.ts';
-import { UnfitBinary, UploadThread } from './upload-thread.ts';
+import { SilentBinary, UnfitBinary, UploadThread } from './upload-thread.ts';
 import type { OpenedBinary, UploadHead } from './upload-worker.ts';
 
 /**
@@ -27,10 +26,10 @@ export const MAX_ASKED = 65_536;
 export const ASK_AGAIN_MS = 6 * 3600_000;
 /** A binary is offered once more when the server has converted it: it may have lost what it got. */
 const CONVERTED_MS = 10 * 60_000;
+/** When a binary is offered again whose file system did not answer. */
+const SILENT_MS = 10 * 60_000;
 const CALL_TIMEOUT_MS = 30_000;
 const MIN_BUILD_ID_DIGITS = 8;
-/** The host's own file systems; what is found there counts by its build id. */
-const HOST_ROOT = '/';
 
 export interface UploadCounters {
   asked: number;
@@ -51,6 +50,8 @@ export interface UploadCounters {
   gone: number;
   /** Broken, or larger than the server takes. */
   unfit: number;
+  /** Their file system did not answer: tried again later. */
+  hung: number;
   /** The server refused it. */
   refused: number;
   /** Calls that failed and will be tried again. */
@@ -97,12 +98,13 @@ export class SymbolUploader {
     interrupted: 0,
     gone: 0,
     unfit: 0,
+    hung: 0,
     refused: 0,
     errors: 0,
   };
   readonly #options: SymbolUploaderOptions;
   readonly #uploader = randomBytes(16).toString('hex');
-  readonly #thread = new UploadThread();
+  readonly #thread: UploadThread;
   /** Build id → when it may be offered again. In order of insertion. */
   readonly #askAgainAt = new Map<string, number>();
   readonly #pending = new Set<string>();
@@ -113,6 +115,7 @@ export class SymbolUploader {
 
   constructor(options: SymbolUploaderOptions) {
     this.#options = options;
+    this.#thread = new UploadThread(options.binaries.files);
   }
 
   /** Build ids that were sampled in a window. Returns at once. */
@@ -156,7 +159,7 @@ export class SymbolUploader {
         this.#options.log.debug({ code: Code[code], reason: rawMessage }, 'symbols cannot be offered now');
         return;
       } finally {
-        for (const { file } of candidates) closeSync(file.fd);
+        for (const { file } of candidates) this.#options.binaries.files.close(file.file);
         this.#current = new Set();
       }
     }
@@ -164,7 +167,7 @@ export class SymbolUploader {
 
   /** Gives the build ids whose files are gone. */
   async #open(buildIds: readonly string[], candidates: Candidate[]): Promise<readonly string[]> {
-    const { binaries, vdso, log } = this.#options;
+    const { binaries, vdso } = this.#options;
     const gone: string[] = [];
     for (const buildId of buildIds) {
       if (buildId === vdso.buildId || this.#abort.signal.aborted) continue;
@@ -174,7 +177,7 @@ export class SymbolUploader {
         continue;
       }
       try {
-        const opened = await this.#thread.open(toUpload(file), 'debug');
+        const opened = await this.#thread.open(file, 'debug');
         candidates.push({
           buildId,
           file,
@@ -182,11 +185,9 @@ export class SymbolUploader {
           level: opened.debugPath === undefined ? 'symbols' : 'debug',
         });
       } catch (error) {
-        closeSync(file.fd);
+        binaries.files.close(file.file);
         if (!(error instanceof UnfitBinary) || this.#abort.signal.aborted) throw error;
-        this.counters.unfit++;
-        this.#settle(buildId);
-        log.warn({ binary: file.path, buildId, reason: error.message }, 'symbols cannot be uploaded');
+        this.#unfit(file, error);
       }
     }
     return gone;
@@ -285,7 +286,7 @@ export class SymbolUploader {
     }
     this.counters.wanted++;
     try {
-      candidate.opened = await this.#thread.open(toUpload(candidate.file), level);
+      candidate.opened = await this.#thread.open(candidate.file, level);
       if (supplement !== undefined && wanted.has(supplement.buildId)) {
         if (!(await this.#send(candidate, supplement, 'supplement'))) return;
       }
@@ -296,15 +297,21 @@ export class SymbolUploader {
         return;
       }
       if (!(error instanceof UnfitBinary) || this.#abort.signal.aborted) throw error;
-      this.counters.unfit++;
-      this.#settle(buildId);
-      this.#options.log.warn(
-        { binary: candidate.file.path, buildId, reason: error.message },
-        'symbols cannot be uploaded',
-      );
+      this.#unfit(candidate.file, error);
     } finally {
       await this.#thread.closeBinary();
     }
+  }
+
+  #unfit({ buildId, path }: BinaryFile, error: UnfitBinary): void {
+    if (error instanceof SilentBinary) {
+      this.counters.hung++;
+      this.#askAt(buildId, Date.now() + SILENT_MS);
+    } else {
+      this.counters.unfit++;
+      this.#settle(buildId);
+    }
+    this.#options.log.warn({ binary: path, buildId, reason: error.message }, 'symbols cannot be uploaded');
   }
 
   /** Whether to go on with this binary. */
@@ -436,10 +443,6 @@ export class SymbolUploader {
 function headsOf({ opened, level }: Candidate): UploadHead[] {
   if (level === 'symbols') return [opened.symbolsOnly];
   return opened.supplement === undefined ? [opened.upload] : [opened.supplement, opened.upload];
-}
-
-function toUpload({ fd, buildId, path, root }: BinaryFile) {
-  return { fd, buildId, path, roots: [root, HOST_ROOT] };
 }
 
 /** Codes that speak of this binary; all others speak of the server or the way to it. */

@@ -1,5 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import type { BinaryToUpload, UploadLevel } from './prepare-upload.ts';
+import type { ForeignFiles } from '@fleetflame/bpf';
+import type { ForeignBinary } from './foreign-binary.ts';
+import type { UploadLevel } from './prepare-upload.ts';
 import type { OpenedBinary, UploadResult, UploadWork } from './upload-worker.ts';
 
 /** An idle thread costs some 10 MB: it ends after this. */
@@ -10,15 +12,24 @@ export class UnfitBinary extends Error {
   override readonly name = 'UnfitBinary';
 }
 
+/** Its file system does not answer: another attempt may give more. */
+export class SilentBinary extends UnfitBinary {}
+
 /** Runs upload-worker.ts when there is something to do. One thing at a time; one binary is open at a time. */
 export class UploadThread {
+  readonly #files: ForeignFiles;
   #worker: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
   /** Of the last read. */
   #buffer: ArrayBuffer | undefined;
 
+  /** `files` has the binaries that are given to `open`. */
+  constructor(files: ForeignFiles) {
+    this.#files = files;
+  }
+
   /** @throws UnfitBinary */
-  async open(binary: BinaryToUpload, level: UploadLevel): Promise<OpenedBinary> {
+  async open(binary: ForeignBinary, level: UploadLevel): Promise<OpenedBinary> {
     const { opened } = await this.#do({ op: 'open', binary, level });
     if (opened === undefined) throw new Error('the thread opened nothing');
     return opened;
@@ -66,7 +77,8 @@ export class UploadThread {
     const worker = (this.#worker ??= this.#start());
     try {
       const result = await resultOf(worker, work, transfer);
-      if (!result.ok) throw new UnfitBinary(result.problem);
+      if (!result.ok)
+        throw result.passing === true ? new SilentBinary(result.problem) : new UnfitBinary(result.problem);
       return result;
     } finally {
       clearTimeout(this.#idle);
@@ -78,6 +90,7 @@ export class UploadThread {
   #start(): Worker {
     const worker = new Worker(new URL('./upload-worker.ts', import.meta.url), {
       name: 'symbols',
+      workerData: this.#files.number,
       resourceLimits: { maxOldGenerationSizeMb: 64 },
     });
     worker.unref();

@@ -3,12 +3,14 @@
  * sampling must not wait for a disk.
  */
 import { setPriority } from 'node:os';
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
+import { ForeignFiles } from '@fleetflame/bpf';
 import { CompactImage, ElfError } from '@fleetflame/elf';
 import type { SymbolQuality } from '@fleetflame/proto/symbols/v1/symbols';
+import { ForeignFileError } from '../binaries/foreign-source.ts';
+import { foreignBinary, type ForeignBinary } from './foreign-binary.ts';
 import {
   prepareUpload,
-  type BinaryToUpload,
   type PreparedBinary,
   type PreparedUpload,
   type UploadLevel,
@@ -34,7 +36,7 @@ export interface OpenedBinary {
 
 export type UploadWork =
   /** Takes the place of what was open. */
-  | { readonly op: 'open'; readonly binary: BinaryToUpload; readonly level: UploadLevel }
+  | { readonly op: 'open'; readonly binary: ForeignBinary; readonly level: UploadLevel }
   /** `buffer` comes back with the bytes. */
   | {
       readonly op: 'read';
@@ -47,7 +49,8 @@ export type UploadWork =
 
 export type UploadResult =
   | { readonly ok: true; readonly opened?: OpenedBinary; readonly bytes?: Uint8Array<ArrayBuffer> }
-  | { readonly ok: false; readonly problem: string };
+  /** `passing`: another attempt may go better, since a file system did not answer. */
+  | { readonly ok: false; readonly problem: string; readonly passing?: boolean };
 
 const LOWEST_PRIORITY = 19;
 /** What a file source reads without allocating. */
@@ -62,6 +65,8 @@ try {
   // Not allowed: then at normal priority.
 }
 
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- upload-thread.ts gives it
+const files = new ForeignFiles(workerData as number);
 let current: PreparedBinary | undefined;
 
 port.on('message', (work: UploadWork) => {
@@ -70,7 +75,8 @@ port.on('message', (work: UploadWork) => {
     result = answer(work);
   } catch (error) {
     // Files may end while they are read, disks fail: all of that is this binary's problem, not the agent's.
-    result = { ok: false, problem: error instanceof Error ? error.message : String(error) };
+    const problem = error instanceof Error ? error.message : String(error);
+    result = { ok: false, problem, passing: error instanceof ForeignFileError };
   }
   port.postMessage(result, result.ok && result.bytes !== undefined ? [result.bytes.buffer] : []);
 });
@@ -86,7 +92,8 @@ function answer(work: UploadWork): UploadResult {
   return work.op === 'close' ? { ok: true } : { ok: true, opened: open(work.binary, work.level) };
 }
 
-function open(binary: BinaryToUpload, level: UploadLevel): OpenedBinary {
+function open(foreign: ForeignBinary, level: UploadLevel): OpenedBinary {
+  const binary = foreignBinary(files, foreign);
   current = prepareUpload(binary, level);
   const { upload, debugPath, supplement } = current;
   const symbolsOnly = debugPath === undefined ? upload : prepareUpload(binary, 'symbols').upload;

@@ -2,6 +2,7 @@ import {
   ANONYMOUS_BINARY,
   type Collection,
   FIRST_FILE_BINARY,
+  ForeignFiles,
   KERNEL_BINARY,
   STACK_ENDS,
   STACK_KERNEL_TRUNCATED,
@@ -72,7 +73,7 @@ function windows(): Windows {
       kernelBuildId: 'ab',
       vdso: NO_VDSO,
       jit: new JitNames(new ProcFiles('/nonexistent')),
-      binaries: new BinaryTable('/nonexistent'),
+      binaries: new BinaryTable(new ForeignFiles('/nonexistent')),
     },
     unnamed: { kernel: 0, jit: 0, unmapped: 0, unreadable: 0 },
   });

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binary-table.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <cstdio>
 
 #include "build-id.h"
@@ -12,40 +9,20 @@
 namespace fleetflame {
 namespace {
 
-/// A regular file without touching it: neither devices nor pipes are opened.
-Fd pinRegularFile(const std::string& path, struct stat& info) {
-  Fd pinned(open(path.c_str(), O_PATH | O_CLOEXEC));
-  if (!pinned || fstat(pinned.get(), &info) != 0 || !S_ISREG(info.st_mode)) return Fd();
-  return pinned;
-}
-
 /// How a binary without a build id is told from others.
 std::string fileIdentity(const std::string& file, const std::string& path) { return "file " + file + ' ' + path; }
 std::string buildIdentity(const std::string& buildId) { return "id " + buildId; }
 
-Fd openPinned(const Fd& pinned) {
-  return Fd(open(("/proc/self/fd/" + std::to_string(pinned.get())).c_str(), O_RDONLY | O_CLOEXEC));
-}
-
-/// Pins the file behind a mapping: through the mapping itself, which also finds files that were
-/// deleted or replaced, else through the process's root or by path if the inode is the same.
-Fd pinMappedFile(const MappedFile& mapped, struct stat& info) {
-  const std::string process = "/proc/" + std::to_string(mapped.pid);
+std::string rangeOf(uint64_t start, uint64_t end) {
   char range[64];
-  std::snprintf(range, sizeof range, "/map_files/%llx-%llx", static_cast<unsigned long long>(mapped.start),
-                static_cast<unsigned long long>(mapped.end));
-  if (Fd fd = pinRegularFile(process + range, info)) return fd;
-  if (!mapped.path.starts_with('/')) return Fd();
-  for (const std::string& root : {process + "/root", std::string()}) {
-    Fd fd = pinRegularFile(root + mapped.path, info);
-    if (fd && info.st_ino == mapped.file.inode) return fd;
-  }
-  return Fd();
+  std::snprintf(range, sizeof range, "%llx-%llx", static_cast<unsigned long long>(start),
+                static_cast<unsigned long long>(end));
+  return range;
 }
 
-std::string describe(const struct stat& info) {
-  return std::to_string(info.st_dev) + ':' + std::to_string(info.st_ino) + ':' + std::to_string(info.st_size) + ':' +
-         std::to_string(info.st_mtim.tv_sec) + '.' + std::to_string(info.st_mtim.tv_nsec);
+std::string describe(const ForeignFile& file) {
+  return std::to_string(file.device) + ':' + std::to_string(file.inode) + ':' + std::to_string(file.size) + ':' +
+         std::to_string(file.modifiedSeconds) + '.' + std::to_string(file.modifiedNanoseconds);
 }
 
 std::string describe(const FileId& file) {
@@ -59,15 +36,13 @@ uint32_t BinaryTable::identify(const MappedFile& mapped) {
   if (!mapped.buildId.empty()) return numberOf(buildIdentity(mapped.buildId), mapped, mapped.buildId);
   // The kernel gives no build id when there is none, when the page of the note is not in memory, and
   // for mappings that were there before. The file knows.
-  struct stat info{};
-  const Fd pinned = pinMappedFile(mapped, info);
-  if (!pinned) return numberOf("mapped " + describe(mapped.file) + ' ' + mapped.path, mapped, "");
-  const std::string file = describe(info);
+  ForeignSource source = openMapped(mapped);
+  if (!source) return numberOf("mapped " + describe(mapped.file) + ' ' + mapped.path, mapped, "");
+  const std::string file = describe(source.file());
   auto known = buildIdByFile_.find(file);
   if (known == buildIdByFile_.end()) {
     if (buildIdByFile_.size() >= MAX_CACHED_FILES) buildIdByFile_.clear();
-    const Fd readable = openPinned(pinned);
-    known = buildIdByFile_.emplace(file, readable ? readBuildId(readable.get()) : "").first;
+    known = buildIdByFile_.emplace(file, readBuildId(source)).first;
   }
   const std::string& buildId = known->second;
   return numberOf(buildId.empty() ? fileIdentity(file, mapped.path) : buildIdentity(buildId), mapped, buildId);
@@ -80,23 +55,41 @@ std::string BinaryTable::buildIdOf(uint32_t binary) const {
   return identity.starts_with(prefix) ? identity.substr(prefix.size()) : "";
 }
 
-Fd BinaryTable::open(const Mapping& mapping, uint32_t pid) const {
-  if (mapping.binary < FIRST_FILE_BINARY || mapping.binary - FIRST_FILE_BINARY >= binaries_.size()) return Fd();
-  const Binary& binary = binaries_[mapping.binary - FIRST_FILE_BINARY];
-  const std::string process = "/proc/" + std::to_string(pid);
-  char range[64];
-  std::snprintf(range, sizeof range, "/map_files/%llx-%llx", static_cast<unsigned long long>(mapping.start),
-                static_cast<unsigned long long>(mapping.end));
-  for (const std::string& path : {process + range, process + "/root" + binary.path, binary.path}) {
-    struct stat info{};
-    const Fd pinned = path.starts_with('/') ? pinRegularFile(path, info) : Fd();
-    if (!pinned) continue;
-    Fd file = openPinned(pinned);
-    if (!file) continue;
-    const std::string& identity = *binary.identity;
-    if (identity == fileIdentity(describe(info), binary.path) || identity == buildIdentity(readBuildId(file.get()))) return file;
+ForeignSource BinaryTable::openMapped(const MappedFile& mapped) const {
+  ForeignFile file;
+  int error = files_.openMapped(mapped.pid, rangeOf(mapped.start, mapped.end), file);
+  if (error == 0) return {files_, file};
+  if (!mapped.path.starts_with('/')) return {};
+  for (const foreign::Base base : {foreign::Base::root, foreign::Base::host}) {
+    // Another path to who does not answer is no better.
+    if (error == ForeignFiles::HUNG || error == foreign::SILENT_DEVICE) return {};
+    error = files_.openPath(mapped.pid, base, mapped.path, 0, file);
+    if (error != 0) continue;
+    ForeignSource source(files_, file);
+    if (file.inode == mapped.file.inode) return source;
   }
-  return Fd();
+  return {};
+}
+
+ForeignSource BinaryTable::open(const Mapping& mapping, uint32_t pid) const {
+  if (mapping.binary < FIRST_FILE_BINARY || mapping.binary - FIRST_FILE_BINARY >= binaries_.size()) return {};
+  const Binary& binary = binaries_[mapping.binary - FIRST_FILE_BINARY];
+  const std::string& identity = *binary.identity;
+  const bool isPath = binary.path.starts_with('/');
+  for (int way = 0; way < 3; way++) {
+    if (way > 0 && !isPath) break;
+    ForeignFile file;
+    const int error =
+        way == 0 ? files_.openMapped(pid, rangeOf(mapping.start, mapping.end), file)
+                 : files_.openPath(pid, way == 1 ? foreign::Base::root : foreign::Base::host, binary.path, 0, file);
+    if (error == ForeignFiles::HUNG || error == foreign::SILENT_DEVICE) break;
+    if (error != 0) continue;
+    ForeignSource source(files_, file);
+    if (identity == fileIdentity(describe(file), binary.path) || identity == buildIdentity(readBuildId(source))) {
+      return source;
+    }
+  }
+  return {};
 }
 
 uint32_t BinaryTable::numberOf(const std::string& identity, const MappedFile& mapped, const std::string& buildId) {

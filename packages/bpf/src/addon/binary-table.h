@@ -5,7 +5,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "file.h"
+#include "../foreign/foreign-source.h"
 #include "mapping-list.h"
 #include "outbox.h"
 #include "perf-record.h"
@@ -34,13 +34,13 @@ class BinaryTable {
   /// Files looked at; only a cache.
   static constexpr size_t MAX_CACHED_FILES = 65536;
 
-  explicit BinaryTable(Outbox& outbox) : outbox_(outbox) {}
+  BinaryTable(Outbox& outbox, ForeignFiles& files) : outbox_(outbox), files_(files) {}
 
   /// Its number; UNMAPPED_BINARY when the table is full.
   uint32_t identify(const MappedFile& mapped);
 
   /// Opens the file behind a mapping of a process; invalid when it is not the same file any more.
-  Fd open(const Mapping& mapping, uint32_t pid) const;
+  ForeignSource open(const Mapping& mapping, uint32_t pid) const;
 
   /// Hex, "" when it has none.
   std::string buildIdOf(uint32_t binary) const;
@@ -51,7 +51,12 @@ class BinaryTable {
  private:
   uint32_t numberOf(const std::string& identity, const MappedFile& mapped, const std::string& buildId);
 
+  /// The file behind a mapping: through the mapping itself, which also finds files that were deleted or replaced, else
+  /// through the process's root or by path if the inode is the same.
+  ForeignSource openMapped(const MappedFile& mapped) const;
+
   Outbox& outbox_;
+  ForeignFiles& files_;
   std::unordered_map<std::string, uint32_t> ids_;
   /// By number: what open() needs. The texts are those of ids_.
   struct Binary {

@@ -2,7 +2,6 @@
 #include "build-id.h"
 
 #include <elf.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <vector>
@@ -16,11 +15,6 @@ namespace {
 constexpr size_t MAX_SEGMENTS = 128;
 /// A build id note is 36 bytes; distributions add some hundred bytes of others.
 constexpr size_t MAX_NOTE_BYTES = 16 << 10;
-
-bool readAt(int fd, uint64_t offset, void* out, size_t size) {
-  if (offset > INT64_MAX - size) return false;
-  return pread(fd, out, size, static_cast<off_t>(offset)) == static_cast<ssize_t>(size);
-}
 
 /// A note is {name size, value size, type, name, value}, both padded to four bytes.
 std::string findBuildId(std::span<const uint8_t> notes) {
@@ -44,17 +38,17 @@ std::string findBuildId(std::span<const uint8_t> notes) {
 }
 
 template <typename Header, typename Segment>
-std::string readFrom(int fd) {
+std::string readFrom(unwind::ByteSource& file) {
   Header header{};
-  if (!readAt(fd, 0, &header, sizeof header)) return "";
+  if (!file.read(0, &header, sizeof header)) return "";
   if (header.e_phentsize != sizeof(Segment)) return "";
   std::vector<uint8_t> notes;
   for (size_t i = 0; i < header.e_phnum && i < MAX_SEGMENTS; i++) {
     Segment segment{};
-    if (!readAt(fd, header.e_phoff + i * sizeof segment, &segment, sizeof segment)) return "";
+    if (!file.read(header.e_phoff + i * sizeof segment, &segment, sizeof segment)) return "";
     if (segment.p_type != PT_NOTE || segment.p_filesz == 0 || segment.p_filesz > MAX_NOTE_BYTES) continue;
     notes.resize(segment.p_filesz);
-    if (!readAt(fd, segment.p_offset, notes.data(), notes.size())) continue;
+    if (!file.read(segment.p_offset, notes.data(), notes.size())) continue;
     if (std::string id = findBuildId(notes); !id.empty()) return id;
   }
   return "";
@@ -73,12 +67,12 @@ std::string toHex(std::span<const uint8_t> bytes) {
   return out;
 }
 
-std::string readBuildId(int fd) {
+std::string readBuildId(unwind::ByteSource& file) {
   unsigned char ident[EI_NIDENT] = {};
-  if (!readAt(fd, 0, ident, sizeof ident) || std::memcmp(ident, ELFMAG, SELFMAG) != 0) return "";
+  if (!file.read(0, ident, sizeof ident) || std::memcmp(ident, ELFMAG, SELFMAG) != 0) return "";
   if (ident[EI_DATA] != ELFDATA2LSB) return "";
-  if (ident[EI_CLASS] == ELFCLASS64) return readFrom<Elf64_Ehdr, Elf64_Phdr>(fd);
-  if (ident[EI_CLASS] == ELFCLASS32) return readFrom<Elf32_Ehdr, Elf32_Phdr>(fd);
+  if (ident[EI_CLASS] == ELFCLASS64) return readFrom<Elf64_Ehdr, Elf64_Phdr>(file);
+  if (ident[EI_CLASS] == ELFCLASS32) return readFrom<Elf32_Ehdr, Elf32_Phdr>(file);
   return "";
 }
 

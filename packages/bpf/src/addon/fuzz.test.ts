@@ -21,6 +21,7 @@ const SOURCES = [
   'proc-text.cc',
   'sample-record.cc',
   'table-image.cc',
+  '../unwind/byte-source.cc',
   '../unwind/reason.cc',
   '../unwind/registers.cc',
   '../unwind/rule-from-state.cc',
@@ -36,6 +37,7 @@ const READERS = [
   'perf-record.cc',
   'proc-text.cc',
   'sample-record.cc',
+  '../unwind/byte-source.cc',
 ];
 const CORPUS = fileURLToPath(new URL('testing/corpus/', import.meta.url));
 

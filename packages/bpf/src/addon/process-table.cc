@@ -135,7 +135,8 @@ bool ProcessTable::read(Process& process) {
     process.known = true;
     return true;
   }
-  if (!readFile(procPath(process.pid, "maps"), MAX_MAPS_BYTES, text) || text.empty()) return false;
+  // Behind a lock that the process may hold while it waits for a file system.
+  if (files_.readProc(process.pid, "maps", MAX_MAPS_BYTES, text) != 0 || text.empty()) return false;
   auto list = std::make_shared<MappingList>();
   std::string first;
   MapsLine line;

@@ -49,8 +49,8 @@ class ProcessTable {
   /// 32,768 on small machines; larger ones rarely have more processes than that (threads do not count).
   static constexpr size_t DEFAULT_MAX_PROCESSES = 32768;
 
-  ProcessTable(BinaryTable& binaries, Outbox& outbox, size_t maxProcesses)
-      : binaries_(binaries), outbox_(outbox), maxProcesses_(maxProcesses) {}
+  ProcessTable(BinaryTable& binaries, Outbox& outbox, ForeignFiles& files, size_t maxProcesses)
+      : binaries_(binaries), outbox_(outbox), files_(files), maxProcesses_(maxProcesses) {}
 
   /// Is told of forks, execs and exits; must outlive the table.
   void setUnwinding(Unwinding* unwinding) { unwinding_ = unwinding; }
@@ -109,6 +109,7 @@ class ProcessTable {
 
   BinaryTable& binaries_;
   Outbox& outbox_;
+  ForeignFiles& files_;
   const size_t maxProcesses_;
   Unwinding* unwinding_ = nullptr;
   std::unordered_map<uint32_t, Process> processes_;

@@ -35,7 +35,7 @@ int64_t floorDivide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); 
 
 Sampler::Sampler(const SamplerOptions& options)
     : outbox_(options.maxRows),
-      processes_(binaries_, outbox_, options.bpf.maxProcesses),
+      processes_(binaries_, outbox_, files_, options.bpf.maxProcesses),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       program_(std::make_unique<BpfProgram>(options.bpf)) {
@@ -275,6 +275,7 @@ void Sampler::close() {
   processes_.setUnwinding(nullptr);
   unwinding_.reset();
   filter_.reset();
+  files_.dispose();
   program_.reset();
   epoll_ = Fd();
   wake_ = Fd();

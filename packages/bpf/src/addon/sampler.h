@@ -108,7 +108,9 @@ class Sampler {
   void publish();
 
   Outbox outbox_;
-  BinaryTable binaries_{outbox_};
+  /// Of the drain thread and of the one that makes tables.
+  ForeignFiles files_;
+  BinaryTable binaries_{outbox_, files_};
   ProcessTable processes_;
   EventQueue queue_;
   SampleRecord sample_;

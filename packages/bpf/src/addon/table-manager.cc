@@ -3,16 +3,15 @@
 
 #include <bpf/bpf.h>
 #include <pthread.h>
-#include <sys/stat.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
 
 #include "../unwind/build.h"
-#include "../unwind/byte-source.h"
 #include "../unwind/cache-file.h"
 #include "clock.h"
+#include "file.h"
 #include "map-memory.h"
 #include "mapping-list.h"
 #include "signals-blocked.h"
@@ -130,7 +129,7 @@ void TableManager::request(uint32_t place, const std::string& buildId, const Ope
     stats_.refusedQueue++;
     return;
   }
-  Fd file;
+  ForeignSource file;
   if (slots_[place].binary != VDSO_BINARY) {
     file = open();
     if (!file) {
@@ -139,8 +138,7 @@ void TableManager::request(uint32_t place, const std::string& buildId, const Ope
     }
   }
   slots_[place].waiting = true;
-  struct stat info{};
-  const uint64_t fileBytes = file && fstat(file.get(), &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
+  const uint64_t fileBytes = file.size();
   queue_.push_back({place, std::move(file), fileBytes, buildId});
   wake_.notify_one();
 }
@@ -223,12 +221,11 @@ void TableManager::run() {
   }
 }
 
-unwind::Refusal TableManager::make(const Job& job, bool isVdso, TableImage& image, uint64_t& rows) {
+unwind::Refusal TableManager::make(Job& job, bool isVdso, TableImage& image, uint64_t& rows) {
   using unwind::Refusal;
-  unwind::FileSource file(job.file.get());
   const std::span<const uint8_t> vdso = isVdso ? vdsoImage() : std::span<const uint8_t>();
   unwind::MemorySource memory(vdso.data(), vdso.size());
-  unwind::ByteSource& source = isVdso ? static_cast<unwind::ByteSource&>(memory) : file;
+  unwind::ByteSource& source = isVdso ? static_cast<unwind::ByteSource&>(memory) : job.file;
   unwind::ElfReader elf(source);
   unwind::Limits limits;
   // Not by the budget: what a table would take is known only when it is made, and is then on disk.
@@ -267,6 +264,11 @@ void TableManager::work(Job job) {
       return;
     }
     slots_[job.place].waiting = false;
+    if (job.file.isLost()) {
+      // Not the file's fault: it stays pending, and is asked for again.
+      stats_.unreadable++;
+      return;
+    }
     (isWithoutFrames(refusal) ? stats_.withoutFrames : stats_.unreadable)++;
     info(job.place).state = TABLE_WITHOUT_FRAMES;
     return;

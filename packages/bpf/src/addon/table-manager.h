@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "../bpf/unwind-maps.h"
+#include "../foreign/foreign-source.h"
 #include "../unwind/reason.h"
-#include "file.h"
 #include "mapped-memory.h"
 #include "table-image.h"
 
@@ -61,10 +61,10 @@ class TableManager {
  public:
   /// Four bytes a row: about 8 million rows. A server with two hundred binaries in use has one million.
   static constexpr uint64_t DEFAULT_BUDGET_BYTES = 32 << 20;
-  /// Each waits with an open file. Processes have 1,024 by default, and the agent needs some itself.
+  /// Each waits with a file that is open in the helper. Processes have 1,024 by default.
   static constexpr size_t MAX_WAITING = 256;
 
-  using Open = std::function<Fd()>;
+  using Open = std::function<ForeignSource()>;
 
   /// `cacheDirectory` keeps tables of binaries with a build id between runs; "" for none.
   TableManager(int tablesFd, int infosFd, uint64_t budgetBytes, std::string cacheDirectory);
@@ -105,7 +105,7 @@ class TableManager {
   };
   struct Job {
     uint32_t place;
-    Fd file;
+    ForeignSource file;
     uint64_t fileBytes;
     std::string buildId;
   };
@@ -122,7 +122,7 @@ class TableManager {
   uint64_t usedBytes() const;
   void refuse(uint32_t place, const RefusedTable& refused);
   /// From the cache, else from the file.
-  unwind::Refusal make(const Job& job, bool isVdso, TableImage& image, uint64_t& rows);
+  unwind::Refusal make(Job& job, bool isVdso, TableImage& image, uint64_t& rows);
   /// Kernel memory that the table takes now, 0 when the kernel would not have it.
   uint64_t upload(uint32_t place, const TableImage& image);
   unwind_table_info& info(uint32_t place) { return infos_.as<unwind_table_info>()[place]; }

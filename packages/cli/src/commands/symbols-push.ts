@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError, type Client } from '@connectrpc/connect';
 import {
   fileSource,
+  localFiles,
   prepareSupplement,
   prepareUpload,
   readBinaryImage,
@@ -74,12 +75,13 @@ async function pushFile(
   try {
     const shared = sharedDebugInfo(fd);
     if (shared !== undefined) {
-      await push(prepareSupplement(shared, { fd, path: file }));
+      await push(prepareSupplement(shared, { source: fileSource(fd), path: file }));
       return pushed;
     }
     const path = resolve(file);
-    const { buildId } = readBinaryImage(fileSource(fd));
-    const prepared = prepareUpload({ fd, buildId, path, roots: ['/'] }, 'debug');
+    const source = fileSource(fd);
+    const { buildId } = readBinaryImage(source);
+    const prepared = prepareUpload({ ...localFiles(path), source, buildId }, 'debug');
     try {
       if (prepared.debugPath !== undefined && prepared.debugPath !== '') {
         printWarnings([`${file}: its debug sections are taken from ${prepared.debugPath}`]);

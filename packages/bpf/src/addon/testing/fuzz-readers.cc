@@ -89,7 +89,8 @@ void readCpuList(std::string_view text) {
 void readBuildIdOf(const Bytes& bytes) {
   static const int fd = memfd_create("fuzz", MFD_CLOEXEC);
   if (ftruncate(fd, 0) != 0 || pwrite(fd, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) std::abort();
-  expect(readBuildId(fd).size() <= 2 * MAX_BUILD_ID_BYTES, "a build id that is too long");
+  unwind::FileSource file(fd);
+  expect(readBuildId(file).size() <= 2 * MAX_BUILD_ID_BYTES, "a build id that is too long");
 }
 
 }  // namespace

@@ -162,7 +162,8 @@ Bytes elfFile() {
 std::string buildIdOf(const Bytes& bytes) {
   const int fd = memfd_create("fuzz", MFD_CLOEXEC);
   if (fd < 0 || write(fd, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) fail("memfd");
-  const std::string id = readBuildId(fd);
+  unwind::FileSource file(fd);
+  const std::string id = readBuildId(file);
   close(fd);
   return id;
 }
