@@ -119,6 +119,8 @@ class RunningAgent implements Agent {
   readonly #tables: UnwindTables;
   readonly #closeMetrics: () => void;
   #samples = 0;
+  /** CPUs come and go while batches wait. */
+  #mostCpus = 0;
   #lastWindowAt = performance.now();
   #collections = 0;
   #lateCollections = 0;
@@ -170,6 +172,8 @@ class RunningAgent implements Agent {
     this.#sender = new Sender({
       spool,
       identity: this.#identity,
+      // A former start may have had others.
+      cpusOf: (createdMs) => (createdMs < this.#startedMs ? 0 : this.#mostCpus),
       client: createClient(IngestService, transport),
       log,
       onLatency: metrics.observeSend,
@@ -258,6 +262,7 @@ class RunningAgent implements Agent {
       this.#lastWindowAt = performance.now();
       const sampler = this.#sampler.stats();
       this.#losses.setSampler(sampler);
+      this.#mostCpus = Math.max(this.#mostCpus, sampler.cpus);
       this.#tables.watch(sampler);
       this.#losses.set('spool_full', this.#spool.counters.droppedSamples);
       this.#losses.set('spool_expired', this.#spool.counters.expiredSamples);

@@ -6,12 +6,15 @@ import type { RefusalReason } from './limits.ts';
 const ACK_BUCKETS = [0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10, 30];
 const SEGMENT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
+export type ImplausibleReason = 'negative' | 'cpu_time';
+
 export class IngestMetrics {
   readonly batches: Counter<'source'>;
   readonly bytes: Counter<'source'>;
   readonly rows: Counter<'source'>;
   readonly duplicates: Counter<'source'>;
   readonly changed: Counter<'what'>;
+  readonly implausible: Counter<'source' | 'reason'>;
   readonly segments: Counter<'outcome'>;
   readonly segmentSeconds: Histogram;
   readonly decodeSeconds: Histogram;
@@ -42,6 +45,11 @@ export class IngestMetrics {
       'changed_total',
       'Odd values of pushed files that were changed so that the rest could be taken, by kind (docs/import.md).',
       ['what'],
+    );
+    this.implausible = counter(
+      'implausible_total',
+      'Batches refused for values that cannot be true: below 0 (negative), more CPU time than CPUs have (cpu_time).',
+      ['source', 'reason'],
     );
     this.segments = counter('segments_total', 'Segments by how they ended.', ['outcome']);
     this.segmentSeconds = seconds(

@@ -28,6 +28,7 @@ import {
   type BatchRules,
 } from './check-batch.ts';
 import { batchContent, pushContent } from './content-hash.ts';
+import { checkValues, coveredByBatch } from './check-values.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { INGEST_LIMITS, type IngestLimits } from './limits.ts';
 import { decodePush, pushBatchId } from './pprof-push.ts';
@@ -106,6 +107,7 @@ class IngestServer {
       const nowMs = this.#now();
       checkTime(block, nowMs, this.#rules, AGENT_TIME);
       checkAge(block, nowMs, this.#rules);
+      checkValues(block, coveredByBatch(block, request.cpus), this.#rules);
       return block;
     });
     return create(WriteResponseSchema, { duplicate });
@@ -115,8 +117,9 @@ class IngestServer {
     const metrics = this.#metrics;
     if (request.pushId !== '') checkId(request.pushId, 'push_id', metrics);
     checkSize(request.profile.length, 'pprofBytes', 'profile', this.#rules);
-    const { block, totals, timeMs, changes } = decodePush(request, this.#now(), this.#rules);
+    const { block, totals, timeMs, changes, durationMs } = decodePush(request, this.#now(), this.#rules);
     checkLabels(block, this.#rules);
+    checkValues(block, { source: 'pprof', cpus: 0, durationMs }, this.#rules);
     let duplicate = false;
     if (block.samples.length > 0) {
       const content = pushContent(request.profile, request.labels);

@@ -41,6 +41,13 @@ export interface IngestLimits extends TenantLimits {
   readonly labelValueLength: number;
   /** Ms from the first to the last sample of a batch: a day, since blocks are merged by day. */
   readonly batchSpanMs: number;
+  /**
+   * CPUs of one sender, where it does not say: the largest hosts have a quarter of it. CPU time beyond twice what so
+   * many have is refused: a value that cannot be hides what is beside it.
+   */
+  readonly cpusPerSender: number;
+  /** Ms over which a pushed profile that does not say was gathered at most, for the same. */
+  readonly unknownDurationMs: number;
   /** Ms that a batch may end after the server's now: clocks differ, but not by more than this. */
   readonly futureMs: number;
   /**
@@ -78,6 +85,8 @@ export const INGEST_LIMITS: IngestLimits = {
   labelNameLength: 256,
   labelValueLength: 2048,
   batchSpanMs: 86_400_000,
+  cpusPerSender: 4096,
+  unknownDurationMs: 300_000,
   futureMs: 600_000,
   batchAgeMs: 25 * 3_600_000,
   pendingBytes: 256 << 20,
@@ -92,6 +101,7 @@ export type RefusalReason =
   | 'agent_id'
   | 'seq'
   | 'conflict'
+  | 'implausible'
   | 'format'
   | 'labels'
   | 'service_name'

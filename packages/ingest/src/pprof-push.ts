@@ -3,9 +3,16 @@
  * safely; without one every push counts, because pushing the same file twice may be meant.
  */
 import { randomUUID } from 'node:crypto';
-import { decodePprof, FleetflameError, type DecodedProfile } from '@fleetflame/profile';
+import {
+  canBeNegative,
+  decodePprof,
+  FleetflameError,
+  parseProfileType,
+  type DecodedProfile,
+} from '@fleetflame/profile';
 import type { WritePprofRequest } from '@fleetflame/proto/ingest/v1/ingest';
 import type { BatchId } from '@fleetflame/store';
+import { implausible, negativeValue } from './check-values.ts';
 import { checkServiceName, checkTime, type BatchRules } from './check-batch.ts';
 
 /** The slash keeps pushes apart from agents, whose ids have none. */
@@ -17,10 +24,15 @@ export function pushBatchId(pushId: string): BatchId {
 export function decodePush(request: WritePprofRequest, nowMs: number, rules: BatchRules): DecodedProfile {
   const { limits, metrics } = rules;
   let push;
+  let negative: string | undefined;
   try {
     push = decodePprof(request.profile, {
       labels: request.labels,
       arrivalMs: nowMs,
+      onNegative: (type, value, sample) => {
+        if (negative === undefined && !canBeNegative(parseProfileType(type)))
+          negative = `sample[${sample}]: ${negativeValue(type, value)}`;
+      },
       ...(request.timeMs === undefined ? {} : { timeMs: Number(request.timeMs) }),
       limits: {
         stackDepth: limits.stackDepth,
@@ -35,6 +47,7 @@ export function decodePush(request: WritePprofRequest, nowMs: number, rules: Bat
     if (!(error instanceof FleetflameError)) throw error;
     throw metrics.refuse('format', error);
   }
+  if (negative !== undefined) throw implausible(metrics, { source: 'pprof' }, 'negative', negative);
   for (const { what, count } of push.changes) metrics.changed.inc({ what }, count);
   if (push.block.samples.length === 0) return push;
   checkServiceName(push.block, metrics);

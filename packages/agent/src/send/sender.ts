@@ -53,6 +53,7 @@ export class Sender {
   };
   readonly #spool: Spool;
   readonly #identity: AgentIdentity;
+  readonly #cpusOf: (createdMs: number) => number;
   readonly #client: Client<typeof IngestService>;
   readonly #log: Logger;
   readonly #onLatency: (seconds: number) => void;
@@ -71,6 +72,8 @@ export class Sender {
     readonly spool: Spool;
     /** Numbers for batches whose own are taken. */
     readonly identity: AgentIdentity;
+    /** CPUs that a batch was sampled on, by its creation; 0: not known. Default: not known. */
+    readonly cpusOf?: (createdMs: number) => number;
     readonly client: Client<typeof IngestService>;
     readonly log: Logger;
     /** Told of every ack: seconds from the call to the answer. */
@@ -80,6 +83,7 @@ export class Sender {
   }) {
     this.#spool = options.spool;
     this.#identity = options.identity;
+    this.#cpusOf = options.cpusOf ?? (() => 0);
     this.#client = options.client;
     this.#log = options.log;
     this.#onLatency = options.onLatency ?? (() => undefined);
@@ -147,7 +151,12 @@ export class Sender {
     const startedAt = performance.now();
     try {
       const { duplicate } = await this.#client.write(
-        { agentId: batch.key.agentId, seq: batch.key.seq, block: contents.payload },
+        {
+          agentId: batch.key.agentId,
+          seq: batch.key.seq,
+          block: contents.payload,
+          cpus: this.#cpusOf(contents.createdMs),
+        },
         { timeoutMs: WRITE_TIMEOUT_MS, signal: this.#abort.signal },
       );
       this.#onLatency((performance.now() - startedAt) / 1000);

@@ -31,6 +31,7 @@ export interface SampleContext {
   /** Labels of the request: they win over the sample's own. */
   readonly labels: Readonly<Record<string, string>>;
   readonly timeMs: number;
+  readonly onNegative?: ((profileType: string, value: number, sample: number) => void) | undefined;
 }
 
 /** Reads the samples of a profile into a builder, without an object per sample. */
@@ -220,6 +221,7 @@ export class SampleDecoder {
     for (let type = 0; type < this.#values.length; type++) {
       const value = this.#values[type]!;
       if (value === 0) continue;
+      if (value < 0) this.#context.onNegative?.(this.#context.profileTypes[type]!, value, this.#reader.row);
       if (series[type] === NO_SERIES) series[type] = this.#newSeries(type);
       if (builder.points >= limits.points) {
         throw this.#reader.tooMany('points', 'values that are not 0', limits.points);
