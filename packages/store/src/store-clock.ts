@@ -21,6 +21,11 @@ export class StoreClock {
     this.#log = log;
   }
 
+  /** How far the catalog's clock is ahead of this host's. */
+  get aheadMs(): number {
+    return this.#offsetMs;
+  }
+
   /** Unix ms. */
   now(): number {
     return Date.now() + this.#offsetMs;

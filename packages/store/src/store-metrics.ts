@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { CatalogTotals } from './catalog/catalog.ts';
 import type { JobTotals } from './catalog/job-queue.ts';
+import type { JobControl } from './maintenance/job-controls.ts';
 
 /** From a millisecond on a fast disk to a stuck one. */
 const WRITE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -31,6 +32,7 @@ export class StoreMetrics {
     pinned: () => number,
     /** Whether the catalog answers. */
     isAble: () => boolean,
+    controls: () => Promise<readonly JobControl[]>,
   ) {
     const registers = [registry];
     const seconds = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
@@ -96,6 +98,7 @@ export class StoreMetrics {
     );
     registerLevels(registry, totals, isAble);
     registerJobs(registry, jobs, isAble);
+    registerControls(registry, controls, isAble);
   }
 }
 
@@ -135,6 +138,40 @@ function registerJobs(
         }
       },
     }),
+  );
+}
+
+function registerControls(
+  registry: Registry,
+  controls: () => Promise<readonly JobControl[]>,
+  isAble: () => boolean,
+): void {
+  const gauge = (name: string, help: string, value: (control: JobControl) => number): void =>
+    registry.registerMetric(
+      new Gauge({
+        name,
+        help,
+        labelNames: ['kind'],
+        registers: [],
+        async collect() {
+          this.reset();
+          const all = await unlessAway(isAble, controls);
+          for (const control of all ?? []) this.set({ kind: control.kind }, value(control));
+        },
+      }),
+    );
+  gauge(
+    'fleetflame_store_held_bytes',
+    'Bytes that are due to go and held back until somebody says that they may: fleetflame jobs resume KIND --yes.',
+    ({ hold }) => hold?.bytes ?? 0,
+  );
+  gauge(
+    'fleetflame_store_held_blocks',
+    'Blocks or objects that are due to go and held back until somebody says that they may.',
+    ({ hold }) => hold?.blocks ?? 0,
+  );
+  gauge('fleetflame_store_paused', '1: somebody paused this kind of background work.', ({ pause }) =>
+    pause === undefined ? 0 : 1,
   );
 }
 

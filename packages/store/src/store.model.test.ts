@@ -3,7 +3,7 @@
  * maintenance, failures, crashes and processes that stand still in the middle of anything and go on
  * much later. After every step the store must answer with every acked batch once, and with no other
  * batch more than once (I1 to I5); what was read before is still readable for as long as it may be (I6);
- * nothing is quarantined (I7); at the end, when everything was retried, the sums are exact and no
+ * nothing is quarantined (I7); a clock that is set wrong changes none of that; at the end, when everything was retried, the sums are exact and no
  * object is left over (I3).
  *
  * `FLEETFLAME_LONG=1` is ten minutes; a failure prints its seed and the shortest history that fails.
@@ -33,8 +33,9 @@ const DAY = 24 * HOUR;
 const RUNS = { memory: scaled(1000), sqlite: scaled(40) } as const;
 type Engine = keyof typeof RUNS;
 const PROCESSES = 3;
-/** As ingest's batchAgeMs. */
+/** As ingest's batchAgeMs and futureMs. */
 const BATCH_AGE_MS = 25 * HOUR;
+const FUTURE_MS = 10 * MINUTE;
 const ALL = { fromMs: Number.MIN_SAFE_INTEGER, toMs: Number.MAX_SAFE_INTEGER };
 const SERVICES = ['api', 'web', 'db'];
 
@@ -57,7 +58,9 @@ type Step =
   | { readonly kind: 'resume'; readonly process: number }
   | { readonly kind: 'restart'; readonly process: number }
   /** A query begins; it reads as long as it may. */
-  | { readonly kind: 'snapshot' };
+  | { readonly kind: 'snapshot' }
+  /** The clock that all believe is set, to the right time or another. */
+  | { readonly kind: 'clock'; readonly aheadMs: number };
 
 const anyProcess = fc.integer({ min: 0, max: PROCESSES - 1 });
 const kind = <K extends Step['kind']>(name: K) => fc.constant(name);
@@ -101,6 +104,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: kind('resume'), process: anyProcess }) },
   { weight: 1, arbitrary: fc.record({ kind: kind('restart'), process: anyProcess }) },
   { weight: 1, arbitrary: fc.record({ kind: kind('snapshot') }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: kind('clock'), aheadMs: fc.constantFrom(0, 2 * HOUR, 10 * DAY, -10 * DAY) }),
+  },
 );
 
 interface Process {
@@ -114,8 +121,10 @@ interface Process {
 class World {
   readonly acked = new Set<string>();
   readonly unacked = new Map<string, { readonly id: BatchId; readonly timeMs: number }>();
-  readonly objects = new MemoryObjectStore(() => this.nowMs);
+  readonly objects = new MemoryObjectStore(() => this.nowMs + this.aheadMs);
+  /** The time that is; what the clock says is `aheadMs` later. */
   nowMs = Date.UTC(2026, 10, 22, 12);
+  aheadMs = 0;
   readonly #catalog: Catalog;
   readonly #processes: Process[] = [];
   /** Looks on, and never fails. */
@@ -148,9 +157,10 @@ class World {
       close: () => Promise.resolve(),
     };
     const log = pino({ level: 'silent' });
-    const now = () => this.nowMs;
+    const now = () => this.nowMs + this.aheadMs;
+    const elapsedMs = () => this.nowMs;
     const store = new Store(
-      { retentionMs: 60 * DAY, log, registry: new Registry(), now, shards: 2 },
+      { retentionMs: 60 * DAY, log, registry: new Registry(), now, elapsedMs, shards: 2 },
       {
         objects,
         objectsConfig: { engine: 'directory', root: '' },
@@ -164,6 +174,7 @@ class World {
 
   async run(step: Step): Promise<void> {
     if (step.kind === 'wait') this.nowMs += step.ms;
+    else if (step.kind === 'clock') this.aheadMs = step.aheadMs;
     else if (step.kind === 'fault') this.#processes[step.process]!.fuse.arm(step.fault, step.steps);
     else if (step.kind === 'resume') await this.#resume(step.process);
     else if (step.kind === 'restart') await this.#restart(step.process);
@@ -215,13 +226,21 @@ class World {
     for (const [name, { timeMs }] of this.unacked) {
       if (this.nowMs - timeMs > BATCH_AGE_MS) this.unacked.delete(name);
     }
-    const acceptedMs = this.nowMs;
-    const names = [...this.unacked.keys()].slice(0, retries);
+    const acceptedMs = this.nowMs + this.aheadMs;
+    // What is too old or too early by the clock of now is refused, and sent again.
+    const isTaken = ({ timeMs }: { readonly timeMs: number }): boolean =>
+      acceptedMs - timeMs <= BATCH_AGE_MS && timeMs - acceptedMs <= FUTURE_MS;
+    const names = [...this.unacked]
+      .filter(([, batch]) => isTaken(batch))
+      .map(([name]) => name)
+      .slice(0, retries);
+
     for (let i = 0; i < fresh; i++) {
       const name = `batch-${this.#next}`;
       const id = { agentId: `agent-${this.#next % 3}`, seq: BigInt(this.#next++) };
-      this.unacked.set(name, { id, timeMs: this.nowMs - ageMs });
-      names.push(name);
+      const batch = { id, timeMs: this.nowMs - ageMs };
+      this.unacked.set(name, batch);
+      if (isTaken(batch)) names.push(name);
     }
     const known = new Map(names.map((name) => [name, this.unacked.get(name)!]));
     let left = names;
@@ -301,10 +320,13 @@ class World {
       await Promise.all(underway);
       if (fuse.crashed) await this.#restart(index);
     }
-    await this.write(this.store, { fresh: 0, retries: Infinity, ageMs: 0, loseAck: false });
+    this.aheadMs = 0;
     for (const ms of [0, 2 * ORPHAN_GRACE_MS, 3 * DAY, DELETED_GRACE_MS + MINUTE, HOUR, HOUR]) {
       this.nowMs += ms;
+      await this.write(this.store, { fresh: 0, retries: Infinity, ageMs: 0, loseAck: false });
       for (const { store } of [this.#observer, ...this.#processes]) await store.maintain();
+      // No catalog was lost in these histories: somebody has looked, and says so.
+      await this.store.controls.resume('sweep', true);
     }
   }
 

@@ -36,7 +36,12 @@ import {
   type WorkEnd,
 } from './maintenance/maintenance-loop.ts';
 import { recheck } from './maintenance/rechecker.ts';
-import { expire, REMEMBER_BATCHES_MS, removeDeleted } from './maintenance/remover.ts';
+import { checkClocks, type ClockCheck } from './maintenance/check-clocks.ts';
+import { readExpiryClock } from './maintenance/expiry-clock.ts';
+import { Governor } from './maintenance/governor.ts';
+import { JobControls, type JobControl } from './maintenance/job-controls.ts';
+import { Expirer, REMEMBER_BATCHES_MS } from './maintenance/expirer.ts';
+import { removeDeleted } from './maintenance/remover.ts';
 import { sweep } from './maintenance/sweeper.ts';
 import { ObjectMetrics } from './objects/object-metrics.ts';
 import type { ObjectStore, ObjectStoreConfig } from './objects/object-store.ts';
@@ -95,6 +100,8 @@ export interface StoreOptions {
   readonly maintenanceLimits?: Partial<MaintenanceLimits>;
   /** Unix ms; default: the catalog's clock. */
   readonly now?: () => number;
+  /** A clock that nobody sets, ms since any moment; default: this process' own. */
+  readonly elapsedMs?: () => number;
 }
 
 export interface SnapshotRange {
@@ -129,6 +136,8 @@ export interface StoreStatus extends CatalogTotals {
   readonly tasks: readonly TaskStatus[];
   /** Open jobs by kind. */
   readonly jobs: readonly JobTotals[];
+  /** What was paused, and what is held back until somebody says that it may go. */
+  readonly controls: readonly JobControl[];
 }
 
 /** What a store is made of; `open` chooses the engines. */
@@ -142,6 +151,8 @@ export interface StoreParts {
   readonly identity?: StoreIdentity;
   /** Told of what objects and catalog do; undefined: nobody is. */
   readonly health?: StoreHealth;
+  /** What other clocks say of `now`; default: there are none. */
+  readonly otherClocks?: () => ClockCheck;
   /** Called last. */
   readonly release: () => void;
 }
@@ -152,6 +163,7 @@ export class Store {
   readonly health: StoreHealth;
   readonly retentionMs: number;
   readonly rememberBatchesMs: number;
+  readonly controls: JobControls;
   readonly #retention: ReadonlyMap<number, number>;
   readonly #log: Logger;
   readonly #now: () => number;
@@ -179,12 +191,14 @@ export class Store {
     this.rememberBatchesMs = options.rememberBatchesMs ?? REMEMBER_BATCHES_MS;
     this.#log = options.log;
     this.#now = options.now ?? Date.now;
+    this.controls = new JobControls(parts.catalog.notes);
     this.#metrics = new StoreMetrics(
       options.registry,
       () => parts.catalog.totals(),
       () => parts.catalog.jobs.totals(this.#now()),
       () => this.#pins.size,
       () => health.isAble('read'),
+      () => this.controls.list(),
     );
     this.#eraser = new Eraser({
       objects: parts.objects,
@@ -195,7 +209,7 @@ export class Store {
       log: this.#log,
       quarantine: this.#quarantine.bind(this),
     });
-    this.#maintenance = this.#createMaintenance(parts.objectsConfig, options);
+    this.#maintenance = this.#createMaintenance(parts, options);
   }
 
   /**
@@ -227,6 +241,10 @@ export class Store {
       const clock = new StoreClock(catalog, options.log);
       if (options.now === undefined) await clock.start();
       const now = options.now ?? (() => clock.now());
+      // Before anything is written: a clock that is wrong from now on finds a right one kept.
+      await readExpiryClock(catalog, retentionByResolution(retentionMs, options.rollups), now());
+      const storage = objects;
+      const otherClocks = (): ClockCheck => checkClocks(clock.aheadMs, storage.clockAheadMs());
       return new Store(
         { ...options, now },
         {
@@ -236,6 +254,7 @@ export class Store {
           merges: new MergeThread(record),
           identity,
           health,
+          ...(options.now === undefined ? { otherClocks } : {}),
           release: () => {
             clock.stop();
             release();
@@ -339,6 +358,7 @@ export class Store {
       retentionMs: this.retentionMs,
       tasks: taskStatus(await this.catalog.jobs.list(STATUS_JOBS, 'task')),
       jobs: await this.catalog.jobs.totals(this.#now()),
+      controls: await this.controls.list(),
     };
   }
 
@@ -434,17 +454,20 @@ export class Store {
   }
 
   #createMaintenance(
-    objectsConfig: ObjectStoreConfig,
+    { objectsConfig, otherClocks = NO_OTHER_CLOCKS }: StoreParts,
     {
       shards = 1,
       rollups,
       maintenanceLimits = {},
-    }: Pick<StoreOptions, 'shards' | 'rollups' | 'maintenanceLimits'>,
+      elapsedMs = () => performance.now(),
+    }: Pick<StoreOptions, 'shards' | 'rollups' | 'maintenanceLimits' | 'elapsedMs'>,
   ): MaintenanceLoop {
     const { objects, catalog } = this;
     const metrics = this.#metrics;
     const log = this.#log;
-    const shared = { objects, catalog, metrics, log, quarantine: this.#quarantine.bind(this) };
+    const governor = new Governor({ catalog, controls: this.controls, log });
+    const quarantine = this.#quarantine.bind(this);
+    const shared = { objects, catalog, metrics, log, quarantine, governor, otherClocks };
     const compactor = new Compactor({
       ...shared,
       objectsConfig,
@@ -454,14 +477,15 @@ export class Store {
     });
     const eraser = this.#eraser;
     const { rememberBatchesMs } = this;
-    const removing = { ...shared, pins: this.#pins, retentionMs: this.#retention, rememberBatchesMs };
+    const removing = { ...shared, pins: this.#pins };
+    const expirer = new Expirer({ ...shared, retentionMs: this.#retention, rememberBatchesMs, elapsedMs });
     const compact = async (job: LeasedJob, nowMs: number): Promise<WorkEnd> =>
       endOfMerge(await compactor.merge(job, nowMs));
     const loop: MaintenanceLoop = new MaintenanceLoop({
       jobs: catalog.jobs,
       tasks: [
         { name: 'plan', everyMs: 0, run: (nowMs) => compactor.plan(nowMs, () => loop.stopped) },
-        { name: 'expire', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => expire(removing, nowMs) },
+        { name: 'expire', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => expirer.run(nowMs) },
         { name: 'remove', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => removeDeleted(removing, nowMs) },
         { name: 'sweep', everyMs: SWEEP_EVERY_MS, run: (nowMs) => sweep(shared, nowMs) },
         { name: 'recheck', everyMs: SWEEP_EVERY_MS, run: (nowMs) => recheck(shared, nowMs) },
@@ -471,6 +495,7 @@ export class Store {
         { kind: MERGE_JOB, run: compact },
         { kind: ROLLUP_JOB, run: compact },
       ],
+      paused: () => this.controls.paused(),
       owner: `${hostname()}/${process.pid}`,
       metrics,
       log,
@@ -480,6 +505,8 @@ export class Store {
     return loop;
   }
 }
+
+const NO_OTHER_CLOCKS = (): ClockCheck => ({ doubt: undefined, isConfirmed: false });
 
 function endOfMerge({ outcome, reason }: MergeResult): WorkEnd {
   if (outcome === 'done' || outcome === 'fenced_out') return { kind: 'ended' };

@@ -3,8 +3,9 @@ import type { Job } from '@fleetflame/proto/store/v1/jobs';
 import type { Command } from 'commander';
 import { connectJobs } from '../client/connection.ts';
 import { formatTable } from '../client/format.ts';
-import { printJson, printLine } from '../client/output.ts';
+import { printJson, printLine, printWarnings } from '../client/output.ts';
 import { serverOption } from '../client/scope.ts';
+import { addJobControl, controlText } from './jobs-control.ts';
 import { parseCount } from './options.ts';
 
 interface ListOptions {
@@ -23,10 +24,10 @@ interface EraseOptions {
 export function addJobs(program: Command): void {
   const jobs = program
     .command('jobs')
-    .description('the background work of a store: list it, ask for data to be erased')
+    .description('the background work of a store: list, pause and resume it, ask for data to be erased')
     .addHelpText(
       'after',
-      "\nExamples:\n  fleetflame jobs list\n  fleetflame jobs erase 'user_id=4711' --yes",
+      "\nExamples:\n  fleetflame jobs list\n  fleetflame jobs erase 'user_id=4711' --yes\n  fleetflame jobs pause sweep --reason 'a restore'\n  fleetflame jobs resume expire --yes",
     );
   jobs
     .command('list')
@@ -43,10 +44,12 @@ export function addJobs(program: Command): void {
     .option('--json', 'for scripts')
     .addOption(serverOption())
     .action(erase);
+  addJobControl(jobs);
 }
 
 async function list(options: ListOptions): Promise<void> {
-  const { jobs } = await connectJobs(options.server).listJobs({ limit: options.limit });
+  const { jobs, controls } = await connectJobs(options.server).listJobs({ limit: options.limit });
+  printWarnings(controls.map(controlText));
   if (options.json === true) {
     printJson(jobs.map(jobJson));
     return;

@@ -72,6 +72,8 @@ export interface Catalog {
   keyStates(keys: readonly string[]): Promise<Map<string, KeyState>>;
   /** Live blocks whose object must be there (not the quarantined ones), by id, after `id`. */
   liveAfter(id: string, limit: number): Promise<BlockEntry[]>;
+  /** The live blocks of the resolution (undefined: all) whose newest sample is older. */
+  liveSpan(resolutionMs: number | undefined, beforeMs: number): Promise<BlockSpan>;
   /** True: there is no row of a block, not even of a removed one. */
   isEmpty(): Promise<boolean>;
   totals(): Promise<CatalogTotals>;
@@ -116,6 +118,15 @@ export interface BlockRange {
   /** Unix ms, inclusive. */
   readonly fromMs: number;
   /** Unix ms, exclusive. */
+  readonly toMs: number;
+}
+
+/** Some blocks, as a whole. */
+export interface BlockSpan {
+  readonly blocks: number;
+  readonly bytes: number;
+  /** Unix ms of the first and the last sample; 0: there are no blocks. */
+  readonly fromMs: number;
   readonly toMs: number;
 }
 

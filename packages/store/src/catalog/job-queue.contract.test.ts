@@ -5,6 +5,7 @@ import { WHOLE, type BlockEntry } from './block-entry.ts';
 import type { Claim, NewJob } from './job-queue.ts';
 
 const LEASE_MS = 1000;
+const LONGEST_MS = 100_000;
 
 function entry(id: string, fields: Partial<BlockEntry> = {}): BlockEntry {
   const times = { timeMinMs: 1000, timeMaxMs: 1999 };
@@ -23,6 +24,7 @@ const claim = (nowMs: number, owner = 'me'): Claim => ({
   owner,
   nowMs,
   leaseMs: LEASE_MS,
+  longestMs: LONGEST_MS,
   backOffMs: (attempts) => attempts * 100,
 });
 
@@ -33,6 +35,20 @@ describe.each(CONTRACTED)('jobs in %s', (name) => {
   });
   afterAll(() => engine?.[Symbol.asyncDispose]());
   const newPlace = async (): Promise<EmptyPlace> => (await engine?.newPlace()) ?? memoryPlace();
+
+  test('what a clock that was ahead has leased or put off is due when it has been set', async () => {
+    using place = await newPlace();
+    await using catalog = await place.open();
+    const aheadMs = 10 * LONGEST_MS;
+    for (const id of ['leased', 'waiting']) await catalog.jobs.add(job(id), [], 0);
+    const lost = await catalog.jobs.claim({ kind: 'merge', id: 'leased' }, claim(aheadMs));
+    const given = await catalog.jobs.claim({ kind: 'merge', id: 'waiting' }, claim(aheadMs));
+    await catalog.jobs.giveBack(given!, { nowMs: aheadMs, notBeforeMs: aheadMs + 1, error: undefined });
+    expect(await catalog.jobs.claim({ kind: 'merge' }, claim(100, 'other'))).toMatchObject({ id: 'leased' });
+    expect(await catalog.jobs.claim({ kind: 'merge' }, claim(100, 'other'))).toMatchObject({ id: 'waiting' });
+    expect(await catalog.jobs.claim({ kind: 'merge' }, claim(100, 'other'))).toBeUndefined();
+    expect(await catalog.jobs.finish(lost!, 'done', 100)).toBe(false);
+  });
 
   test('small jobs come first, and each is leased to one at a time', async () => {
     using place = await newPlace();

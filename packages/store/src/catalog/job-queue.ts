@@ -51,6 +51,11 @@ export interface Claim {
   readonly owner: string;
   readonly nowMs: number;
   readonly leaseMs: number;
+  /**
+   * No job waits and no lease lasts for longer: what says so was written by a clock that was ahead, and counts as due.
+   * Whoever still holds such a lease is fenced out.
+   */
+  readonly longestMs: number;
   /** How long a job that dies with its process waits, by how often that happened. */
   readonly backOffMs: (attempts: number) => number;
 }

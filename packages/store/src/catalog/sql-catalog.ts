@@ -5,6 +5,7 @@ import type { BatchId, BlockEntry, QuarantinedEntry } from './block-entry.ts';
 import type {
   BlockPosition,
   BlockRange,
+  BlockSpan,
   Catalog,
   CatalogTotals,
   CatalogView,
@@ -377,6 +378,24 @@ export class SqlCatalog implements Catalog {
         .limit(limit)
         .execute();
       return rows.map(entryOf);
+    });
+  }
+
+  async liveSpan(resolutionMs: number | undefined, beforeMs: number): Promise<BlockSpan> {
+    return this.#transactor.read('measure blocks', async (tx) => {
+      let blocks = tx
+        .selectFrom('blocks')
+        .select((expression) => [
+          expression.fn.countAll<number>().as('blocks'),
+          expression.fn.sum<number | null>('size_bytes').as('bytes'),
+          expression.fn.min<number | null>('time_min_ms').as('from'),
+          expression.fn.max<number | null>('time_max_ms').as('to'),
+        ])
+        .where('deleted_ms', 'is', null)
+        .where('time_max_ms', '<', beforeMs);
+      if (resolutionMs !== undefined) blocks = blocks.where('resolution_ms', '=', resolutionMs);
+      const span = await blocks.executeTakeFirstOrThrow();
+      return { blocks: span.blocks, bytes: span.bytes ?? 0, fromMs: span.from ?? 0, toMs: span.to ?? 0 };
     });
   }
 

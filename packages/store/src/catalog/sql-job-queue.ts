@@ -56,15 +56,19 @@ export class SqlJobQueue implements JobQueue {
   }
 
   async claim(filter: JobFilter, claim: Claim): Promise<LeasedJob | undefined> {
-    const { owner, nowMs, leaseMs, backOffMs } = claim;
+    const { owner, nowMs, leaseMs, longestMs, backOffMs } = claim;
     return this.#transactor.write('claim a job', async (tx) => {
       let due = tx
         .selectFrom('jobs')
         .selectAll()
         .where('kind', '=', filter.kind)
         .where('outcome', 'is', null)
-        .where('not_before_ms', '<=', nowMs)
-        .where('lease_until_ms', '<=', nowMs);
+        .where((where) =>
+          where.or([where('not_before_ms', '<=', nowMs), where('not_before_ms', '>', nowMs + longestMs)]),
+        )
+        .where((where) =>
+          where.or([where('lease_until_ms', '<=', nowMs), where('lease_until_ms', '>', nowMs + longestMs)]),
+        );
       if (filter.id !== undefined) due = due.where('id', '=', filter.id);
       for (const job of await due.orderBy('priority').orderBy('id').limit(CANDIDATES).execute()) {
         const attempts = job.attempts + 1;

@@ -8,5 +8,5 @@ test('a file that is no database is an error that names it', async () => {
   using directory = temporaryDirectory();
   const path = join(directory.path, 'catalog.db');
   writeFileSync(path, 'this is not a database, and long enough to be read as one');
-  await expect(openCatalog({ engine: 'sqlite', path })).rejects.toMatchObject({ code: 'unavailable' });
+  await expect(openCatalog({ engine: 'sqlite', path })).rejects.toMatchObject({ code: 'corrupt_data' });
 });

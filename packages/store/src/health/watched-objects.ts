@@ -40,6 +40,10 @@ export class WatchedObjects implements ObjectStore {
     return this.#health.watch('get', () => this.#objects.list(prefix, limit));
   }
 
+  clockAheadMs(): number | undefined {
+    return this.#objects.clockAheadMs();
+  }
+
   close(): void {
     this.#objects.close();
   }

@@ -50,6 +50,8 @@ export interface MaintenanceOptions {
   readonly jobs: JobQueue;
   readonly tasks: readonly MaintenanceTask[];
   readonly work: readonly MaintenanceWork[];
+  /** Kinds of tasks and work that nobody is to take up. */
+  readonly paused: () => Promise<ReadonlySet<string>>;
   /** Who this is, for people. */
   readonly owner: string;
   readonly metrics: StoreMetrics;
@@ -106,15 +108,22 @@ export class MaintenanceLoop {
   }
 
   async #round(): Promise<void> {
-    const { tasks, work } = this.#options;
+    const { tasks, work, paused } = this.#options;
     const started = performance.now();
     const late = (): boolean => performance.now() - started > this.#limits.workMs;
+    let still: ReadonlySet<string> | undefined;
+    await this.#guard('pauses', async () => {
+      still = await paused();
+    });
+    // Who cannot be asked may have said stop.
+    if (still === undefined) return;
     for (const task of tasks) {
       if (this.#stopped) return;
+      if (still.has(task.name)) continue;
       await this.#guard(task.name, () => this.#task(task));
     }
     for (const one of work) {
-      let more = true;
+      let more = !still.has(one.kind);
       while (more && !this.#stopped && !late()) {
         more = false;
         await this.#guard(one.kind, async () => {
@@ -190,9 +199,11 @@ export class MaintenanceLoop {
 
   #claim(filter: { readonly kind: string; readonly id?: string }): Promise<LeasedJob | undefined> {
     const { jobs, owner, now } = this.#options;
-    const { leaseMs } = this.#limits;
+    const { leaseMs, maxRetryMs } = this.#limits;
+    // Twice, since processes that share the jobs may have other limits and clocks that differ.
+    const longestMs = 2 * Math.max(leaseMs, maxRetryMs);
     const backOffMs = (attempts: number): number => this.#backOffMs(attempts);
-    return jobs.claim(filter, { owner, nowMs: now(), leaseMs, backOffMs });
+    return jobs.claim(filter, { owner, nowMs: now(), leaseMs, longestMs, backOffMs });
   }
 
   #backOffMs(attempts: number): number {

@@ -1,5 +1,7 @@
-/** Removes what is past its time: old blocks and batches, and the objects of blocks deleted a while ago. */
+/** Removes the objects of blocks that were deleted a while ago. */
 import type { BlockPins } from '../block-pins.ts';
+import { STEADY_MS } from './governor.ts';
+import { NoteFields } from './note-fields.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import type { StoreMetrics } from '../store-metrics.ts';
@@ -16,12 +18,6 @@ export const SNAPSHOT_MAX_MS = 600_000;
 export const DELETED_GRACE_MS = SNAPSHOT_MAX_MS + 300_000;
 /** Rows of removed blocks stay as tombstones: longer than any writer could have been stopped. */
 const TOMBSTONE_MS = 7 * 86_400_000;
-/**
- * How long a batch's identity is kept (I2): an agent keeps a batch in its spool for a day, ingest takes
- * it for an hour more, and a sender's clock may be ten minutes ahead of the samples' arrival. A fleet of
- * 10,000 hosts commits 86 million of them a day, so it is not kept for as long as the data.
- */
-export const REMEMBER_BATCHES_MS = 26 * 3_600_000;
 /** Objects removed in one round: keeps a round short when a day's worth of blocks expires at once. */
 const REMOVE_LIMIT = 2000;
 /** Of them underway at once: an object store takes some 10 ms for each. */
@@ -32,23 +28,11 @@ export interface RemoverOptions {
   readonly catalog: Catalog;
   readonly pins: BlockPins;
   readonly metrics: StoreMetrics;
-  /** How long blocks are kept, by resolution; 0: raw. */
-  readonly retentionMs: ReadonlyMap<number, number>;
-  readonly rememberBatchesMs: number;
-}
-
-export async function expire(options: RemoverOptions, nowMs: number): Promise<void> {
-  const { catalog, metrics, retentionMs, rememberBatchesMs } = options;
-  for (const [resolutionMs, keptMs] of retentionMs) {
-    const blocks = await catalog.expireBlocks(resolutionMs, nowMs - keptMs, nowMs);
-    metrics.expired.inc({ what: resolutionMs === 0 ? 'block' : 'rollup' }, blocks);
-  }
-  const batches = await catalog.expireBatches(nowMs - rememberBatchesMs, nowMs);
-  metrics.expired.inc({ what: 'batch' }, batches);
 }
 
 export async function removeDeleted(options: RemoverOptions, nowMs: number): Promise<number> {
   const { objects, catalog, pins, metrics } = options;
+  if (await isRecentJump(catalog, nowMs)) return 0;
   const removed: string[] = [];
   const failures: unknown[] = [];
   const entries = (await catalog.deletedBefore(nowMs - DELETED_GRACE_MS, REMOVE_LIMIT)).values();
@@ -71,4 +55,26 @@ export async function removeDeleted(options: RemoverOptions, nowMs: number): Pro
   if (failures.length > 0) throw failures[0];
   await catalog.purgeRemoved(nowMs - TOMBSTONE_MS);
   return removed.length;
+}
+
+/** A run at `ranMs`; at `jumpedMs` the clock was found elsewhere than it could have come to. */
+interface RemovalClock {
+  readonly ranMs: number;
+  readonly jumpedMs: number;
+}
+
+const REMOVAL_CLOCK = 'removal/clock';
+
+/**
+ * I6: ages of deleted rows are not known for a grace after the clock has jumped, or after nobody has looked for an hour:
+ * what was deleted a moment ago would seem to be old.
+ */
+async function isRecentJump(catalog: Catalog, nowMs: number): Promise<boolean> {
+  const text = (await catalog.notes.list(REMOVAL_CLOCK)).get(REMOVAL_CLOCK);
+  const last = NoteFields.parse(text);
+  const hasJumped = Math.abs(nowMs - (last?.number('ranMs') ?? nowMs)) > STEADY_MS;
+  const jumpedMs = hasJumped ? nowMs : (last?.number('jumpedMs') ?? 0);
+  const clock: RemovalClock = { ranMs: nowMs, jumpedMs };
+  await catalog.notes.set(REMOVAL_CLOCK, JSON.stringify(clock));
+  return Math.abs(nowMs - jumpedMs) < DELETED_GRACE_MS;
 }

@@ -109,6 +109,10 @@ export class DirectoryObjectStore implements ObjectStore {
     return limit < found.length ? found.slice(0, limit) : found;
   }
 
+  clockAheadMs(): undefined {
+    // Files carry this host's clock.
+  }
+
   close(): void {
     // Nothing is held open between calls.
   }

@@ -19,6 +19,8 @@ export interface ObjectStore {
   delete(key: string): Promise<void>;
   /** Keys that start with `prefix`, ascending; at most the first `limit` of them. */
   list(prefix: string, limit?: number): Promise<string[]>;
+  /** How far the storage's own clock is ahead of this host's; undefined: it has none, or has not said. */
+  clockAheadMs(): number | undefined;
   /** Gives up connections; nothing may be running. */
   close(): void;
 }

@@ -9,6 +9,7 @@ import {
   ACCEPTED_FOR_MS,
   type BlockPosition,
   type BlockRange,
+  type BlockSpan,
   type Catalog,
   type CatalogTotals,
   type CatalogView,
@@ -207,6 +208,19 @@ export class MemoryCatalog implements Catalog {
   liveAfter(id: string, limit: number): Promise<BlockEntry[]> {
     const live = this.#all().filter(({ entry, quarantine }) => quarantine === undefined && entry.id > id);
     return Promise.resolve(ordered(live.map(({ entry }) => entry)).slice(0, limit));
+  }
+
+  liveSpan(resolutionMs: number | undefined, beforeMs: number): Promise<BlockSpan> {
+    const blocks = this.#all()
+      .map(({ entry }) => entry)
+      .filter((entry) => resolutionMs === undefined || entry.resolutionMs === resolutionMs)
+      .filter((entry) => entry.timeMaxMs < beforeMs);
+    return Promise.resolve({
+      blocks: blocks.length,
+      bytes: blocks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      fromMs: blocks.reduce((least, { timeMinMs }) => Math.min(least, timeMinMs), blocks[0]?.timeMinMs ?? 0),
+      toMs: blocks.reduce((most, { timeMaxMs }) => Math.max(most, timeMaxMs), blocks[0]?.timeMaxMs ?? 0),
+    });
   }
 
   isEmpty(): Promise<boolean> {

@@ -63,15 +63,15 @@ export class MemoryJobs implements JobQueue {
 
   claim(
     { kind, id }: JobFilter,
-    { owner, nowMs, leaseMs, backOffMs }: Claim,
+    { owner, nowMs, leaseMs, longestMs, backOffMs }: Claim,
   ): Promise<LeasedJob | undefined> {
     const due = [...this.#jobs.values()].filter(
       (job) =>
         job.kind === kind &&
         (id === undefined || job.id === id) &&
         job.outcome === undefined &&
-        job.notBeforeMs <= nowMs &&
-        job.leaseUntilMs <= nowMs,
+        (job.notBeforeMs <= nowMs || job.notBeforeMs > nowMs + longestMs) &&
+        (job.leaseUntilMs <= nowMs || job.leaseUntilMs > nowMs + longestMs),
     );
     const [job] = ordered(due, (one) => one.priority);
     if (job === undefined) return Promise.resolve(undefined);

@@ -51,6 +51,10 @@ export class MemoryObjectStore implements ObjectStore {
     return Promise.resolve(limit < keys.length ? keys.slice(0, limit) : keys);
   }
 
+  clockAheadMs(): undefined {
+    // It has the test's.
+  }
+
   close(): void {
     // Nothing is held.
   }

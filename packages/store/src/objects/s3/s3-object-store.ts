@@ -41,6 +41,7 @@ export class S3ObjectStore implements ObjectStore {
   readonly #record: RecordObjectEvent;
   /** False once the server has said that it knows no conditional put. */
   #conditional = true;
+  #clockAheadMs: number | undefined;
 
   constructor(config: S3ObjectStoreConfig, record: RecordObjectEvent = () => undefined) {
     this.#config = config;
@@ -65,6 +66,14 @@ export class S3ObjectStore implements ObjectStore {
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
     });
+    this.#client.middlewareStack.add(
+      (next) => async (request) => {
+        const answer = await next(request);
+        this.#clockAheadMs = dateOf(answer.response) ?? this.#clockAheadMs;
+        return answer;
+      },
+      { step: 'deserialize', name: 'clock' },
+    );
   }
 
   /** Throws unavailable, saying what to set, when the bucket is not there or may not be used. */
@@ -202,6 +211,10 @@ export class S3ObjectStore implements ObjectStore {
     } while (token !== undefined && keys.length < limit);
     const found = keys.toSorted();
     return limit < found.length ? found.slice(0, limit) : found;
+  }
+
+  clockAheadMs(): number | undefined {
+    return this.#clockAheadMs;
   }
 
   close(): void {
@@ -348,7 +361,15 @@ function headersOf(request: unknown): object {
   if (typeof request === 'object' && request !== null && 'headers' in request) {
     if (typeof request.headers === 'object' && request.headers !== null) return request.headers;
   }
-  throw new TypeError('a request of the S3 client has no headers');
+  throw new TypeError('a message of the S3 client has no headers');
+}
+
+/** How far the answer's Date is ahead of this host's clock, to a second or two. */
+function dateOf(response: unknown): number | undefined {
+  const { headers } = { headers: headersOf(response) };
+  if (!('date' in headers) || typeof headers.date !== 'string') return undefined;
+  const ms = Date.parse(headers.date);
+  return Number.isNaN(ms) ? undefined : ms - Date.now();
 }
 
 /** Leaves a body unread; its connection is of no more use. */

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fleetflame/store/v1/jobs.proto.
  */
 export const file_fleetflame_store_v1_jobs: GenFile = /*@__PURE__*/
-  fileDesc("Ch5mbGVldGZsYW1lL3N0b3JlL3YxL2pvYnMucHJvdG8SE2ZsZWV0ZmxhbWUuc3RvcmUudjEiIAoPTGlzdEpvYnNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNIjoKEExpc3RKb2JzUmVzcG9uc2USJgoEam9icxgBIAMoCzIYLmZsZWV0ZmxhbWUuc3RvcmUudjEuSm9iItYBCgNKb2ISCgoCaWQYASABKAkSDAoEa2luZBgCIAEoCRIPCgdzdWJqZWN0GAMgASgJEg0KBXN0YXRlGAQgASgJEg0KBW93bmVyGAUgASgJEhAKCGF0dGVtcHRzGAYgASgNEhIKCmxhc3RfZXJyb3IYByABKAkSEgoKY3JlYXRlZF9tcxgIIAEoAxISCgpzdGFydGVkX21zGAkgASgDEhAKCGVuZGVkX21zGAogASgDEhUKDW5vdF9iZWZvcmVfbXMYCyABKAMSDwoHb3V0Y29tZRgMIAEoCSI3CgxFcmFzZVJlcXVlc3QSEgoKbGFiZWxfbmFtZRgBIAEoCRITCgtsYWJlbF92YWx1ZRgCIAEoCSIfCg1FcmFzZVJlc3BvbnNlEg4KBmpvYl9pZBgBIAEoCTK1AQoKSm9iU2VydmljZRJXCghMaXN0Sm9icxIkLmZsZWV0ZmxhbWUuc3RvcmUudjEuTGlzdEpvYnNSZXF1ZXN0GiUuZmxlZXRmbGFtZS5zdG9yZS52MS5MaXN0Sm9ic1Jlc3BvbnNlEk4KBUVyYXNlEiEuZmxlZXRmbGFtZS5zdG9yZS52MS5FcmFzZVJlcXVlc3QaIi5mbGVldGZsYW1lLnN0b3JlLnYxLkVyYXNlUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Ch5mbGVldGZsYW1lL3N0b3JlL3YxL2pvYnMucHJvdG8SE2ZsZWV0ZmxhbWUuc3RvcmUudjEiIAoPTGlzdEpvYnNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNIm0KEExpc3RKb2JzUmVzcG9uc2USJgoEam9icxgBIAMoCzIYLmZsZWV0ZmxhbWUuc3RvcmUudjEuSm9iEjEKCGNvbnRyb2xzGAIgAygLMh8uZmxlZXRmbGFtZS5zdG9yZS52MS5Kb2JDb250cm9sItYBCgNKb2ISCgoCaWQYASABKAkSDAoEa2luZBgCIAEoCRIPCgdzdWJqZWN0GAMgASgJEg0KBXN0YXRlGAQgASgJEg0KBW93bmVyGAUgASgJEhAKCGF0dGVtcHRzGAYgASgNEhIKCmxhc3RfZXJyb3IYByABKAkSEgoKY3JlYXRlZF9tcxgIIAEoAxISCgpzdGFydGVkX21zGAkgASgDEhAKCGVuZGVkX21zGAogASgDEhUKDW5vdF9iZWZvcmVfbXMYCyABKAMSDwoHb3V0Y29tZRgMIAEoCSI3CgxFcmFzZVJlcXVlc3QSEgoKbGFiZWxfbmFtZRgBIAEoCRITCgtsYWJlbF92YWx1ZRgCIAEoCSIfCg1FcmFzZVJlc3BvbnNlEg4KBmpvYl9pZBgBIAEoCSLNAQoKSm9iQ29udHJvbBIMCgRraW5kGAEgASgJEhEKCXBhdXNlZF9tcxgCIAEoAxIUCgxwYXVzZV9yZWFzb24YAyABKAkSDwoHaGVsZF9tcxgEIAEoAxITCgtoZWxkX3JlYXNvbhgFIAEoCRITCgtoZWxkX2Jsb2NrcxgGIAEoBBISCgpoZWxkX2J5dGVzGAcgASgEEhQKDGhlbGRfZnJvbV9tcxgIIAEoAxISCgpoZWxkX3RvX21zGAkgASgDEg8KB3Jlc3VtZWQYCiABKAgiLAoMUGF1c2VSZXF1ZXN0EgwKBGtpbmQYASABKAkSDgoGcmVhc29uGAIgASgJIg8KDVBhdXNlUmVzcG9uc2UiKwoNUmVzdW1lUmVxdWVzdBIMCgRraW5kGAEgASgJEgwKBGhlbGQYAiABKAgiQgoOUmVzdW1lUmVzcG9uc2USMAoHY29udHJvbBgBIAEoCzIfLmZsZWV0ZmxhbWUuc3RvcmUudjEuSm9iQ29udHJvbDLYAgoKSm9iU2VydmljZRJXCghMaXN0Sm9icxIkLmZsZWV0ZmxhbWUuc3RvcmUudjEuTGlzdEpvYnNSZXF1ZXN0GiUuZmxlZXRmbGFtZS5zdG9yZS52MS5MaXN0Sm9ic1Jlc3BvbnNlEk4KBUVyYXNlEiEuZmxlZXRmbGFtZS5zdG9yZS52MS5FcmFzZVJlcXVlc3QaIi5mbGVldGZsYW1lLnN0b3JlLnYxLkVyYXNlUmVzcG9uc2USTgoFUGF1c2USIS5mbGVldGZsYW1lLnN0b3JlLnYxLlBhdXNlUmVxdWVzdBoiLmZsZWV0ZmxhbWUuc3RvcmUudjEuUGF1c2VSZXNwb25zZRJRCgZSZXN1bWUSIi5mbGVldGZsYW1lLnN0b3JlLnYxLlJlc3VtZVJlcXVlc3QaIy5mbGVldGZsYW1lLnN0b3JlLnYxLlJlc3VtZVJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message fleetflame.store.v1.ListJobsRequest
@@ -39,6 +39,13 @@ export type ListJobsResponse = Message<"fleetflame.store.v1.ListJobsResponse"> &
    * @generated from field: repeated fleetflame.store.v1.Job jobs = 1;
    */
   jobs: Job[];
+
+  /**
+   * Kinds that are paused or hold something back.
+   *
+   * @generated from field: repeated fleetflame.store.v1.JobControl controls = 2;
+   */
+  controls: JobControl[];
 };
 
 /**
@@ -178,6 +185,168 @@ export const EraseResponseSchema: GenMessage<EraseResponse> = /*@__PURE__*/
   messageDesc(file_fleetflame_store_v1_jobs, 4);
 
 /**
+ * What people say to the background work of a kind, and what it says to them.
+ *
+ * @generated from message fleetflame.store.v1.JobControl
+ */
+export type JobControl = Message<"fleetflame.store.v1.JobControl"> & {
+  /**
+   * plan, expire, remove, sweep, recheck, copy, merge, rollup or erase.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * Unix milliseconds; 0: it is not paused.
+   *
+   * @generated from field: int64 paused_ms = 2;
+   */
+  pausedMs: bigint;
+
+  /**
+   * @generated from field: string pause_reason = 3;
+   */
+  pauseReason: string;
+
+  /**
+   * Since when it holds back what is due, Unix milliseconds; 0: it does not.
+   *
+   * @generated from field: int64 held_ms = 4;
+   */
+  heldMs: bigint;
+
+  /**
+   * Why, for people.
+   *
+   * @generated from field: string held_reason = 5;
+   */
+  heldReason: string;
+
+  /**
+   * What would go: blocks, or objects that have no row.
+   *
+   * @generated from field: uint64 held_blocks = 6;
+   */
+  heldBlocks: bigint;
+
+  /**
+   * @generated from field: uint64 held_bytes = 7;
+   */
+  heldBytes: bigint;
+
+  /**
+   * Times of its first and last sample, or of its objects, Unix milliseconds.
+   *
+   * @generated from field: int64 held_from_ms = 8;
+   */
+  heldFromMs: bigint;
+
+  /**
+   * @generated from field: int64 held_to_ms = 9;
+   */
+  heldToMs: bigint;
+
+  /**
+   * It was said that it may go: the next run does it.
+   *
+   * @generated from field: bool resumed = 10;
+   */
+  resumed: boolean;
+};
+
+/**
+ * Describes the message fleetflame.store.v1.JobControl.
+ * Use `create(JobControlSchema)` to create a new message.
+ */
+export const JobControlSchema: GenMessage<JobControl> = /*@__PURE__*/
+  messageDesc(file_fleetflame_store_v1_jobs, 5);
+
+/**
+ * @generated from message fleetflame.store.v1.PauseRequest
+ */
+export type PauseRequest = Message<"fleetflame.store.v1.PauseRequest"> & {
+  /**
+   * As in JobControl.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * For those who find it paused.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message fleetflame.store.v1.PauseRequest.
+ * Use `create(PauseRequestSchema)` to create a new message.
+ */
+export const PauseRequestSchema: GenMessage<PauseRequest> = /*@__PURE__*/
+  messageDesc(file_fleetflame_store_v1_jobs, 6);
+
+/**
+ * @generated from message fleetflame.store.v1.PauseResponse
+ */
+export type PauseResponse = Message<"fleetflame.store.v1.PauseResponse"> & {
+};
+
+/**
+ * Describes the message fleetflame.store.v1.PauseResponse.
+ * Use `create(PauseResponseSchema)` to create a new message.
+ */
+export const PauseResponseSchema: GenMessage<PauseResponse> = /*@__PURE__*/
+  messageDesc(file_fleetflame_store_v1_jobs, 7);
+
+/**
+ * @generated from message fleetflame.store.v1.ResumeRequest
+ */
+export type ResumeRequest = Message<"fleetflame.store.v1.ResumeRequest"> & {
+  /**
+   * As in JobControl.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * Also what is held back: it goes for good. Without it the answer says what that is, and nothing changes.
+   *
+   * @generated from field: bool held = 2;
+   */
+  held: boolean;
+};
+
+/**
+ * Describes the message fleetflame.store.v1.ResumeRequest.
+ * Use `create(ResumeRequestSchema)` to create a new message.
+ */
+export const ResumeRequestSchema: GenMessage<ResumeRequest> = /*@__PURE__*/
+  messageDesc(file_fleetflame_store_v1_jobs, 8);
+
+/**
+ * @generated from message fleetflame.store.v1.ResumeResponse
+ */
+export type ResumeResponse = Message<"fleetflame.store.v1.ResumeResponse"> & {
+  /**
+   * As it was before.
+   *
+   * @generated from field: fleetflame.store.v1.JobControl control = 1;
+   */
+  control?: JobControl | undefined;
+};
+
+/**
+ * Describes the message fleetflame.store.v1.ResumeResponse.
+ * Use `create(ResumeResponseSchema)` to create a new message.
+ */
+export const ResumeResponseSchema: GenMessage<ResumeResponse> = /*@__PURE__*/
+  messageDesc(file_fleetflame_store_v1_jobs, 9);
+
+/**
  * The background work of a store: what is underway, and what people ask for.
  *
  * @generated from service fleetflame.store.v1.JobService
@@ -202,6 +371,26 @@ export const JobService: GenService<{
     methodKind: "unary";
     input: typeof EraseRequestSchema;
     output: typeof EraseResponseSchema;
+  },
+  /**
+   * Nobody takes up work of a kind until it is resumed; what is underway ends.
+   *
+   * @generated from rpc fleetflame.store.v1.JobService.Pause
+   */
+  pause: {
+    methodKind: "unary";
+    input: typeof PauseRequestSchema;
+    output: typeof PauseResponseSchema;
+  },
+  /**
+   * Work of a kind goes on; what it holds back goes when the request says so.
+   *
+   * @generated from rpc fleetflame.store.v1.JobService.Resume
+   */
+  resume: {
+    methodKind: "unary";
+    input: typeof ResumeRequestSchema;
+    output: typeof ResumeResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_fleetflame_store_v1_jobs, 0);
