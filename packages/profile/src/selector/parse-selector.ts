@@ -40,7 +40,7 @@ export function parseSelector(text: string): Selector {
   if (token.kind !== '{') throw expected(text, token, '"{"', 'write {service_name="…"}');
 
   const matchers: Matcher[] = [];
-  let instructions = 0;
+  const cost = { length: 0, classes: 0, instructions: 0 };
   token = scanToken(text, token.to);
   while (token.kind !== '}') {
     if (matchers.length === SELECTOR_LIMITS.matchers) {
@@ -57,8 +57,14 @@ export function parseSelector(text: string): Selector {
       valueToken,
     );
     matchers.push(matcher);
-    instructions += matcher.instructions;
-    if (instructions > SELECTOR_LIMITS.regexInstructions) {
+    cost.length += matcher.cost.length;
+    cost.classes += matcher.cost.classes;
+    cost.instructions += matcher.cost.instructions;
+    const isTooLarge =
+      cost.length > SELECTOR_LIMITS.regexTotal ||
+      cost.classes > SELECTOR_LIMITS.regexClasses ||
+      cost.instructions > SELECTOR_LIMITS.regexInstructions;
+    if (isTooLarge) {
       throw limit(text, valueToken.from, valueToken.to, 'its regular expressions are too large together');
     }
     token = scanToken(text, valueToken.to);
