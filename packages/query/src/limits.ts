@@ -19,6 +19,10 @@ export interface QueryLimits {
   readonly steps: number;
   /** Numbers (groups times steps) that one series query may hold: 128 MB. */
   readonly seriesNumbers: number;
+  /** Numbers of a series answer: writing them as JSON holds the event loop, a tenth of a second for so many. */
+  readonly seriesAnswerNumbers: number;
+  /** UTF-16 units of a label's name, and of a profile type. */
+  readonly nameLength: number;
   /** Groups that a series answer lists. */
   readonly seriesGroups: number;
   /** Functions of a top answer, values of a label answer. */
@@ -65,6 +69,8 @@ export const QUERY_LIMITS: QueryLimits = {
   stepMs: 1000,
   steps: 11_000,
   seriesNumbers: 1 << 24,
+  seriesAnswerNumbers: 250_000,
+  nameLength: 512,
   seriesGroups: 1000,
   listed: 100_000,
   functionLines: 100_000,

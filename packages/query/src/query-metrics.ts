@@ -90,7 +90,8 @@ export class QueryMetrics {
     });
   }
 
-  refuse(limit: keyof QueryLimits): void {
+  /** `selector`: one of SELECTOR_LIMITS. */
+  refuse(limit: keyof QueryLimits | 'selector'): void {
     this.refused.inc({ limit });
   }
 }

@@ -40,7 +40,29 @@ export class LimitCheck {
       });
     }
     const { fromMs, toMs } = this.range(message.fromMs, message.toMs, 'scope.');
-    return { fromMs, toMs, selector: parseSelector(message.selector), profileType: message.profileType };
+    const { profileType } = message;
+    this.name(profileType, 'scope.profile_type');
+    return { fromMs, toMs, selector: this.#selector(message.selector), profileType };
+  }
+
+  /** A label's name, or a profile type: not longer than any that is. */
+  name(text: string, field: string): void {
+    this.atMost(
+      'nameLength',
+      text.length,
+      field,
+      `${field} has ${text.length} characters, at most ${this.limits.nameLength} are possible.`,
+    );
+  }
+
+  #selector(text: string): Selector {
+    try {
+      return parseSelector(text);
+    } catch (error) {
+      if (error instanceof FleetflameError && error.code === 'limit_exceeded')
+        this.#metrics.refuse('selector');
+      throw error;
+    }
   }
 
   /** Unset ends are filled in, as the proto says: a person with curl need not compute milliseconds. */
@@ -73,6 +95,7 @@ export class LimitCheck {
     );
     for (const [i, label] of labels.entries()) {
       const field = `group_by[${i}]`;
+      this.name(label, field);
       if (label === '')
         throw new FleetflameError('invalid_input', `${field} is an empty label name.`, { field });
       if (labels.indexOf(label) !== i) {

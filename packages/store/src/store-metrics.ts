@@ -18,6 +18,7 @@ export class StoreMetrics {
   readonly mergedBytes: Counter<'direction'>;
   readonly expired: Counter<'what'>;
   readonly erasedRows: Counter;
+  readonly eraseRefused: Counter<'limit'>;
   readonly removed: Counter;
   readonly swept: Counter<'what'>;
   readonly quarantined: Counter<'reason'>;
@@ -62,6 +63,11 @@ export class StoreMetrics {
     this.erasedRows = counter(
       'fleetflame_store_erased_rows_total',
       'Sample rows erased because somebody asked.',
+    );
+    this.eraseRefused = counter(
+      'fleetflame_store_erase_refused_total',
+      'Requests to erase a label that a limit turned away.',
+      ['limit'],
     );
     this.expired = counter('fleetflame_store_expired_total', 'Blocks and batches past their time.', ['what']);
     this.removed = counter('fleetflame_store_removed_objects_total', 'Objects of deleted blocks removed.');

@@ -3,6 +3,7 @@ import { mergeBlocks, readBlock } from '@fleetflame/profile';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
+import { ERASE_LIMITS } from './maintenance/eraser.ts';
 import { Store } from './store.ts';
 import { batchBlock, BATCH_SUM, sumsByFunction } from './testing/test-blocks.ts';
 import { temporaryDirectory } from './testing/temporary-directory.ts';
@@ -102,4 +103,23 @@ test('a label without name or value is refused', async () => {
   await using store = await openStore(directory.path, { nowMs: START });
   await expect(store.erase({ name: '', value: 'x' })).rejects.toMatchObject({ field: 'label_name' });
   await expect(store.erase({ name: 'x', value: '' })).rejects.toMatchObject({ field: 'label_value' });
+});
+
+test('so many erasures may be open, each of a label that could be one; asking again for one that waits is the same', async () => {
+  using directory = temporaryDirectory();
+  await using store = await openStore(directory.path, { nowMs: START });
+  const ask = (value: string, name = 'host_name') => store.erase({ name, value });
+  const [first, ...others] = await Promise.all(
+    Array.from({ length: ERASE_LIMITS.openErasures }, async (_, i) => ask(`v${i}`)),
+  );
+  expect(new Set([first, ...others]).size).toBe(ERASE_LIMITS.openErasures);
+  expect(await ask('v0')).toBe(first);
+  await expect(ask('one more')).rejects.toMatchObject({ code: 'overloaded' });
+  await expect(ask('x'.repeat(ERASE_LIMITS.eraseValueLength + 1))).rejects.toMatchObject({
+    code: 'limit_exceeded',
+    field: 'label_value',
+  });
+  await expect(ask('x', 'n'.repeat(ERASE_LIMITS.eraseNameLength + 1))).rejects.toMatchObject({
+    field: 'label_name',
+  });
 });

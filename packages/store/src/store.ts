@@ -27,7 +27,7 @@ import { MergeThread } from './compaction/merge-thread.ts';
 import { DROPPED_LABELS, retentionByResolution, type RollupOptions } from './compaction/rollups.ts';
 import { DirectoryLock } from './directory-lock.ts';
 import { identifyStore, type StoreIdentity } from './identity/store-identity.ts';
-import { Eraser, ERASE_JOB } from './maintenance/eraser.ts';
+import { type EraseLimits, Eraser, ERASE_JOB } from './maintenance/eraser.ts';
 import type { MaintenanceLimits } from './maintenance/maintenance-limits.ts';
 import {
   MaintenanceLoop,
@@ -98,6 +98,8 @@ export interface StoreOptions {
   readonly shards?: number;
   /** How background work is paced: overrides of MAINTENANCE_LIMITS. */
   readonly maintenanceLimits?: Partial<MaintenanceLimits>;
+  /** What may be asked to be erased: overrides of ERASE_LIMITS. */
+  readonly eraseLimits?: Partial<EraseLimits>;
   /** Unix ms; default: the catalog's clock. */
   readonly now?: () => number;
   /** A clock that nobody sets, ms since any moment; default: this process' own. */
@@ -208,6 +210,7 @@ export class Store {
       metrics: this.#metrics,
       log: this.#log,
       quarantine: this.#quarantine.bind(this),
+      ...(options.eraseLimits === undefined ? {} : { limits: options.eraseLimits }),
     });
     this.#maintenance = this.#createMaintenance(parts, options);
   }

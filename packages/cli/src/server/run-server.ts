@@ -1,6 +1,12 @@
 import { INGEST_LIMITS } from '@fleetflame/ingest';
 import { QUERY_LIMITS } from '@fleetflame/query';
-import { MAINTENANCE_LIMITS, POSTGRES_LIMITS, S3_LIMITS, type RollupOptions } from '@fleetflame/store';
+import {
+  ERASE_LIMITS,
+  MAINTENANCE_LIMITS,
+  POSTGRES_LIMITS,
+  S3_LIMITS,
+  type RollupOptions,
+} from '@fleetflame/store';
 import type { Logger } from 'pino';
 import { printText } from '../client/output.ts';
 import { Config, type LimitTables } from '../config/config.ts';
@@ -17,6 +23,7 @@ const SERVERS = ['up', 'ingest', 'query', 'compactor', 'symbolizer'] as const;
 const LIMITS: LimitTables = {
   ingest: { roles: ['up', 'ingest'], limits: { ...INGEST_LIMITS } },
   query: { roles: ['up', 'query'], limits: { ...QUERY_LIMITS } },
+  erase: { roles: ['up', 'query'], limits: { ...ERASE_LIMITS } },
   door: { roles: SERVERS, limits: { ...DOOR_LIMITS } },
   objects: { roles: SERVERS, limits: { ...S3_LIMITS } },
   catalog: { roles: SERVERS, limits: { ...POSTGRES_LIMITS } },
@@ -59,6 +66,7 @@ export async function runServer(
     ingestLimits: config.limits('ingest'),
     queryLimits: config.limits('query'),
     ...(role === 'up' || role === 'compactor' ? { maintenanceLimits: config.limits('maintenance') } : {}),
+    ...(role === 'up' || role === 'query' ? { eraseLimits: config.limits('erase') } : {}),
     doorLimits: config.limits('door'),
     allowHost: config.list('allowHost'),
     trustedProxies: config.list('trustedProxies'),

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
   type CatalogConfig,
+  type EraseLimits,
   type ObjectStoreConfig,
   type RollupOptions,
   Store,
@@ -40,6 +41,7 @@ export interface ServerOptions extends Pick<ServiceOptions, 'ingestLimits' | 'qu
   readonly rollups?: RollupOptions;
   readonly shards?: number;
   readonly maintenanceLimits?: Partial<MaintenanceLimits>;
+  readonly eraseLimits?: Partial<EraseLimits>;
   /** At a stop, how long requests are still taken while /readyz says no. */
   readonly drainMs: number;
   readonly log: Logger;

@@ -28,6 +28,7 @@ export async function labelValues(
       field: 'name',
     });
   }
+  checks.name(name, 'name');
   return QueryRun.with(
     context,
     scope,

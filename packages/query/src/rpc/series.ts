@@ -46,7 +46,7 @@ export async function series(
   const scope = checks.scope(request.scope);
   const stepMs = checkStep(checks, request, scope);
   const groupBy = checks.groupBy(request.groupBy);
-  const limit = checks.count('seriesGroups', request.limit, checks.limits.seriesGroups, 'limit');
+  const limit = checkLimit(checks, request.limit, Math.ceil((scope.toMs - scope.fromMs) / stepMs) + 1);
   return QueryRun.with(
     context,
     scope,
@@ -92,6 +92,20 @@ function checkStep(checks: LimitCheck, request: SeriesRequest, { fromMs, toMs }:
     `The time range has ${steps} steps of ${stepMs} ms, at most ${checks.limits.steps} are answered: use a larger step_ms.`,
   );
   return stepMs;
+}
+
+/** How many groups are listed: what was asked for, or as many as an answer of so many steps has room for. */
+function checkLimit(checks: LimitCheck, asked: number, steps: number): number {
+  const { seriesGroups, seriesAnswerNumbers } = checks.limits;
+  const most = Math.max(1, Math.min(seriesGroups, Math.floor(seriesAnswerNumbers / steps)));
+  const limit = checks.count('seriesGroups', asked, most, 'limit');
+  checks.atMost(
+    'seriesAnswerNumbers',
+    limit === 1 ? 0 : limit * steps,
+    'limit',
+    `${limit} groups of ${steps} steps are ${limit * steps} numbers, at most ${seriesAnswerNumbers} are answered: ask for fewer groups, or use a larger step_ms.`,
+  );
+  return limit;
 }
 
 /** A series without one of the labels has an empty set for it: "" and absent are the same. */

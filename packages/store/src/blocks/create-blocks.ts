@@ -43,7 +43,8 @@ export function createBlocks(options: BlocksOptions): Blocks {
   let waiting = 0;
 
   const find = async (id: string): Promise<ListedBlock> => {
-    const found = await store.catalog.find(id);
+    // What is no id is not put before a database.
+    const found = BLOCK_ID.test(id) ? await store.catalog.find(id) : undefined;
     if (found === undefined) {
       throw new FleetflameError(
         'not_found',
@@ -98,8 +99,8 @@ export function createBlocks(options: BlocksOptions): Blocks {
       async list(request) {
         const limit = Math.min(request.limit === 0 ? PAGE_ROWS : request.limit, MAX_PAGE_ROWS);
         const range = {
-          fromMs: Number(request.fromMs),
-          toMs: request.toMs === 0n ? Number.MAX_SAFE_INTEGER : Number(request.toMs),
+          fromMs: timeOf(request.fromMs, 'from_ms'),
+          toMs: request.toMs === 0n ? Number.MAX_SAFE_INTEGER : timeOf(request.toMs, 'to_ms'),
         };
         const page = await store.catalog.page(range, positionOf(request.pageToken), limit);
         const last = page.length < limit ? undefined : page.at(-1)?.block;
@@ -147,6 +148,15 @@ export function createBlocks(options: BlocksOptions): Blocks {
     });
   };
   return { routes };
+}
+
+const BLOCK_ID = /^[\w-]{1,64}$/;
+
+function timeOf(ms: bigint, field: string): number {
+  if (ms >= 0n && ms <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(ms);
+  throw new FleetflameError('invalid_input', `${field} is ${ms}: it is Unix milliseconds, 0 or more.`, {
+    field,
+  });
 }
 
 function blockMessage({ block, quarantine }: ListedBlock): MessageInitShape<typeof BlockSchema> {

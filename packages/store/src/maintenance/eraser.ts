@@ -20,6 +20,20 @@ import type { WorkEnd } from './maintenance-loop.ts';
 
 export const ERASE_JOB = 'erase';
 
+/** What may be asked to be erased (I8); what a limit turns away is counted in fleetflame_store_erase_refused_total{limit}. */
+export interface EraseLimits {
+  /** Open jobs: each is a pass over the whole store, and they are done one after another. */
+  readonly openErasures: number;
+  /** UTF-16 units of a label's name and value: longer ones are not taken in either. */
+  readonly eraseNameLength: number;
+  readonly eraseValueLength: number;
+}
+
+/** Such as stand in a text for people as they are. */
+const PLAIN_NAME = /^[A-Za-z_][A-Za-z0-9_.]*$/;
+
+export const ERASE_LIMITS: EraseLimits = { openErasures: 16, eraseNameLength: 256, eraseValueLength: 2048 };
+
 /** Rows of the catalog that are looked at together. */
 const PAGE_ROWS = 100;
 /** Before merges, which it could only be behind of for ever. */
@@ -33,6 +47,8 @@ export interface EraserOptions {
   readonly metrics: StoreMetrics;
   readonly log: Logger;
   readonly quarantine: (entry: BlockEntry, reason: string, finder: 'merge') => Promise<void>;
+  /** Default: ERASE_LIMITS. */
+  readonly limits?: Partial<EraseLimits>;
 }
 
 interface Progress {
@@ -46,28 +62,76 @@ interface Progress {
 
 export class Eraser {
   readonly #options: EraserOptions;
+  readonly #limits: EraseLimits;
+  /** Requests one after another, so that each sees the jobs of those before. */
+  #asking: Promise<unknown> = Promise.resolve();
 
   constructor(options: EraserOptions) {
     this.#options = options;
+    this.#limits = { ...ERASE_LIMITS, ...options.limits };
   }
 
-  /** Returns the id of the job. Throws invalid_input for a label that would be none. */
+  /**
+   * Returns the id of the job: of one that is open for the same label, where there is one. Throws invalid_input for a
+   * label that would be none, limit_exceeded for one that is too long, overloaded when so many are open already.
+   */
   async request(label: LabelValue, nowMs: number): Promise<string> {
-    if (label.name === '' || label.value === '') {
-      throw new FleetflameError(
-        'invalid_input',
-        'What is to be erased needs the name of a label and its value.',
-        {
-          field: label.name === '' ? 'label_name' : 'label_value',
-        },
+    this.#check(label);
+    const asked = this.#asking.then(() => this.#add(label, nowMs));
+    this.#asking = asked.catch(() => undefined);
+    return await asked;
+  }
+
+  async #add(label: LabelValue, nowMs: number): Promise<string> {
+    const { catalog, log } = this.#options;
+    const subject = `all with ${PLAIN_NAME.test(label.name) ? label.name : JSON.stringify(label.name)}=${JSON.stringify(label.value)}`;
+    const { openErasures } = this.#limits;
+    // Open ones are listed first; one more shows that there are too many.
+    const listed = await catalog.jobs.list(openErasures + 1, ERASE_JOB);
+    const open = listed.filter((job) => job.state !== 'ended');
+    const same = open.find((job) => job.subject === subject && job.state === 'waiting');
+    if (same !== undefined) return same.id;
+    if (open.length >= openErasures) {
+      throw this.#refuse(
+        'openErasures',
+        new FleetflameError(
+          'overloaded',
+          `${openErasures} labels wait to be erased already, which is the limit: ask again when some are done (jobs list).`,
+        ),
       );
     }
     const id = newBlockId(nowMs);
-    const subject = `all with ${label.name}=${JSON.stringify(label.value)}`;
     const job = { id, kind: ERASE_JOB, subject, payload: JSON.stringify(label), priority: PRIORITY };
-    await this.#options.catalog.jobs.add(job, [], nowMs);
-    this.#options.log.info({ job: id, ...label }, 'data is to be erased');
+    await catalog.jobs.add(job, [], nowMs);
+    log.info({ job: id, ...label }, 'data is to be erased');
     return id;
+  }
+
+  #check({ name, value }: LabelValue): void {
+    if (name === '' || value === '') {
+      throw new FleetflameError(
+        'invalid_input',
+        'What is to be erased needs the name of a label and its value.',
+        { field: name === '' ? 'label_name' : 'label_value' },
+      );
+    }
+    const { eraseNameLength, eraseValueLength } = this.#limits;
+    const tooLong = (limit: keyof EraseLimits, field: string, length: number): FleetflameError =>
+      this.#refuse(
+        limit,
+        new FleetflameError(
+          'limit_exceeded',
+          `${field} has ${length} characters, at most ${this.#limits[limit]} are taken: no label has more.`,
+          { field },
+        ),
+      );
+    if (name.length > eraseNameLength) throw tooLong('eraseNameLength', 'label_name', name.length);
+    if (value.length > eraseValueLength) throw tooLong('eraseValueLength', 'label_value', value.length);
+  }
+
+  #refuse(limit: keyof EraseLimits, error: FleetflameError): FleetflameError {
+    this.#options.metrics.eraseRefused.inc({ limit });
+    return error;
   }
 
   async run(job: LeasedJob, nowMs: number, stopped: () => boolean): Promise<WorkEnd> {

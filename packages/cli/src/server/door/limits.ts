@@ -41,6 +41,8 @@ export interface DoorLimits {
   readonly waitMs: number;
   /** Bytes of a request's message, where its method has no number of its own. */
   readonly messageBytes: number;
+  /** Calls of one method that are worked on at once, where the method has no number of its own and no service of its own limits. */
+  readonly callsAtOnce: number;
   /** Bytes of a JSON message that carries a file: as text it takes a third more, and ten times as long to read. */
   readonly jsonBytes: number;
   /** Fields of one message, those of messages in it too. */
@@ -61,12 +63,13 @@ export const DOOR_LIMITS: DoorLimits = {
   headerBytes: 16 << 10,
   headers: 100,
   streams: 1000,
-  sessionBytes: 64 << 20,
+  sessionBytes: 192 << 20,
   receivingBytes: 64 << 20,
   inflatedBytes: 64 << 20,
   waitingBytes: 64 << 20,
   waitMs: 15_000,
   messageBytes: 64 << 10,
+  callsAtOnce: 64,
   jsonBytes: 16 << 20,
   messageFields: 2000,
 };

@@ -8,6 +8,8 @@ export interface MethodRule {
   readonly messageBytes: number;
   /** Fields of a message, those of messages in it too. */
   readonly fields: number;
+  /** Requests of it that are worked on at once, beyond which they are to come again. */
+  readonly atOnce: number;
   /** It cannot be undone, or stops what cannot be caught up: answered to this machine alone. */
   readonly isLocalOnly: boolean;
 }
@@ -16,7 +18,13 @@ export interface MethodRule {
 const ENVELOPE_BYTES = 64 << 10;
 /** A build id of 128 digits, its quality and its size: as JSON some more. */
 const OFFER_BYTES = 256;
-const FIELDS_OF_OFFER = 5;
+const FIELDS_OF_OFFER = 6;
+/** What lists much, or reads it. */
+const FEW = 8;
+
+const INGEST = 'fleetflame.ingest.v1.IngestService';
+const SYMBOLS = 'fleetflame.symbols.v1.SymbolService';
+const QUERY = 'fleetflame.query.v1.QueryService';
 
 /** Methods of JobService that only look. The others delete, stop or resume, also those that are still to come. */
 const LOOKING_JOBS: ReadonlySet<string> = new Set(['ListJobs']);
@@ -26,36 +34,45 @@ const GRAVE = /^(Erase|Delete|Remove|Drop|Adopt|Restore|Pause|Resume|Purge|Reset
 /** The rule of every method: one place for what a request may be. `name` is service/method without the slash before. */
 export function methodRule(
   name: string,
-  limits: Pick<DoorLimits, 'messageBytes' | 'messageFields'>,
+  limits: Pick<DoorLimits, 'messageBytes' | 'messageFields' | 'callsAtOnce'>,
   ingest: Partial<Pick<IngestLimits, 'batchBytes' | 'pprofBytes'>> = {},
 ): MethodRule {
   const [service = '', method = ''] = name.split('/');
   const { batchBytes, pprofBytes } = { ...INGEST_LIMITS, ...ingest };
-  const sizes: ReadonlyMap<string, Partial<MethodRule>> = new Map([
-    ['fleetflame.ingest.v1.IngestService/Write', { messageBytes: batchBytes + ENVELOPE_BYTES }],
-    ['fleetflame.ingest.v1.IngestService/WritePprof', { messageBytes: pprofBytes + ENVELOPE_BYTES }],
-    ['fleetflame.ingest.v1.IngestService/WriteProfile', { messageBytes: pprofBytes + ENVELOPE_BYTES }],
+  const own: ReadonlyMap<string, Partial<MethodRule>> = new Map([
+    // What these may have open is limited by ingest and query themselves, which let wait what has come.
+    [`${INGEST}/Write`, { messageBytes: batchBytes + ENVELOPE_BYTES, atOnce: Infinity }],
+    [`${INGEST}/WritePprof`, { messageBytes: pprofBytes + ENVELOPE_BYTES, atOnce: Infinity }],
+    [`${INGEST}/WriteProfile`, { messageBytes: pprofBytes + ENVELOPE_BYTES, atOnce: Infinity }],
+    [`${SYMBOLS}/Upload`, { messageBytes: SYMBOL_LIMITS.partBytes + ENVELOPE_BYTES }],
+    // Each looks up to 4,096 build ids up in the storage.
     [
-      'fleetflame.symbols.v1.SymbolService/Upload',
-      { messageBytes: SYMBOL_LIMITS.partBytes + ENVELOPE_BYTES },
-    ],
-    [
-      'fleetflame.symbols.v1.SymbolService/Wanted',
+      `${SYMBOLS}/Wanted`,
       {
         messageBytes: SYMBOL_LIMITS.buildIds * OFFER_BYTES,
         fields: SYMBOL_LIMITS.buildIds * FIELDS_OF_OFFER,
       },
     ],
     [
-      'fleetflame.symbols.v1.SymbolService/Status',
-      { messageBytes: SYMBOL_LIMITS.buildIds * OFFER_BYTES, fields: SYMBOL_LIMITS.buildIds + 1 },
+      `${SYMBOLS}/Status`,
+      {
+        messageBytes: SYMBOL_LIMITS.buildIds * OFFER_BYTES,
+        fields: SYMBOL_LIMITS.buildIds + 1,
+        atOnce: FEW,
+      },
     ],
+    // Four megabytes each, and pages of ten thousand rows.
+    ['fleetflame.store.v1.BlockService/Read', { atOnce: FEW * 2 }],
+    ['fleetflame.store.v1.BlockService/List', { atOnce: FEW }],
+    ['fleetflame.store.v1.JobService/ListJobs', { atOnce: FEW }],
   ]);
   const isJob = service === 'fleetflame.store.v1.JobService';
   return {
     messageBytes: limits.messageBytes,
     fields: limits.messageFields,
+    atOnce: limits.callsAtOnce,
     isLocalOnly: isJob ? !LOOKING_JOBS.has(method) : GRAVE.test(method),
-    ...sizes.get(name),
+    ...(service === QUERY ? { atOnce: Infinity } : {}),
+    ...own.get(name),
   };
 }

@@ -16,6 +16,7 @@ export type RefusalReason =
   | 'messageBytes'
   | 'jsonBytes'
   | 'messageFields'
+  | 'callsAtOnce'
   | 'firstBytesMs'
   /** No HTTP, or a part of it that cannot be. */
   | 'protocol'

@@ -19,7 +19,7 @@ import type { DoorLimits } from './limits.ts';
 import { methodRule, type MethodRule } from './method-rules.ts';
 import { readBody } from './read-body.ts';
 import type { Lease, ReceiveBudget } from './receive-budget.ts';
-import { Refusal } from './refusal.ts';
+import { overloaded, Refusal } from './refusal.ts';
 import type { Watch } from './watch.ts';
 
 export interface RpcDoorOptions {
@@ -37,6 +37,8 @@ export interface RpcDoorOptions {
 interface Rpc {
   readonly handler: UniversalHandler;
   readonly rule: MethodRule;
+  /** Calls that are worked on. */
+  running: number;
 }
 
 const GRPC = /^application\/grpc(?:-web)?(?:\+(?:proto|json))?$/;
@@ -53,7 +55,7 @@ export function rpcDoor(options: RpcDoorOptions, next: DoorHandler): DoorHandler
   const rpcs = new Map<string, Rpc>(
     router.handlers.map((handler) => {
       const name = handler.requestPath.slice(1);
-      return [handler.requestPath, { handler, rule: methodRule(name, limits, ingestLimits) }];
+      return [handler.requestPath, { handler, rule: methodRule(name, limits, ingestLimits), running: 0 }];
     }),
   );
   return async (visit) => {
@@ -67,7 +69,15 @@ export function rpcDoor(options: RpcDoorOptions, next: DoorHandler): DoorHandler
     }
     const type = contentType(visit.request);
     if (rpc.rule.isLocalOnly) checkLocal(visit.request, options.isLoopback);
-    await call(visit, rpc, type, options);
+    if (rpc.running >= rpc.rule.atOnce) {
+      throw overloaded('callsAtOnce', `${rpc.running} such calls are being worked on, which is the limit`);
+    }
+    rpc.running++;
+    try {
+      await call(visit, rpc, type, options);
+    } finally {
+      rpc.running--;
+    }
   };
 }
 
