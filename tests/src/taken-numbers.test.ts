@@ -34,10 +34,6 @@ it('stores every window of the host once, under a fresh id where its own is take
   const agentId = committed().at(-1) ?? '';
   expect(agentId).not.toBe('');
   const { spool } = (await stats())!;
-  const stranger = (seq: number) =>
-    encodeBlock(
-      blockFromText(`main ${seq + 1}`, { timeMs: Date.now() - 1000, labels: { service_name: 'stranger' } }),
-    );
   const answers = [];
   for (let seq = spool.written; seq < spool.written + STOLEN; seq++) {
     const write = product.ingest.write({ agentId, seq: BigInt(seq), block: stranger(seq) });
@@ -61,6 +57,11 @@ it('stores every window of the host once, under a fresh id where its own is take
   expect(text).toMatch(/^fleetflame_ingest_refused_total\{reason="conflict"\} [1-9]/m);
   expect(text).toMatch(/^fleetflame_agent_batches_renumbered_total [1-9]/m);
 });
+
+function stranger(seq: number): ReturnType<typeof encodeBlock> {
+  const labels = { service_name: 'stranger' };
+  return encodeBlock(blockFromText(`main ${seq + 1}`, { timeMs: Date.now() - 1000, labels }));
+}
 
 async function stats(): Promise<Stats | undefined> {
   const status = JSON.parse((await product.get('/status')).text) as { agent?: { stats?: Stats } };

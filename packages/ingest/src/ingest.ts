@@ -3,7 +3,7 @@
  * batches; what is refused says why and where, and costs nobody else anything.
  */
 import { create } from '@bufbuild/protobuf';
-import type { ConnectRouter } from '@connectrpc/connect';
+import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import { decodeBlock, FleetflameError, IMPORT_CHANGES, type Block } from '@fleetflame/profile';
 import {
   IngestService,
@@ -34,7 +34,7 @@ import { INGEST_LIMITS, type IngestLimits } from './limits.ts';
 import { decodePush, pushBatchId } from './pprof-push.ts';
 import { RecentBatches } from './recent-batches.ts';
 import { batchKey, conflict, SegmentWriter, type Ack } from './segment-writer.ts';
-import { TenantBudget } from './tenant-budget.ts';
+import { TenantBudget, type SenderName } from './tenant-budget.ts';
 
 export interface IngestOptions {
   readonly store: Pick<Store, 'commitSegment' | 'retentionMs' | 'rememberBatchesMs' | 'now'>;
@@ -42,6 +42,8 @@ export interface IngestOptions {
   readonly registry: Registry;
   /** Overrides of INGEST_LIMITS. */
   readonly limits?: Partial<IngestLimits>;
+  /** Where a request comes from; empty: not known. Default: not known. */
+  readonly addressOf?: (context: HandlerContext) => string;
   /** Unix ms; default: the store's, one clock for all that ingest into it. */
   readonly now?: () => number;
 }
@@ -55,11 +57,12 @@ export interface Ingest {
 
 export function createIngest(options: IngestOptions): Ingest {
   const service = new IngestServer(options);
+  const addressOf = options.addressOf ?? (() => '');
   return {
     routes: (router) => {
       router.service(IngestService, {
-        write: (request) => service.write(request),
-        writePprof: (request) => service.writePprof(request),
+        write: (request, context) => service.write(request, addressOf(context)),
+        writePprof: (request, context) => service.writePprof(request, addressOf(context)),
       });
     },
     close: () => service.close(),
@@ -96,13 +99,14 @@ class IngestServer {
     this.#recent = new RecentBatches(limits.recentBatches);
   }
 
-  async write(request: WriteRequest): Promise<WriteResponse> {
+  async write(request: WriteRequest, address: string): Promise<WriteResponse> {
     const metrics = this.#metrics;
+    const sender = { name: request.agentId, address };
     checkId(request.agentId, 'agent_id', metrics);
     checkSeq(request.seq, metrics);
     checkSize(request.block.length, 'batchBytes', 'block', this.#rules);
     const id = { agentId: request.agentId, seq: request.seq, content: batchContent(request.block) };
-    const { duplicate } = await this.#store(id, request.agentId, 'agent', request.block.length, () => {
+    const { duplicate } = await this.#store(id, sender, 'agent', request.block.length, () => {
       const block = this.#decode(request.block);
       const nowMs = this.#now();
       checkTime(block, nowMs, this.#rules, AGENT_TIME);
@@ -113,7 +117,7 @@ class IngestServer {
     return create(WriteResponseSchema, { duplicate });
   }
 
-  async writePprof(request: WritePprofRequest): Promise<WritePprofResponse> {
+  async writePprof(request: WritePprofRequest, address: string): Promise<WritePprofResponse> {
     const metrics = this.#metrics;
     if (request.pushId !== '') checkId(request.pushId, 'push_id', metrics);
     checkSize(request.profile.length, 'pprofBytes', 'profile', this.#rules);
@@ -124,7 +128,7 @@ class IngestServer {
     if (block.samples.length > 0) {
       const content = pushContent(request.profile, request.labels);
       const id = { ...pushBatchId(request.pushId), content };
-      const sender = `push/${request.labels['service_name'] ?? ''}`;
+      const sender = { name: `push/${request.labels['service_name'] ?? ''}`, address };
       ({ duplicate } = await this.#store(id, sender, 'pprof', request.profile.length, () => block));
     }
     return create(WritePprofResponseSchema, {
@@ -149,7 +153,7 @@ class IngestServer {
   async #store(
     id: BatchId & { readonly content: string },
     /** Whose share of the budgets it takes; a claim. */
-    sender: string,
+    sender: SenderName,
     source: 'agent' | 'pprof',
     sizeBytes: number,
     decode: () => Block,

@@ -19,6 +19,8 @@ function seriesBlock(first: number, count: number): Block {
   );
 }
 
+const from = (name: string, address = ''): { name: string; address: string } => ({ name, address });
+
 const refusal = (run: () => void): FleetflameError | undefined => {
   try {
     run();
@@ -31,16 +33,16 @@ const refusal = (run: () => void): FleetflameError | undefined => {
 
 test('a tenant may send its rate, ten seconds of it at once, and is told when to come back', () => {
   const budget = budgetOf({});
-  for (let i = 0; i < 10; i++) budget.spend('a', 1000, 0);
-  const refused = refusal(() => budget.spend('a', 1000, 0));
+  for (let i = 0; i < 10; i++) budget.spend(from('a'), 1000, 0);
+  const refused = refusal(() => budget.spend(from('a'), 1000, 0));
   expect(refused?.code).toBe('overloaded');
   expect(refused?.message).toMatch(/Tenant acme .* 1000 bytes a second .* again in 1 s/);
-  budget.spend('a', 1000, 1000);
-  expect(refusal(() => budget.spend('a', 1000, 1000))?.code).toBe('overloaded');
+  budget.spend(from('a'), 1000, 1000);
+  expect(refusal(() => budget.spend(from('a'), 1000, 1000))?.code).toBe('overloaded');
   // Over any longer time it gets what it may have, no more: 10 s ahead and 100 s of rate.
   let bytes = 0;
   for (let nowMs = 2000; nowMs <= 101_000; nowMs += 100) {
-    if (refusal(() => budget.spend('a', 500, nowMs)) === undefined) bytes += 500;
+    if (refusal(() => budget.spend(from('a'), 500, nowMs)) === undefined) bytes += 500;
   }
   expect(bytes).toBeGreaterThanOrEqual(99_000);
   expect(bytes).toBeLessThanOrEqual(101_000);
@@ -48,64 +50,90 @@ test('a tenant may send its rate, ten seconds of it at once, and is told when to
 
 test('a batch larger than the bucket goes through when the bucket is full, and leaves a debt', () => {
   const budget = budgetOf({});
-  budget.spend('a', 50_000, 0);
-  expect(refusal(() => budget.spend('a', 1, 39_000))?.message).toMatch(/again in 2 s/);
-  budget.spend('a', 1, 40_100);
+  budget.spend(from('a'), 50_000, 0);
+  expect(refusal(() => budget.spend(from('a'), 1, 39_000))?.message).toMatch(/again in 2 s/);
+  budget.spend(from('a'), 1, 40_100);
 });
 
 test('a clock that is set back neither adds nor blocks', () => {
   const budget = budgetOf({});
-  budget.spend('a', 10_000, 60_000);
-  expect(refusal(() => budget.spend('a', 1, 0))?.code).toBe('overloaded');
-  budget.spend('a', 1, 1000);
+  budget.spend(from('a'), 10_000, 60_000);
+  expect(refusal(() => budget.spend(from('a'), 1, 0))?.code).toBe('overloaded');
+  budget.spend(from('a'), 1, 1000);
 });
 
 test('series count once while they are sent, and no longer when they are not', () => {
   const budget = budgetOf({});
-  budget.note('a', seriesBlock(0, 10), 0);
-  budget.note('a', seriesBlock(0, 10), 1000);
+  budget.note(from('a'), seriesBlock(0, 10), 0);
+  budget.note(from('a'), seriesBlock(0, 10), 1000);
   expect(budget.activeSeries).toBe(10);
-  const refused = refusal(() => budget.note('a', seriesBlock(9, 2), 2000));
+  const refused = refusal(() => budget.note(from('a'), seriesBlock(9, 2), 2000));
   expect(refused).toMatchObject({ code: 'not_now', field: 'series' });
   expect(refused?.message).toMatch(/has 10 active series and the batch brings 1 more, the limit is 10/);
   expect(budget.activeSeries).toBe(10);
   // One that is sent every half idle time stays, the others go after one to one and a half of it.
-  for (let nowMs = 30_000; nowMs <= 120_000; nowMs += 30_000) budget.note('a', seriesBlock(3, 1), nowMs);
+  for (let nowMs = 30_000; nowMs <= 120_000; nowMs += 30_000)
+    budget.note(from('a'), seriesBlock(3, 1), nowMs);
   expect(budget.activeSeries).toBe(1);
-  budget.note('a', seriesBlock(20, 9), 121_000);
+  budget.note(from('a'), seriesBlock(20, 9), 121_000);
   expect(budget.activeSeries).toBe(10);
-  budget.note('a', seriesBlock(40, 10), 500_000);
+  budget.note(from('a'), seriesBlock(40, 10), 500_000);
   expect(budget.activeSeries).toBe(10);
 });
 
 test('one sender that uses up everything takes nothing from the shares of others', () => {
   const budget = budgetOf({ activeSeries: 100 });
-  for (let i = 0; i < 40; i++) budget.note('greedy', seriesBlock(i * 2, 2), 0);
-  for (let i = 0; i < 10; i++) refusal(() => budget.note('greedy', seriesBlock(1000 + i * 10, 10), 0));
+  for (let i = 0; i < 40; i++) budget.note(from('greedy'), seriesBlock(i * 2, 2), 0);
+  for (let i = 0; i < 10; i++) refusal(() => budget.note(from('greedy'), seriesBlock(1000 + i * 10, 10), 0));
   expect(budget.activeSeries).toBe(100);
-  expect(refusal(() => budget.note('greedy', seriesBlock(5000, 1), 0))?.code).toBe('not_now');
+  expect(refusal(() => budget.note(from('greedy'), seriesBlock(5000, 1), 0))?.code).toBe('not_now');
   // Two senders: fifty each.
-  for (let i = 0; i < 5; i++) budget.note('modest', seriesBlock(2000 + i * 10, 10), 0);
-  expect(refusal(() => budget.note('modest', seriesBlock(3000, 1), 0))?.code).toBe('not_now');
+  for (let i = 0; i < 5; i++) budget.note(from('modest'), seriesBlock(2000 + i * 10, 10), 0);
+  expect(refusal(() => budget.note(from('modest'), seriesBlock(3000, 1), 0))?.code).toBe('not_now');
   // What is active already may be sent by anybody.
-  budget.note('third', seriesBlock(2000, 10), 0);
+  budget.note(from('third'), seriesBlock(2000, 10), 0);
 
-  for (let i = 0; i < 30; i++) refusal(() => budget.spend('greedy', 1000, 0));
-  expect(refusal(() => budget.spend('greedy', 1, 0))?.code).toBe('overloaded');
-  for (let nowMs = 0; nowMs <= 100_000; nowMs += 1000) {
-    for (let i = 0; i < 10; i++) refusal(() => budget.spend('greedy', 1000, nowMs));
-    budget.spend('modest', 200, nowMs);
+  for (let i = 0; i < 30; i++) refusal(() => budget.spend(from('greedy'), 1000, 0));
+  expect(refusal(() => budget.spend(from('greedy'), 1, 0))?.code).toBe('overloaded');
+  for (let nowMs = 1000; nowMs <= 100_000; nowMs += 1000) {
+    for (let i = 0; i < 10; i++) refusal(() => budget.spend(from('greedy'), 1000, nowMs));
+    budget.spend(from('modest'), 200, nowMs);
   }
 });
 
 test('senders that are gone have no share any more, and any number of names cannot fill the memory', () => {
   const budget = budgetOf({ activeSeries: 100 });
-  for (let i = 0; i < 10; i++) budget.note(`old-${i}`, seriesBlock(i * 10, 10), 0);
-  expect(refusal(() => budget.note('new', seriesBlock(500, 30), 1000))?.message).toMatch(/share is 9:/);
-  budget.note('new', seriesBlock(500, 5), 200_000);
-  budget.note('new', seriesBlock(500, 5), 231_000);
-  budget.note('new', seriesBlock(500, 90), 231_000);
-  expect(refusal(() => budget.note('new', seriesBlock(900, 11), 231_000))?.message).toMatch(/share is 100:/);
-  for (let i = 0; i < MAX_SENDERS + 10; i++) refusal(() => budget.spend(`name-${i}`, 1, 231_000));
-  expect(refusal(() => budget.note('x', seriesBlock(900, 11), 231_000))?.message).toMatch(/share is 0:/);
+  for (let i = 0; i < 10; i++) budget.note(from(`old-${i}`), seriesBlock(i * 10, 10), 0);
+  expect(refusal(() => budget.note(from('new'), seriesBlock(500, 30), 1000))?.message).toMatch(/share is 9:/);
+  budget.note(from('new'), seriesBlock(500, 5), 200_000);
+  budget.note(from('new'), seriesBlock(500, 5), 231_000);
+  budget.note(from('new'), seriesBlock(500, 90), 231_000);
+  expect(refusal(() => budget.note(from('new'), seriesBlock(900, 11), 231_000))?.message).toMatch(
+    /share is 100:/,
+  );
+  for (let i = 0; i < MAX_SENDERS + 10; i++) refusal(() => budget.spend(from(`name-${i}`), 1, 231_000));
+  expect(refusal(() => budget.note(from('x'), seriesBlock(900, 11), 231_000))?.message).toMatch(
+    /share is 0:/,
+  );
+});
+
+test('an address with any number of names takes no share of other addresses', () => {
+  const budget = budgetOf({ activeSeries: 100 });
+  for (let i = 0; i < 200; i++) {
+    refusal(() => budget.note(from(`name-${i}`, '192.0.2.1'), seriesBlock(i, 1), 0));
+    refusal(() => budget.spend(from(`name-${i}`, '192.0.2.1'), 1000, 0));
+  }
+  expect(refusal(() => budget.note(from('more', '192.0.2.1'), seriesBlock(900, 1), 0))?.code).toBe('not_now');
+  const own = from('own', '192.0.2.2');
+  budget.note(own, seriesBlock(1000, 50), 0);
+  expect(refusal(() => budget.note(own, seriesBlock(2000, 1), 0))?.code).toBe('not_now');
+  expect(refusal(() => budget.spend(own, 400, 0))?.code).toBe('overloaded');
+  for (let nowMs = 1000; nowMs < 20_000; nowMs += 1000) {
+    for (let i = 0; i < 9; i++)
+      refusal(() => budget.spend(from(`new-${i}-${nowMs}`, '192.0.2.1'), 1000, nowMs));
+    budget.spend(own, 400, nowMs);
+    expect(refusal(() => budget.spend(from(`more-${nowMs}`, '192.0.2.1'), 1000, nowMs))?.code).toBe(
+      'overloaded',
+    );
+  }
 });

@@ -5,10 +5,13 @@
  *
  *   bytes    a bucket that fills at the rate and holds ten seconds of it. A batch goes through while there is
  *            anything in it and may leave a debt, so that a batch larger than the bucket is late, not stuck.
- *            Each sender has a bucket of its own beside it, which fills at an equal share of the rate.
+ *            Each sender has a bucket of its own beside it, which is empty at first, fills at an equal share of the
+ *            rate, and must hold the batch, or be full.
  *   series   fingerprints of what was sent in this half of the idle time and in the one before, with who sent them
  *
- * Equal shares add up to the whole, so that both together are at most twice the limit.
+ * Who sends is known by a name that he chooses and, where the door tells it, by his address. Both have shares: of
+ * an address with many names each has little, and the address has its own. Equal shares add up to the whole, so
+ * that all together are at most three times the limit.
  */
 import { FleetflameError, seriesFingerprint, type Block } from '@fleetflame/profile';
 import type { IngestMetrics } from './ingest-metrics.ts';
@@ -19,6 +22,13 @@ const BURST_SECONDS = 10;
 export const MAX_SENDERS = 100_000;
 const OTHERS = '';
 
+/** What a batch comes from. */
+export interface SenderName {
+  readonly name: string;
+  /** Empty: not known. */
+  readonly address: string;
+}
+
 interface Sender {
   /** Bytes that it may send of its own share; negative: a debt. */
   tokens: number;
@@ -26,13 +36,16 @@ interface Sender {
   /** Series that it sent first in this half of the idle time, and in the one before. */
   current: number;
   previous: number;
+  /** Of a name: its address, if that is known. */
+  readonly address: Sender | undefined;
 }
 
 export class TenantBudget {
   readonly #tenant: string;
   readonly #limits: TenantLimits;
   readonly #metrics: IngestMetrics;
-  readonly #senders = new Map<string, Sender>();
+  readonly #names = new Map<string, Sender>();
+  readonly #addresses = new Map<string, Sender>();
   /** Bytes that may be sent now; negative: a debt. */
   #tokens: number;
   #filledMs: number;
@@ -54,19 +67,18 @@ export class TenantBudget {
   }
 
   /** Throws overloaded: the same batch may be sent again when the bucket has filled. */
-  spend(senderId: string, sizeBytes: number, nowMs: number): void {
+  spend(from: SenderName, sizeBytes: number, nowMs: number): void {
     this.#rotate(nowMs);
     const { bytesPerSecond } = this.#limits;
     this.#tokens = filled(this.#tokens, bytesPerSecond, nowMs - this.#filledMs);
     this.#filledMs = nowMs;
-    const sender = this.#sender(senderId, nowMs);
-    const share = bytesPerSecond / this.#senders.size;
-    sender.tokens = filled(sender.tokens, share, nowMs - sender.filledMs);
-    sender.filledMs = nowMs;
-    if (this.#tokens <= 0 && sender.tokens <= 0) {
-      const waitSeconds = Math.ceil(
-        Math.min((1 - this.#tokens) / bytesPerSecond, (1 - sender.tokens) / share),
-      );
+    const name = this.#sender(from, nowMs);
+    const { address } = name;
+    const byName = hasShare(name, bytesPerSecond / this.#names.size, sizeBytes, nowMs);
+    const byAddress =
+      address !== undefined && hasShare(address, bytesPerSecond / this.#addresses.size, sizeBytes, nowMs);
+    if (this.#tokens <= 0 && !byName && !byAddress) {
+      const waitSeconds = Math.ceil((1 - this.#tokens) / bytesPerSecond);
       throw this.#metrics.refuse(
         'bytesPerSecond',
         new FleetflameError(
@@ -79,13 +91,14 @@ export class TenantBudget {
     }
     // What goes by the sender's own share is not charged to the others.
     if (this.#tokens > 0) this.#tokens -= sizeBytes;
-    sender.tokens -= sizeBytes;
+    name.tokens -= sizeBytes;
+    if (address !== undefined) address.tokens -= sizeBytes;
   }
 
   /** Notes the series of a batch. Throws not_now, and notes none, when there are too many new ones. */
-  note(senderId: string, block: Block, nowMs: number): void {
+  note(from: SenderName, block: Block, nowMs: number): void {
     this.#rotate(nowMs);
-    const sender = this.#sender(senderId, nowMs);
+    const sender = this.#sender(from, nowMs);
     const fresh: number[] = [];
     for (let row = 0; row < block.series.length; row++) {
       const fingerprint = seriesFingerprint(block, row);
@@ -96,14 +109,20 @@ export class TenantBudget {
         continue;
       }
       this.#previous.delete(fingerprint);
-      before.previous--;
+      count(before, 'previous', -1);
       this.#current.set(fingerprint, sender);
-      sender.current++;
+      count(sender, 'current', 1);
     }
     const { activeSeries } = this.#limits;
     const own = sender.current + sender.previous;
-    const share = Math.floor(activeSeries / this.#senders.size);
-    if (this.activeSeries + fresh.length > activeSeries && own + fresh.length > share) {
+    const share = Math.floor(activeSeries / this.#names.size);
+    const { address } = sender;
+    const hasRoom =
+      this.activeSeries + fresh.length <= activeSeries ||
+      own + fresh.length <= share ||
+      (address !== undefined &&
+        address.current + address.previous + fresh.length <= activeSeries / this.#addresses.size);
+    if (!hasRoom) {
       throw this.#metrics.refuse(
         'activeSeries',
         new FleetflameError(
@@ -116,16 +135,20 @@ export class TenantBudget {
       );
     }
     for (const fingerprint of fresh) this.#current.set(fingerprint, sender);
-    sender.current += fresh.length;
+    count(sender, 'current', fresh.length);
   }
 
-  #sender(id: string, nowMs: number): Sender {
-    const known = this.#senders.get(id);
+  #sender({ name, address }: SenderName, nowMs: number): Sender {
+    const place = address === '' ? undefined : this.#oneOf(this.#addresses, address, () => newSender(nowMs));
+    return this.#oneOf(this.#names, `${name} ${address}`, () => newSender(nowMs, place));
+  }
+
+  #oneOf(senders: Map<string, Sender>, id: string, create: () => Sender): Sender {
+    const known = senders.get(id);
     if (known !== undefined) return known;
-    if (this.#senders.size >= MAX_SENDERS && id !== OTHERS) return this.#sender(OTHERS, nowMs);
-    const tokens = (this.#limits.bytesPerSecond * BURST_SECONDS) / (this.#senders.size + 1);
-    const sender = { tokens, filledMs: nowMs, current: 0, previous: 0 };
-    this.#senders.set(id, sender);
+    if (senders.size >= MAX_SENDERS && id !== OTHERS) return this.#oneOf(senders, OTHERS, create);
+    const sender = create();
+    senders.set(id, sender);
     return sender;
   }
 
@@ -136,14 +159,33 @@ export class TenantBudget {
     this.#previous = isPrevious ? this.#current : new Map<number, Sender>();
     this.#current = new Map();
     this.#halfEndsMs = nowMs + halfMs;
-    for (const [id, sender] of this.#senders) {
-      sender.previous = isPrevious ? sender.current : 0;
-      sender.current = 0;
-      // Who sent nothing in this half and has no debt is forgotten: shares are those of who sends.
-      if (sender.previous === 0 && sender.tokens >= 0 && nowMs - sender.filledMs >= halfMs)
-        this.#senders.delete(id);
+    for (const senders of [this.#names, this.#addresses]) {
+      for (const [id, sender] of senders) {
+        sender.previous = isPrevious ? sender.current : 0;
+        sender.current = 0;
+        // Who sent nothing in this half and has no debt is forgotten: shares are those of who sends.
+        if (sender.previous === 0 && sender.tokens >= 0 && nowMs - sender.filledMs >= halfMs)
+          senders.delete(id);
+      }
     }
   }
+}
+
+function newSender(nowMs: number, address?: Sender): Sender {
+  return { tokens: 0, filledMs: nowMs, current: 0, previous: 0, address };
+}
+
+/** Fills its bucket; whether that has the bytes, or as many as it can have: then a large batch leaves a debt. */
+function hasShare(sender: Sender, perSecond: number, sizeBytes: number, nowMs: number): boolean {
+  sender.tokens = filled(sender.tokens, perSecond, nowMs - sender.filledMs);
+  sender.filledMs = nowMs;
+  return sender.tokens >= Math.min(sizeBytes, perSecond * BURST_SECONDS);
+}
+
+/** Series of a name are those of its address, too. */
+function count(sender: Sender, half: 'current' | 'previous', series: number): void {
+  sender[half] += series;
+  if (sender.address !== undefined) sender.address[half] += series;
 }
 
 /** A clock that was set back adds nothing. */

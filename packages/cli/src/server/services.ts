@@ -6,6 +6,7 @@ import { createQuery, type QueryLimits } from '@fleetflame/query';
 import { createBlocks, createJobs, type Store } from '@fleetflame/store';
 import { createSymbols, SymbolNeeds, SymbolStore } from '@fleetflame/symbols';
 import type { Logger } from 'pino';
+import { addressOf } from './door/sender-address.ts';
 import type { Registry } from 'prom-client';
 
 export type ServerRole = 'up' | 'ingest' | 'query' | 'compactor' | 'symbolizer';
@@ -41,10 +42,10 @@ export function createServices(options: ServiceOptions): Services {
   const scratch =
     options.dataDir === undefined ? {} : { scratchDir: join(options.dataDir, 'symbol-scratch') };
   const symbols = has('symbolizer')
-    ? createSymbols({ storage, log: log('symbols'), registry, debuginfod, ...scratch })
+    ? createSymbols({ storage, log: log('symbols'), registry, debuginfod, addressOf, ...scratch })
     : undefined;
   const ingest = has('ingest')
-    ? createIngest({ store, log: log('ingest'), registry, limits: ingestLimits })
+    ? createIngest({ store, log: log('ingest'), registry, limits: ingestLimits, addressOf })
     : undefined;
   // A query process looks names up; it takes no binaries.
   const names = (): SymbolStore => {

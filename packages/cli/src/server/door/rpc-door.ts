@@ -7,7 +7,12 @@
  * All methods are unary: one message in, one out, whether by Connect, gRPC or gRPC-web.
  */
 import type { DescMessage } from '@bufbuild/protobuf';
-import { createConnectRouter, type ConnectRouter, type ConnectRouterOptions } from '@connectrpc/connect';
+import {
+  createConnectRouter,
+  createContextValues,
+  type ConnectRouter,
+  type ConnectRouterOptions,
+} from '@connectrpc/connect';
 import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { IngestLimits } from '@fleetflame/ingest';
 import type { Request, Response } from '../one-port.ts';
@@ -20,6 +25,7 @@ import { methodRule, type MethodRule } from './method-rules.ts';
 import { readBody } from './read-body.ts';
 import type { Lease, ReceiveBudget } from './receive-budget.ts';
 import { overloaded, Refusal } from './refusal.ts';
+import { SENDER_ADDRESS } from './sender-address.ts';
 import type { Watch } from './watch.ts';
 
 export interface RpcDoorOptions {
@@ -152,6 +158,7 @@ async function call(
       header: plainHeaders(request),
       body: once(isEnveloped ? wrapEnvelope(message) : message),
       signal,
+      contextValues: createContextValues().set(SENDER_ADDRESS, owner),
     });
     await send(answer, response, signal);
   } finally {
