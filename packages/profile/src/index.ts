@@ -4,6 +4,7 @@ export { BlockBuilder } from './block/block-builder.ts';
 export { StringTable } from './block/string-table.ts';
 export { mergeBlocks, hasTotalsOnly } from './block/merge-blocks.ts';
 export { encodeBlock } from './block/encode-block.ts';
+export { withOrigin } from './block/with-origin.ts';
 export { decodeBlock, type DecodeBlockOptions } from './block/decode-block.ts';
 export { readBlock, readFooter, type ReadBlockOptions } from './block/read-block.ts';
 export { measureTables, type ColumnSize, type TableSize } from './block/measure-tables.ts';

@@ -1,6 +1,7 @@
-import { encodeBlock, type Block } from '@fleetflame/profile';
+import { encodeBlock, withOrigin, type Block } from '@fleetflame/profile';
 import { blockKey, newBlockId } from './block-id.ts';
 import type { BlockEntry } from './catalog/block-entry.ts';
+import { encodeOrigin, type Origin } from './origin/origin.ts';
 
 /** A block as it will rest: its row and its bytes. */
 export interface SealedBlock {
@@ -20,8 +21,15 @@ export type BlockPlace = Pick<
   'level' | 'tenant' | 'shard' | 'shards' | 'resolutionMs' | 'rolledUp' | 'droppedLabels'
 >;
 
-export function sealBlock(block: Block, place: BlockPlace, nowMs: number): SealedBlock {
-  const bytes = encodeBlock(block, place.level > 0 ? { rawBelowBytes: COMPACTED_RAW_BELOW_BYTES } : {});
+/** `from`: what it was made of, which its footer keeps. */
+export function sealBlock(
+  block: Block,
+  place: BlockPlace,
+  nowMs: number,
+  from: Omit<Origin, 'place'>,
+): SealedBlock {
+  const encoded = encodeBlock(block, place.level > 0 ? { rawBelowBytes: COMPACTED_RAW_BELOW_BYTES } : {});
+  const bytes = withOrigin(encoded, encodeOrigin({ place, ...from }));
   const id = newBlockId(nowMs);
   const entry = {
     id,

@@ -47,6 +47,7 @@ import { ObjectMetrics } from './objects/object-metrics.ts';
 import type { ObjectStore, ObjectStoreConfig } from './objects/object-store.ts';
 import { createObjectStore } from './objects/open-object-store.ts';
 import { ObjectSource } from './object-source.ts';
+import { BatchRanges } from './origin/batch-ranges.ts';
 import { sealBlock, type SealedBlock } from './seal-block.ts';
 import {
   avoidable,
@@ -287,7 +288,10 @@ export class Store {
     if (this.#closing !== undefined) throw closed();
     const acceptedMs = segment.acceptedMs ?? this.#now();
     const endEncode = this.#metrics.encodeSeconds.startTimer();
-    const sealed = sealBlock(segment.block, { ...WHOLE, level: 0 }, this.#now());
+    const sealed = sealBlock(segment.block, { ...WHOLE, level: 0 }, this.#now(), {
+      work: undefined,
+      batches: BatchRanges.of(segment.batches, acceptedMs),
+    });
     endEncode();
     const commit = this.#commit(sealed, segment.batches, acceptedMs);
     this.#commits.add(commit);

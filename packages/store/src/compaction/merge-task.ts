@@ -2,6 +2,8 @@
 import { decodeBlock, FleetflameError, type Block, type ErrorCode } from '@fleetflame/profile';
 import type { BlockEntry } from '../catalog/block-entry.ts';
 import type { ObjectStore, ObjectStoreConfig } from '../objects/object-store.ts';
+import type { Origin } from '../origin/origin.ts';
+import { originOfWork } from '../origin/origin-of-work.ts';
 import { sealBlock } from '../seal-block.ts';
 import { eraseLabel, type LabelValue } from './erase-label.ts';
 import { mergeIntoWindows } from './merge-windows.ts';
@@ -52,19 +54,27 @@ export async function runMerge(request: MergeRequest, objects: ObjectStore): Pro
   let inputId: string | undefined;
   try {
     const blocks: Block[] = [];
+    const objectBytes: Uint8Array[] = [];
     for (const input of request.inputs) {
       inputId = input.id;
-      const block = decodeBlock(await objects.get(input.key));
+      const bytes = await objects.get(input.key);
+      objectBytes.push(bytes);
+      const block = decodeBlock(bytes);
       blocks.push(request.rollUp === undefined ? block : rollUpBlock(block, request.rollUp));
     }
     inputId = undefined;
-    if (request.erase !== undefined) return await erase(request, request.erase, objects, blocks);
-    return { ok: true, outputs: await writeOutputs(request, objects, blocks), erased: undefined };
+    const beside = request.rollUp !== undefined;
+    const originOf = await originOfWork(request.inputs, objectBytes, { nowMs: request.nowMs, beside });
+    if (request.erase !== undefined) return await erase(request, request.erase, objects, blocks, originOf);
+    return { ok: true, outputs: await writeOutputs(request, objects, blocks, originOf), erased: undefined };
   } catch (error) {
     const code = error instanceof FleetflameError ? error.code : 'internal';
     return { ok: false, code, message: error instanceof Error ? error.message : String(error), inputId };
   }
 }
+
+/** Of the output `index` of so many. */
+type OriginOf = (index: number, outputs: number) => Omit<Origin, 'place'>;
 
 /** The block stays where it belongs, whatever its windows are by now. */
 async function erase(
@@ -72,6 +82,7 @@ async function erase(
   label: LabelValue,
   objects: ObjectStore,
   blocks: readonly Block[],
+  originOf: OriginOf,
 ): Promise<MergeReply> {
   const [entry] = inputs;
   const [block] = blocks;
@@ -85,7 +96,7 @@ async function erase(
     return { ok: true, outputs: [], erased };
   const { level, tenant, shard, shards, resolutionMs, rolledUp, droppedLabels } = entry;
   const place = { level, tenant, shard, shards, resolutionMs, rolledUp, droppedLabels };
-  const sealed = sealBlock(found.block, place, nowMs);
+  const sealed = sealBlock(found.block, place, nowMs, originOf(0, 1));
   await objects.put(sealed.entry.key, sealed.bytes);
   return { ok: true, outputs: [sealed.entry], erased };
 }
@@ -94,6 +105,7 @@ async function writeOutputs(
   { inputs, nowMs, shards, rollUp }: MergeRequest,
   objects: ObjectStore,
   blocks: readonly Block[],
+  originOf: OriginOf,
 ): Promise<BlockEntry[]> {
   const [first] = inputs;
   if (first === undefined) throw new Error('a merge without inputs');
@@ -105,9 +117,10 @@ async function writeOutputs(
   // Inputs of one shard have nothing for the others.
   const only = inputs.every((input) => input.shards === shards) ? first.shard : undefined;
   const outputs: BlockEntry[] = [];
-  for (const { window, shard, block } of mergeIntoWindows(blocks, { nowMs, tenant, shards, only })) {
+  const windows = mergeIntoWindows(blocks, { nowMs, tenant, shards, only });
+  for (const [index, { window, shard, block }] of windows.entries()) {
     const place = { level: window.level, tenant, shard, shards, resolutionMs, rolledUp, droppedLabels };
-    const sealed = sealBlock(block, place, nowMs);
+    const sealed = sealBlock(block, place, nowMs, originOf(index, windows.length));
     await objects.put(sealed.entry.key, sealed.bytes);
     outputs.push(sealed.entry);
   }

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fleetflame/block/v1/footer.proto.
  */
 export const file_fleetflame_block_v1_footer: GenFile = /*@__PURE__*/
-  fileDesc("CiBmbGVldGZsYW1lL2Jsb2NrL3YxL2Zvb3Rlci5wcm90bxITZmxlZXRmbGFtZS5ibG9jay52MSLYAQoGRm9vdGVyEhYKDmZvcm1hdF92ZXJzaW9uGAEgASgNEhUKDXRpbWVfc3RhcnRfbXMYAiABKAMSEwoLdGltZV9lbmRfbXMYAyABKAMSLwoGdGFibGVzGAQgAygLMh8uZmxlZXRmbGFtZS5ibG9jay52MS5UYWJsZUVudHJ5Ei4KCGRhdGFzZXRzGAUgAygLMhwuZmxlZXRmbGFtZS5ibG9jay52MS5EYXRhc2V0EikKBmxvc3NlcxgGIAMoCzIZLmZsZWV0ZmxhbWUuYmxvY2sudjEuTG9zcyJcCgpUYWJsZUVudHJ5EgwKBG5hbWUYASABKAkSDgoGb2Zmc2V0GAIgASgEEhIKCnNpemVfYnl0ZXMYAyABKAQSDgoGY3JjMzJjGAQgASgHEgwKBHJvd3MYBSABKAQi8wEKB0RhdGFzZXQSFAoMcHJvZmlsZV90eXBlGAEgASgJEhQKDHNlcnZpY2VfbmFtZRgCIAEoCRIUCgxzZXJpZXNfc3RhcnQYAyABKA0SFAoMc2VyaWVzX2NvdW50GAQgASgNEhQKDHNhbXBsZV9zdGFydBgFIAEoDRIUCgxzYW1wbGVfY291bnQYBiABKA0SEwoLdGltZV9taW5fbXMYByABKAMSEwoLdGltZV9tYXhfbXMYCCABKAMSDQoFdG90YWwYCSABKBISFAoMYmF0Y2hfY3JjMzJjGAogASgHEhUKDXBvaW50c19jcmMzMmMYCyABKAciJgoETG9zcxINCgVjYXVzZRgBIAEoCRIPCgdzYW1wbGVzGAIgASgEYgZwcm90bzM");
+  fileDesc("CiBmbGVldGZsYW1lL2Jsb2NrL3YxL2Zvb3Rlci5wcm90bxITZmxlZXRmbGFtZS5ibG9jay52MSLoAQoGRm9vdGVyEhYKDmZvcm1hdF92ZXJzaW9uGAEgASgNEhUKDXRpbWVfc3RhcnRfbXMYAiABKAMSEwoLdGltZV9lbmRfbXMYAyABKAMSLwoGdGFibGVzGAQgAygLMh8uZmxlZXRmbGFtZS5ibG9jay52MS5UYWJsZUVudHJ5Ei4KCGRhdGFzZXRzGAUgAygLMhwuZmxlZXRmbGFtZS5ibG9jay52MS5EYXRhc2V0EikKBmxvc3NlcxgGIAMoCzIZLmZsZWV0ZmxhbWUuYmxvY2sudjEuTG9zcxIOCgZvcmlnaW4YFCABKAwiXAoKVGFibGVFbnRyeRIMCgRuYW1lGAEgASgJEg4KBm9mZnNldBgCIAEoBBISCgpzaXplX2J5dGVzGAMgASgEEg4KBmNyYzMyYxgEIAEoBxIMCgRyb3dzGAUgASgEIvMBCgdEYXRhc2V0EhQKDHByb2ZpbGVfdHlwZRgBIAEoCRIUCgxzZXJ2aWNlX25hbWUYAiABKAkSFAoMc2VyaWVzX3N0YXJ0GAMgASgNEhQKDHNlcmllc19jb3VudBgEIAEoDRIUCgxzYW1wbGVfc3RhcnQYBSABKA0SFAoMc2FtcGxlX2NvdW50GAYgASgNEhMKC3RpbWVfbWluX21zGAcgASgDEhMKC3RpbWVfbWF4X21zGAggASgDEg0KBXRvdGFsGAkgASgSEhQKDGJhdGNoX2NyYzMyYxgKIAEoBxIVCg1wb2ludHNfY3JjMzJjGAsgASgHIiYKBExvc3MSDQoFY2F1c2UYASABKAkSDwoHc2FtcGxlcxgCIAEoBGIGcHJvdG8z");
 
 /**
  * The footer of a block object: where its tables are and what they hold.
@@ -60,6 +60,13 @@ export type Footer = Message<"fleetflame.block.v1.Footer"> & {
    * @generated from field: repeated fleetflame.block.v1.Loss losses = 6;
    */
   losses: Loss[];
+
+  /**
+   * A zstd frame of an Origin; empty where nobody keeps a catalog of the block. Readers of samples do not need it.
+   *
+   * @generated from field: bytes origin = 20;
+   */
+  origin: Uint8Array;
 };
 
 /**
