@@ -3,8 +3,11 @@ import { decodeFlameTable, type FlameTable } from '@fleetflame/profile';
 import { Product, until } from './support/product.ts';
 import { busyCpuSeconds, FIXTURES, Workload, Workshop } from './support/workloads.ts';
 
-/** Long enough that 99 Hz gives thousands of samples per program. */
+/** At least so long, and until each program has had so much CPU: on a busy machine that takes longer. */
 const OBSERVED_SECONDS = 60;
+const ENOUGH_CPU_SECONDS = 25;
+const MOST_OBSERVED_SECONDS = 400;
+const FREQUENCY_HZ = 199;
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 
 /** Real programs, each as a service of its own; together they keep the CPUs busy but not only busy. */
@@ -23,8 +26,8 @@ describe('a minute of mixed load on this host', () => {
   beforeAll(async () => {
     workshop = await Workshop.open();
     const [shares, hash] = [await workshop.c('shares'), await workshop.go('load')];
-    product = await Product.start({ args: ['--frequency', '99', '--window', '2s'] });
-    const seconds = String(OBSERVED_SECONDS + 60);
+    product = await Product.start({ args: ['--frequency', String(FREQUENCY_HZ), '--window', '2s'] });
+    const seconds = String(MOST_OBSERVED_SECONDS + 120);
     workloads.set('shares', new Workload('shares', shares, [seconds]));
     workloads.set('hash-go', new Workload('hash-go', hash, [seconds]));
     const node = [
@@ -54,7 +57,13 @@ describe('a minute of mixed load on this host', () => {
     fromMs = await nextSecond();
     const busyBefore = await busyCpuSeconds();
     const before = await cpuOfEach();
-    while (Date.now() < fromMs + (OBSERVED_SECONDS - 1) * 1000) await new Promise((r) => setTimeout(r, 200));
+    const ranFor = (): number => (Date.now() - fromMs) / 1000;
+    const haveEnough = async (): Promise<boolean> =>
+      [...(await cpuOfEach())].every(
+        ([service, seconds]) => seconds - (before.get(service) ?? 0) >= ENOUGH_CPU_SECONDS,
+      );
+    while (ranFor() < OBSERVED_SECONDS - 1 || (ranFor() < MOST_OBSERVED_SECONDS && !(await haveEnough())))
+      await new Promise((resolve) => setTimeout(resolve, 200));
     toMs = await nextSecond();
     const after = await cpuOfEach();
     busy = (await busyCpuSeconds()) - busyBefore;
@@ -65,7 +74,7 @@ describe('a minute of mixed load on this host', () => {
       () => product.query.top({ scope: scope(fromMs, toMs), limit: 1 }),
       (answer) => Number(answer.coverage?.newestSampleMs) > toMs + 3000,
     );
-  }, 240_000);
+  }, 600_000);
 
   afterAll(async () => {
     for (const workload of workloads.values()) await workload.stop();
@@ -82,15 +91,22 @@ describe('a minute of mixed load on this host', () => {
     expect(profiled / busy, `${profiled} s in the profile, ${busy} s in /proc/stat`).toBeLessThan(1.05);
   });
 
-  it.each(SERVICES)('accounts for %s within 5 percent or 0.1 s of /proc/PID/stat', async (service) => {
-    const answer = await product.query.top({ scope: scope(fromMs, toMs, service), limit: 1 });
-    const profiled = Number(answer.total) / 1e9;
-    const truth = used.get(service) ?? 0;
-    expect(truth).toBeGreaterThan(5);
-    expect(Math.abs(profiled - truth), `${profiled} s in the profile, ${truth} s in /proc`).toBeLessThan(
-      Math.max(0.1, truth * 0.05),
-    );
-  });
+  it.each(SERVICES)(
+    'accounts for %s within 5 percent of /proc/PID/stat, or what chance allows',
+    async (service) => {
+      const answer = await product.query.top({ scope: scope(fromMs, toMs, service), limit: 1 });
+      const profiled = Number(answer.total) / 1e9;
+      const truth = used.get(service) ?? 0;
+      expect(truth).toBeGreaterThan(5);
+      // Whom a tick meets is chance: of `ticks` samples a program gets its share, with the deviation of a binomial.
+      const ticks = busy * FREQUENCY_HZ;
+      const share = truth / busy;
+      const deviation = Math.sqrt(ticks * share * (1 - share)) / FREQUENCY_HZ;
+      expect(Math.abs(profiled - truth), `${profiled} s in the profile, ${truth} s in /proc`).toBeLessThan(
+        Math.max(truth * 0.05, 4 * deviation),
+      );
+    },
+  );
 
   it('shows the shares of three named functions within 3 points, with the right callers', async () => {
     const table = await flame('shares');

@@ -256,7 +256,8 @@ describe('the page against the real server', () => {
       colorScheme: 'light',
     });
     const opened = await context.newPage();
-    opened.setDefaultTimeout(20_000);
+    // A bound for what never comes; a busy machine takes its time.
+    opened.setDefaultTimeout(90_000);
     opened.on('console', (message) => {
       if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
     });

@@ -162,7 +162,11 @@ describe('the command line against a running product', () => {
   it('Ctrl-C flushes and ends cleanly', async () => {
     const before = Date.now();
     const other = await Product.start({ args: ['--window', '30s', '--frequency', '99'] });
-    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await until(
+      'collected samples',
+      () => other.agentStats(),
+      (stats) => (stats?.collections ?? 0) > 5,
+    );
     expect(await other.stop()).toBe(0);
     const again = await Product.start({ dataDir: other.dataDir, args: ['--no-agent'] });
     const { stdout } = await again.cli('top', '--from', String(Math.floor(before / 1000)), '--json');

@@ -15,6 +15,14 @@ export interface Output {
   readonly stderr: string;
 }
 
+/** Of the agent's statistics, what tests look at. */
+export interface AgentStats {
+  readonly startedMs: number;
+  readonly windows: number;
+  readonly samples: number;
+  readonly collections: number;
+}
+
 /** A running `fleetflame up` of this checkout, with its own port and data directory. */
 export class Product {
   readonly url: string;
@@ -88,6 +96,15 @@ export class Product {
   /** A client verb against this server. */
   async cli(...args: readonly string[]): Promise<Output> {
     return await run(process.execPath, [MAIN, ...args], { FLEETFLAME_SERVER: this.url });
+  }
+
+  /** What the agent beside the server says of itself; undefined while there is none. */
+  async agentStats(): Promise<AgentStats | undefined> {
+    // Our own /status page.
+    const status = JSON.parse((await this.get('/status')).text) as {
+      readonly agent?: { readonly stats?: AgentStats };
+    };
+    return status.agent?.stats;
   }
 
   /** The page as text. */
