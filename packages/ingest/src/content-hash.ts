@@ -13,12 +13,19 @@ export function batchContent(bytes: Uint8Array): string {
   return hash('sha256', bytes, 'base64url').slice(0, DIGITS);
 }
 
-/** Of a pushed file with its labels. Not of its time: a push that is repeated with `--time now` is a repeat. */
-export function pushContent(file: Uint8Array, labels: Readonly<Record<string, string>>): string {
+/**
+ * Of a pushed file with its labels, and how it is to be read where that was said. Not of its time: a push that
+ * is repeated with `--time now` is a repeat.
+ */
+export function pushContent(
+  file: Uint8Array,
+  labels: Readonly<Record<string, string>>,
+  said: Readonly<Record<string, string>> = {},
+): string {
   const content = createHash('sha256').update(file);
   const names = Object.keys(labels).toSorted();
-  return content
-    .update(JSON.stringify(names.map((name) => [name, labels[name]])))
-    .digest('base64url')
-    .slice(0, DIGITS);
+  content.update(JSON.stringify(names.map((name) => [name, labels[name]])));
+  const read = Object.entries(said).filter(([, value]) => value !== '');
+  if (read.length > 0) content.update(JSON.stringify(read));
+  return content.digest('base64url').slice(0, DIGITS);
 }

@@ -6,11 +6,16 @@ import { create } from '@bufbuild/protobuf';
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import { decodeBlock, FleetflameError, IMPORT_CHANGES, type Block } from '@fleetflame/profile';
 import {
+  ImportChangeSchema,
   IngestService,
+  ProfileTypeTotalSchema,
   WritePprofResponseSchema,
+  WriteProfileResponseSchema,
   WriteResponseSchema,
   type WritePprofRequest,
   type WritePprofResponse,
+  type WriteProfileRequest,
+  type WriteProfileResponse,
   type WriteRequest,
   type WriteResponse,
 } from '@fleetflame/proto/ingest/v1/ingest';
@@ -31,7 +36,7 @@ import { batchContent, pushContent } from './content-hash.ts';
 import { checkValues, coveredByBatch } from './check-values.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { INGEST_LIMITS, type IngestLimits } from './limits.ts';
-import { decodePush, pushBatchId } from './pprof-push.ts';
+import { decodePush, pushBatchId, type PushedFile } from './profile-push.ts';
 import { RecentBatches } from './recent-batches.ts';
 import { batchKey, conflict, SegmentWriter, type Ack } from './segment-writer.ts';
 import { TenantBudget, type SenderName } from './tenant-budget.ts';
@@ -63,11 +68,18 @@ export function createIngest(options: IngestOptions): Ingest {
       router.service(IngestService, {
         write: (request, context) => service.write(request, addressOf(context)),
         writePprof: (request, context) => service.writePprof(request, addressOf(context)),
+        writeProfile: (request, context) => service.writeProfile(request, addressOf(context)),
       });
     },
     close: () => service.close(),
   };
 }
+
+/** What both RPCs answer with. */
+type StoredPush = Pick<
+  WriteProfileResponse,
+  'totals' | 'rows' | 'timeMs' | 'duplicate' | 'changes' | 'format'
+>;
 
 class IngestServer {
   readonly #rules: BatchRules;
@@ -118,31 +130,43 @@ class IngestServer {
   }
 
   async writePprof(request: WritePprofRequest, address: string): Promise<WritePprofResponse> {
-    const metrics = this.#metrics;
-    if (request.pushId !== '') checkId(request.pushId, 'push_id', metrics);
-    checkSize(request.profile.length, 'pprofBytes', 'profile', this.#rules);
-    const { block, totals, timeMs, changes, durationMs } = decodePush(request, this.#now(), this.#rules);
+    const { profile, labels, timeMs, pushId } = request;
+    const file = { profile, labels, timeMs, format: 'pprof', type: '', unit: '' };
+    const { format: _, ...stored } = await this.#push(pushId, file, pushContent(profile, labels), address);
+    return create(WritePprofResponseSchema, stored);
+  }
+
+  async writeProfile(request: WriteProfileRequest, address: string): Promise<WriteProfileResponse> {
+    const { profile, labels, format, type, unit } = request;
+    const content = pushContent(profile, labels, { format, type, unit });
+    return create(WriteProfileResponseSchema, await this.#push(request.pushId, request, content, address));
+  }
+
+  async #push(pushId: string, file: PushedFile, content: string, address: string): Promise<StoredPush> {
+    if (pushId !== '') checkId(pushId, 'push_id', this.#metrics);
+    const sizeBytes = file.profile.length;
+    checkSize(sizeBytes, 'pprofBytes', 'profile', this.#rules);
+    const { block, totals, timeMs, changes, format, durationMs } = decodePush(file, this.#now(), this.#rules);
     checkLabels(block, this.#rules);
     checkValues(block, { source: 'pprof', cpus: 0, durationMs }, this.#rules);
     let duplicate = false;
     if (block.samples.length > 0) {
-      const content = pushContent(request.profile, request.labels);
-      const id = { ...pushBatchId(request.pushId), content };
-      const sender = { name: `push/${request.labels['service_name'] ?? ''}`, address };
-      ({ duplicate } = await this.#store(id, sender, 'pprof', request.profile.length, () => block));
+      const id = { ...pushBatchId(pushId), content };
+      const sender = { name: `push/${file.labels['service_name'] ?? ''}`, address };
+      ({ duplicate } = await this.#store(id, sender, 'pprof', sizeBytes, () => block));
     }
-    return create(WritePprofResponseSchema, {
-      totals: [...totals].map(([profileType, total]) => ({ profileType, total: BigInt(total) })),
+    return {
+      totals: [...totals].map(([profileType, total]) =>
+        create(ProfileTypeTotalSchema, { profileType, total: BigInt(total) }),
+      ),
       rows: BigInt(block.samples.length),
       timeMs: BigInt(timeMs),
       duplicate,
-      changes: changes.map(({ what, count, example }) => ({
-        what,
-        count: BigInt(count),
-        example,
-        meaning: IMPORT_CHANGES[what],
-      })),
-    });
+      changes: changes.map(({ what, count, example }) =>
+        create(ImportChangeSchema, { what, count: BigInt(count), example, meaning: IMPORT_CHANGES[what] }),
+      ),
+      format,
+    };
   }
 
   close(): Promise<void> {

@@ -71,6 +71,12 @@ export type { SeriesGroup, SeriesOptions } from './projection/series-builder.ts'
 export { decodePprof } from './formats/pprof/decode-pprof.ts';
 export type { DecodePprofOptions } from './formats/pprof/decode-pprof.ts';
 export type { DecodedProfile, DecodeProfileOptions } from './formats/decoded-profile.ts';
+export { decodeProfile } from './formats/decode-profile.ts';
+export type { DecodeAnyOptions, DecodedFile } from './formats/decode-profile.ts';
+export { FORMAT_NAMES, isFormatName } from './formats/format-name.ts';
+export type { FormatName } from './formats/format-name.ts';
+export { IMPORT_LIMITS } from './formats/limits.ts';
+export type { ImportLimits } from './formats/limits.ts';
 export { IMPORT_CHANGES } from './formats/import-changes.ts';
 export type { ImportChange, ImportChangeCode } from './formats/import-changes.ts';
 export { encodePprof } from './formats/pprof/encode-pprof.ts';

@@ -1,18 +1,30 @@
+import { randomUUID } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
-import { FleetflameError } from '@fleetflame/profile';
-import { WritePprofRequestSchema } from '@fleetflame/proto/ingest/v1/ingest';
-import type { Command } from 'commander';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { ERROR_CODE_HEADER, FleetflameError, FORMAT_NAMES } from '@fleetflame/profile';
+import {
+  WriteProfileRequestSchema,
+  type WriteProfileRequest,
+  type WriteProfileResponse,
+} from '@fleetflame/proto/ingest/v1/ingest';
+import { Option, type Command } from 'commander';
 import { parseTimeMs } from '../client/duration.ts';
-import { connect } from '../client/connection.ts';
+import { connect, explain, type Clients } from '../client/connection.ts';
+import { formatBytes } from '../client/format.ts';
 import { messageOf } from '../client/message.ts';
-import { printJson, printLine } from '../client/output.ts';
+import { printJson, printLine, printWarnings } from '../client/output.ts';
 import { serverOption } from '../client/scope.ts';
 import { collect } from './options.ts';
 
 interface PushOptions {
   readonly label: readonly string[];
   readonly time?: string;
+  readonly format?: string;
+  readonly type?: string;
+  readonly unit?: string;
   readonly server: string;
   readonly json?: boolean;
 }
@@ -20,47 +32,131 @@ interface PushOptions {
 /** Larger files than the server's message limit are refused before they are read. */
 const MAX_FILE_BYTES = 60 << 20;
 
-/** A pprof file into the store. */
+/** Attempts at a server that is full, with a second more before each. */
+const MAX_ATTEMPTS = 4;
+
+/** Standard input as a file. */
+const STDIN = '-';
+
+/** Profiles of any known format into the store, one after another; the others go on when one fails. */
 export function addPush(program: Command): void {
   program
     .command('push')
-    .description('store a pprof file')
-    .argument('<file>', 'a pprof profile, gzip or plain')
+    .description(`store profiles: ${FORMAT_NAMES.join(', ')}`)
+    .argument('<files...>', 'profiles, plain or inside gzip or zstd; - is standard input')
     .option('--label <name=value>', 'added to every sample; service_name is required', collect, [])
     .option('--time <time>', 'now, RFC 3339 or Unix seconds instead of the time in the file')
+    .addOption(
+      new Option('--format <format>', 'instead of what the content looks like').choices(FORMAT_NAMES),
+    )
+    .option('--type <type>', 'what the values are where the file does not say: cpu, wall, alloc_space, …')
+    .option('--unit <unit>', 'their unit where the file does not say: nanoseconds, count, bytes, …')
     .option('--json', 'for scripts')
     .addOption(serverOption())
-    .action(async (file: string, options: PushOptions) => {
-      const request = create(WritePprofRequestSchema, {
-        profile: await readProfile(file),
-        labels: parseLabels(options.label),
-      });
-      if (options.time !== undefined)
-        request.timeMs = BigInt(parseTimeMs(options.time, '--time', Date.now()));
-      const answer = await connect(options.server).ingest.writePprof(request);
-      const time = new Date(Number(answer.timeMs)).toISOString();
-      if (options.json === true) {
-        printJson({
-          time,
-          rows: Number(answer.rows),
-          totals: Object.fromEntries(answer.totals.map((t) => [t.profileType, Number(t.total)])),
-        });
-        return;
+    .action(async (files: readonly string[], options: PushOptions) => {
+      const labels = parseLabels(options.label);
+      const timeMs = options.time === undefined ? undefined : parseTimeMs(options.time, '--time', Date.now());
+      const clients = connect(options.server);
+      const answers: object[] = [];
+      for (const file of files) {
+        try {
+          const request = create(WriteProfileRequestSchema, {
+            profile: await readProfile(file),
+            format: options.format ?? '',
+            labels,
+            pushId: randomUUID(),
+            type: options.type ?? '',
+            unit: options.unit ?? '',
+          });
+          if (timeMs !== undefined) request.timeMs = BigInt(timeMs);
+          const answer = await pushed(clients, file, request);
+          if (options.json === true) answers.push({ file, ...jsonOf(answer) });
+          else report(answer, files.length > 1 ? `${file}: ` : '');
+        } catch (error) {
+          // Of a single file the message is the command's own.
+          if (files.length === 1) throw error;
+          const reason = `${file}: ${explain(error, options.server)}`;
+          if (options.json === true) answers.push({ file, error: explain(error, options.server) });
+          else process.stderr.write(`error: ${reason}\n`);
+          process.exitCode = 1;
+          // The other files would not get through either.
+          if (error instanceof ConnectError && error.code === Code.Unavailable) break;
+        }
       }
-      printLine(`stored ${answer.rows} sample rows at ${time}`);
-      for (const total of answer.totals) printLine(`  ${total.profileType}  ${total.total}`);
+      if (options.json === true) printJson(files.length === 1 ? answers[0] : answers);
     });
+}
+
+/** Sends a file; again while the server is full, which the id of the push makes harmless. */
+async function pushed(
+  { ingest }: Clients,
+  file: string,
+  request: WriteProfileRequest,
+): Promise<WriteProfileResponse> {
+  const show = process.stderr.isTTY
+    ? (text: string) => process.stderr.write(`\r\u001B[K${text}`)
+    : () => true;
+  show(`pushing ${JSON.stringify(file)} (${formatBytes(request.profile.length)}) …`);
+  try {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await ingest.writeProfile(request);
+      } catch (error) {
+        const full = error instanceof ConnectError && error.metadata.get(ERROR_CODE_HEADER) === 'overloaded';
+        if (!full || attempt === MAX_ATTEMPTS) throw error;
+        await sleep(1000 * attempt);
+      }
+    }
+  } finally {
+    show('');
+  }
+}
+
+function report(answer: WriteProfileResponse, prefix: string): void {
+  const time = new Date(Number(answer.timeMs)).toISOString();
+  const again = answer.duplicate ? ', which were stored before' : '';
+  printLine(
+    answer.rows === 0n
+      ? `${prefix}no samples (${answer.format}): nothing to store`
+      : `${prefix}stored ${answer.rows} sample rows at ${time} (${answer.format})${again}`,
+  );
+  for (const total of answer.totals) printLine(`  ${printable(total.profileType)}  ${total.total}`);
+  printWarnings(
+    answer.changes
+      .filter(({ what }) => what !== 'no_samples')
+      .map(({ count, meaning, example }) => {
+        const first = example === '' ? '' : `; the first: ${printable(example)}`;
+        return `${prefix}${count} × ${meaning}${first}`;
+      }),
+  );
+}
+
+/** Text of the file, without what a terminal would obey. */
+function printable(text: string): string {
+  return JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll('\\\\', '\\');
+}
+
+function jsonOf(answer: WriteProfileResponse): object {
+  return {
+    format: answer.format,
+    time: new Date(Number(answer.timeMs)).toISOString(),
+    rows: Number(answer.rows),
+    duplicate: answer.duplicate,
+    totals: Object.fromEntries(answer.totals.map((t) => [t.profileType, Number(t.total)])),
+    changes: answer.changes.map(({ what, count, example, meaning }) => ({
+      what,
+      count: Number(count),
+      example,
+      meaning,
+    })),
+  };
 }
 
 async function readProfile(file: string): Promise<Uint8Array> {
   try {
+    if (file === STDIN) return sized(file, await buffer(process.stdin));
     const { size } = await stat(file);
-    if (size > MAX_FILE_BYTES) {
-      throw new FleetflameError(
-        'limit_exceeded',
-        `${file} has ${size} bytes, more than the ${MAX_FILE_BYTES} that a server takes`,
-      );
-    }
+    if (size > MAX_FILE_BYTES) throw tooLarge(file, size);
     return await readFile(file);
   } catch (cause) {
     if (cause instanceof FleetflameError) throw cause;
@@ -68,8 +164,20 @@ async function readProfile(file: string): Promise<Uint8Array> {
   }
 }
 
+function sized(file: string, bytes: Uint8Array): Uint8Array {
+  if (bytes.length > MAX_FILE_BYTES) throw tooLarge(file, bytes.length);
+  return bytes;
+}
+
+function tooLarge(file: string, size: number): FleetflameError {
+  return new FleetflameError(
+    'limit_exceeded',
+    `${file} has ${size} bytes, more than the ${MAX_FILE_BYTES} that a server takes`,
+  );
+}
+
 function parseLabels(pairs: readonly string[]): Record<string, string> {
-  const labels: Record<string, string> = {};
+  const labels = new Map<string, string>();
   for (const pair of pairs) {
     const at = pair.indexOf('=');
     if (at <= 0) {
@@ -77,7 +185,7 @@ function parseLabels(pairs: readonly string[]): Record<string, string> {
         field: '--label',
       });
     }
-    labels[pair.slice(0, at)] = pair.slice(at + 1);
+    labels.set(pair.slice(0, at), pair.slice(at + 1));
   }
-  return labels;
+  return Object.fromEntries(labels);
 }

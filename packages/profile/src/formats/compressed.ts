@@ -36,13 +36,14 @@ function inflate(bytes: Uint8Array, maxBytes: number, changes: ImportChanges): U
     if (!(error instanceof FleetflameError) || error.code === 'limit_exceeded') throw error;
     // Bytes behind the last member look like damage to node:zlib; members one by one tell them apart.
     const { content, trailingBytes } = gunzipMembers(bytes, maxBytes);
-    if (trailingBytes === 0) throw error;
+    if (trailingBytes === 0 || trailingBytes === bytes.length) throw error;
     return noted(content, trailingBytes, changes);
   }
 }
 
 function unzstd(bytes: Uint8Array, maxBytes: number, changes: ImportChanges): Uint8Array {
   const { content, trailingBytes } = zstdFrames(bytes, maxBytes);
+  if (trailingBytes === bytes.length) throw new FleetflameError('invalid_input', 'The zstd data is cut off.');
   return noted(content, trailingBytes, changes);
 }
 

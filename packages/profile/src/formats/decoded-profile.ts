@@ -28,4 +28,6 @@ export interface DecodeProfileOptions {
   readonly type?: string | undefined;
   /** Their unit, where the file does not say. */
   readonly unit?: string | undefined;
+  /** Told of every value below 0, before equal stacks are summed; `sample` counts from 0. */
+  readonly onNegative?: ((profileType: string, value: number, sample: number) => void) | undefined;
 }

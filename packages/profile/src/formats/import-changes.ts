@@ -34,7 +34,8 @@ export const IMPORT_CHANGES = {
   trailing_bytes: 'bytes behind the compressed data: ignored',
   no_samples: 'no samples: nothing to store',
   line_skipped: 'lines that are no samples: skipped',
-  other_event: 'samples of other events or profiles in the file, which became types of their own',
+  event_mended: 'frames that were closed in the wrong order: those inside were closed, too',
+  event_left_out: 'records that hold no samples of the CPU: left out',
   unnamed_frame: 'frames without a name or address: [unknown]',
 } as const satisfies Readonly<Record<string, string>>;
 

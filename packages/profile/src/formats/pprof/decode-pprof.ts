@@ -33,8 +33,6 @@ import { pprofLimitError, WireReader } from './wire-reader.ts';
 export interface DecodePprofOptions extends Omit<DecodeProfileOptions, 'type' | 'unit'> {
   /** Other limits than PPROF_LIMITS. */
   readonly limits?: Partial<PprofLimits> | undefined;
-  /** Told of every value below 0, before equal stacks are summed. */
-  readonly onNegative?: ((profileType: string, value: number, sample: number) => void) | undefined;
 }
 
 /** How often a profile is read again without labels of too many values. */

@@ -1,0 +1,94 @@
+import { FleetflameError } from '../errors.ts';
+import { unwrap } from './compressed.ts';
+import { importCpuprofile } from './cpuprofile/import-cpuprofile.ts';
+import type { DecodedProfile, DecodeProfileOptions } from './decoded-profile.ts';
+import { detectFormat } from './detect-format.ts';
+import { importFolded } from './folded/import-folded.ts';
+import { FORMAT_NAMES, isFormatName } from './format-name.ts';
+import type { FormatName } from './format-name.ts';
+import { importGperftoolsCpu } from './gperftools/import-gperftools-cpu.ts';
+import { importHeapText } from './gperftools/import-heap-text.ts';
+import { ImportChanges } from './import-changes.ts';
+import { tooLargeFile } from './import-error.ts';
+import { importJfr } from './jfr/import-jfr.ts';
+import { IMPORT_LIMITS } from './limits.ts';
+import type { ImportLimits } from './limits.ts';
+import { importPerfScript } from './perf-script/import-perf-script.ts';
+import { decodePprof } from './pprof/decode-pprof.ts';
+import type { PprofLimits } from './pprof/limits.ts';
+import { importSpeedscope } from './speedscope/import-speedscope.ts';
+
+export interface DecodeAnyOptions extends DecodeProfileOptions {
+  /** One of FORMAT_NAMES; default: found out from the content. */
+  readonly format?: string | undefined;
+  /** Other limits than IMPORT_LIMITS. */
+  readonly limits?: Partial<ImportLimits> | undefined;
+  /** Other limits than PPROF_LIMITS, for pprof. */
+  readonly pprofLimits?: Partial<PprofLimits> | undefined;
+}
+
+export interface DecodedFile extends DecodedProfile {
+  readonly format: FormatName;
+}
+
+type Importer = (
+  bytes: Uint8Array,
+  options: DecodeProfileOptions,
+  limits: ImportLimits,
+  changes: ImportChanges,
+) => DecodedProfile;
+
+const IMPORTERS: Readonly<Record<Exclude<FormatName, 'pprof'>, Importer>> = {
+  folded: importFolded,
+  'perf-script': importPerfScript,
+  speedscope: importSpeedscope,
+  cpuprofile: importCpuprofile,
+  'gperftools-cpu': importGperftoolsCpu,
+  'heap-text': importHeapText,
+  jfr: importJfr,
+};
+
+/**
+ * Reads a profile of any format, plain or inside gzip or zstd. Throws invalid_input, which says what the
+ * file is instead, or limit_exceeded.
+ */
+export function decodeProfile(bytes: Uint8Array, options: DecodeAnyOptions = {}): DecodedFile {
+  const limits: ImportLimits = { ...IMPORT_LIMITS, ...options.limits };
+  if (bytes.length > limits.compressedBytes)
+    throw tooLargeFile('', 'bytes', limits.compressedBytes, 'compressedBytes');
+  const changes = new ImportChanges();
+  const inner = inflate(bytes, limits, changes);
+  const format = formatOf(options.format, inner);
+  if (format !== 'pprof') return { format, ...IMPORTERS[format](inner, options, limits, changes) };
+  const decoded = decodePprof(inner, { ...options, limits: options.pprofLimits });
+  return { format, ...decoded, changes: [...changes.list(), ...decoded.changes] };
+}
+
+function formatOf(said: string | undefined, bytes: Uint8Array): FormatName {
+  if (said === undefined || said === '') return detectFormat(bytes);
+  if (isFormatName(said)) return said;
+  throw new FleetflameError(
+    'invalid_input',
+    `There is no format ${JSON.stringify(said.slice(0, 40).toWellFormed())}; one of these: ${FORMAT_NAMES.join(', ')}.`,
+    { field: 'format' },
+  );
+}
+
+function inflate(bytes: Uint8Array, limits: ImportLimits, changes: ImportChanges): Uint8Array {
+  try {
+    return unwrap(bytes, limits.inflatedBytes, changes);
+  } catch (cause) {
+    if (!(cause instanceof FleetflameError)) throw cause;
+    if (cause.code === 'limit_exceeded') {
+      throw tooLargeFile('profile', 'bytes inside its compression', limits.inflatedBytes, 'inflatedBytes');
+    }
+    throw new FleetflameError(
+      cause.code,
+      `The file cannot be read: it is cut short or damaged. ${cause.message}`,
+      {
+        field: 'profile',
+        cause,
+      },
+    );
+  }
+}
