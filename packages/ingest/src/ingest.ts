@@ -203,7 +203,8 @@ class IngestServer {
     const endAck = metrics.ackSeconds.startTimer({ source });
     const ack = await this.#segments.add(id, block, acceptedMs);
     endAck();
-    this.#recent.add(key, id.content);
+    // Of a duplicate the catalog may have no content, and then takes any for a repeat.
+    if (!ack.duplicate) this.#recent.add(key, id.content);
     if (ack.duplicate) metrics.duplicates.inc({ source });
     else {
       metrics.batches.inc({ source });

@@ -72,11 +72,34 @@ export class SegmentWriter {
     return { batches: this.#pending.size, bytes: this.#pendingBytes };
   }
 
-  /** The ack of a batch that is already on its way; undefined: it is not. Throws conflict: another one is. */
+  /**
+   * The ack of a batch that is already on its way; undefined: it is not. With another content on its way under the
+   * same number, what becomes of that decides.
+   */
   find(id: BatchId): Promise<Ack> | undefined {
     const underway = this.#pending.get(batchKey(id));
     if (underway === undefined || sameContent(underway.id.content, id.content)) return underway?.ack.promise;
-    throw this.#options.metrics.refuse('conflict', conflict(id));
+    return this.#refuseBehind(underway, id);
+  }
+
+  /**
+   * It is a conflict only when the other one is stored. If it is not, this one may be, by a process that stands
+   * still with an earlier attempt: to be told to take another number would count it twice.
+   */
+  async #refuseBehind({ ack }: PendingBatch, id: BatchId): Promise<Ack> {
+    const { metrics } = this.#options;
+    const isStored = await ack.promise.then(
+      ({ duplicate }) => !duplicate,
+      () => false,
+    );
+    if (isStored) throw metrics.refuse('conflict', conflict(id));
+    throw metrics.refuse(
+      'not_stored',
+      new FleetflameError(
+        'unavailable',
+        'Another content under the same number was not stored: send it again.',
+      ),
+    );
   }
 
   /** Throws overloaded when `memoryBytes` more would exceed the budget, unavailable when it is closed. */

@@ -1,6 +1,6 @@
 /**
  * Histories of several processes on one catalog and one object store: writes, retries, clocks,
- * maintenance, failures, crashes and processes that stand still in the middle of anything and go on
+ * maintenance, strangers who use numbers of others, failures, crashes and processes that stand still in the middle of anything and go on
  * much later. After every step the store must answer with every acked batch once, and with no other
  * batch more than once (I1 to I5); what was read before is still readable for as long as it may be (I6);
  * nothing is quarantined (I7); a clock that is set wrong changes none of that; at the end, when everything was retried, the sums are exact and no
@@ -49,6 +49,8 @@ type Step =
       readonly ageMs: number;
       readonly loseAck: boolean;
     }
+  /** Somebody uses the numbers of a batch that is underway, or of the next one, for something of his own. */
+  | { readonly kind: 'steal'; readonly process: number; readonly next: boolean }
   | { readonly kind: 'wait'; readonly ms: number }
   /** These processes do a round at the same time. */
   | { readonly kind: 'maintain'; readonly processes: readonly number[] }
@@ -77,6 +79,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       loseAck: fc.boolean(),
     }),
   },
+  { weight: 2, arbitrary: fc.record({ kind: kind('steal'), process: anyProcess, next: fc.boolean() }) },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -133,6 +136,8 @@ class World {
   readonly #sums = new Map<string, ReadonlyMap<string, number>>();
   readonly #reads: { readonly snapshot: Snapshot; readonly untilMs: number }[] = [];
   #next = 0;
+  #fresh = 0;
+  #strangers = 0;
 
   private constructor(catalog: Catalog) {
     this.#catalog = catalog;
@@ -184,6 +189,8 @@ class World {
       const snapshot = await this.store.snapshot(ALL);
       // The observer's pins are its own: nobody who removes objects knows of them.
       this.#reads.push({ snapshot, untilMs: this.nowMs + SNAPSHOT_MAX_MS });
+    } else if (step.kind === 'steal') {
+      await this.#do(step.process, ({ store }) => this.steal(store, step.next));
     } else await this.#do(step.process, ({ store }) => this.write(store, step));
     for (const [index, process] of this.#processes.entries()) {
       if (process.fuse.crashed) await this.#restart(index);
@@ -227,20 +234,18 @@ class World {
       if (this.nowMs - timeMs > BATCH_AGE_MS) this.unacked.delete(name);
     }
     const acceptedMs = this.nowMs + this.aheadMs;
-    // What is too old or too early by the clock of now is refused, and sent again.
-    const isTaken = ({ timeMs }: { readonly timeMs: number }): boolean =>
-      acceptedMs - timeMs <= BATCH_AGE_MS && timeMs - acceptedMs <= FUTURE_MS;
     const names = [...this.unacked]
-      .filter(([, batch]) => isTaken(batch))
+      .filter(([, { timeMs }]) => this.#isTaken(timeMs, acceptedMs))
       .map(([name]) => name)
       .slice(0, retries);
 
     for (let i = 0; i < fresh; i++) {
       const name = `batch-${this.#next}`;
-      const id = { agentId: `agent-${this.#next % 3}`, seq: BigInt(this.#next++) };
+      const id = { ...this.#nextId(), content: name };
+      this.#next++;
       const batch = { id, timeMs: this.nowMs - ageMs };
       this.unacked.set(name, batch);
-      if (isTaken(batch)) names.push(name);
+      if (this.#isTaken(batch.timeMs, acceptedMs)) names.push(name);
     }
     const known = new Map(names.map((name) => [name, this.unacked.get(name)!]));
     let left = names;
@@ -257,13 +262,49 @@ class World {
       }
       if (loseAck) return;
       const repeated = new Set(result.committed ? [] : result.duplicates.map((id) => id.seq));
+      // As the agent does: under a fresh id, and the same content.
+      for (const { seq } of result.committed ? [] : result.conflicts) {
+        const at = batches.findIndex(({ id }) => id.seq === seq);
+        // It did so already: this call was given up by then, and stood still.
+        if (this.unacked.get(left[at]!) !== batches[at]) {
+          known.delete(left[at]!);
+          continue;
+        }
+        const renewed = { ...batches[at]!, id: { ...batches[at]!.id, agentId: `fresh-${this.#fresh++}` } };
+        this.unacked.set(left[at]!, renewed);
+        known.set(left[at]!, renewed);
+      }
       const done = left.filter((_, i) => result.committed || repeated.has(batches[i]!.id.seq));
       for (const name of done) {
         this.unacked.delete(name);
         this.acked.add(name);
       }
-      left = left.filter((name) => !done.includes(name));
+      left = left.filter((name) => !done.includes(name) && known.has(name));
     }
+  }
+
+  async steal(store: Store, next: boolean): Promise<void> {
+    const [underway] = this.unacked.values();
+    const acceptedMs = this.nowMs + this.aheadMs;
+    if (!this.#isTaken(this.nowMs, acceptedMs)) return;
+    const name = `stranger-${this.#strangers++}`;
+    const id = { ...(next || underway === undefined ? this.#nextId() : underway.id), content: name };
+    const block = batchBlock(name, this.nowMs, SERVICES[0]);
+    try {
+      const result = await store.commitSegment({ block, batches: [id], acceptedMs });
+      if (result.committed) this.acked.add(name);
+    } catch {
+      // Whether it is there is not known to him either.
+    }
+  }
+
+  /** What is too old or too early by the clock of now is refused, and sent again. */
+  #isTaken(timeMs: number, acceptedMs: number): boolean {
+    return acceptedMs - timeMs <= BATCH_AGE_MS && timeMs - acceptedMs <= FUTURE_MS;
+  }
+
+  #nextId(): BatchId {
+    return { agentId: `agent-${this.#next % 3}`, seq: BigInt(this.#next) };
   }
 
   /** What is wrong with what the store answers now. */
