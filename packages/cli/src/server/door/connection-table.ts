@@ -21,6 +21,8 @@ export interface Connection {
   readonly healthOnly: boolean;
   /** Requests that have no whole answer yet. */
   requests: number;
+  /** Since when it has none, ms of performance.now(). */
+  idleSince: number;
   /** Ends it so that its client knows, where the protocol has a way. */
   end: () => void;
 }
@@ -85,6 +87,7 @@ export class ConnectionTable {
       owner: name,
       healthOnly,
       requests: 0,
+      idleSince: 0,
       end: () => socket.destroy(),
     };
     this.#all.add(connection);
@@ -112,7 +115,9 @@ export class ConnectionTable {
 
   /** Ends the longest idle one; false: none of them is idle. */
   #makeRoom(among: ReadonlySet<Connection>): boolean {
+    const latest = performance.now() - this.#limits.idleAtLeastMs;
     for (const connection of among) {
+      if (connection.idleSince > latest) return false;
       if (connection.healthOnly) continue;
       this.#metrics?.cut.inc({ reason: 'idle' });
       this.remove(connection);
@@ -124,6 +129,7 @@ export class ConnectionTable {
 
   #markIdle(connection: Connection): void {
     this.#markBusy(connection);
+    connection.idleSince = performance.now();
     this.#idle.add(connection);
     if (connection.owner !== undefined) this.#ownerOf(connection.owner).idle.add(connection);
   }

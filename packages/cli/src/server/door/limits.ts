@@ -9,6 +9,8 @@ export interface DoorLimits {
   readonly addressShare: number;
   /** Idle connections are cut, oldest first, when more than this share of the table is taken: balancers keep theirs for minutes. */
   readonly idleAboveShare: number;
+  /** Ms without a request after which a connection may be cut for another: one that has just come has not had its chance. */
+  readonly idleAtLeastMs: number;
   /** Connections beyond the table that are answered /healthz, /readyz and /metrics, and nothing else. */
   readonly healthConnections: number;
   /** Ms until the first bytes of a connection, and of HTTP/2 the client's SETTINGS, are there. */
@@ -53,6 +55,7 @@ export const DOOR_LIMITS: DoorLimits = {
   connections: 4096,
   addressShare: 0.25,
   idleAboveShare: 0.75,
+  idleAtLeastMs: 1000,
   healthConnections: 32,
   firstBytesMs: 10_000,
   headersMs: 20_000,
