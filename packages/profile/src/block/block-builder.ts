@@ -9,6 +9,7 @@
  *   const block = builder.build();
  */
 import { FleetflameError } from '../errors.ts';
+import type { BatchRows } from './batch-rows.ts';
 import { assembleBlock } from './tables/assemble-block.ts';
 import type {
   Block,
@@ -28,7 +29,7 @@ import { BLOCK_LIMITS } from './limits.ts';
 import { TupleInterner } from './tables/tuple-interner.ts';
 
 export class BlockBuilder {
-  readonly #tables = new InternedTables();
+  readonly #tables: InternedTables;
   /** (series, stack) */
   readonly #rows = new TupleInterner(2);
   readonly #pointRow = new GrowableU32();
@@ -36,6 +37,11 @@ export class BlockBuilder {
   readonly #pointValue = new GrowableF64();
   readonly #losses = new Map<string, number>();
   #scratch = new Uint32Array(64);
+
+  /** `tables`: such as others intern into, too; then `rows` is what is asked for, not `build`. */
+  constructor(tables = new InternedTables()) {
+    this.#tables = tables;
+  }
 
   /** Points added so far: what a caller bounds its memory by. */
   get points(): number {
@@ -134,6 +140,13 @@ export class BlockBuilder {
 
   /** The canonical block; its start is the first sample's time, its end just after the last. */
   build(): Block {
+    const { series, stack, pointStart: start, time, value, ...range } = this.rows();
+    const rows = { series, stack, total: new Float64Array(0), points: { start, time, value } };
+    return assembleBlock(this.#tables, rows, range.timeStartMs, range.timeEndMs, range.losses);
+  }
+
+  /** What was added, over the tables. */
+  rows(): BatchRows {
     const times = this.#pointTime.view();
     let first = Infinity;
     let last = -Infinity;
@@ -146,13 +159,18 @@ export class BlockBuilder {
       last = -1;
     }
     checkTimeSpan(first, last + 1);
-    const rows = {
+    const { start, time, value } = this.#groupedPoints(first);
+    return {
+      tables: this.#tables,
+      timeStartMs: first,
+      timeEndMs: last + 1,
+      losses: new Map(this.#losses),
       series: this.#rows.column(0),
       stack: this.#rows.column(1),
-      total: new Float64Array(0),
-      points: this.#groupedPoints(first),
+      pointStart: start,
+      time,
+      value,
     };
-    return assembleBlock(this.#tables, rows, first, last + 1, new Map(this.#losses));
   }
 
   /** Points by row, in the order they were added. */

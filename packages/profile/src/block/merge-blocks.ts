@@ -19,6 +19,18 @@ import { InternedTables } from './tables/interned-tables.ts';
 import { remapBlock } from './tables/remap-block.ts';
 
 export function mergeBlocks(blocks: readonly Block[]): Block {
+  const { startMs, endMs, losses } = timeRangeOf(blocks);
+  checkTimeSpan(startMs, endMs);
+  const tables = new InternedTables();
+  return assembleBlock(tables, concatenate(tables, blocks, startMs), startMs, endMs, losses);
+}
+
+/** The range that holds all of them, and what all of them lost. */
+export function timeRangeOf(blocks: readonly Pick<Block, 'timeStartMs' | 'timeEndMs' | 'losses'>[]): {
+  startMs: number;
+  endMs: number;
+  losses: Map<string, number>;
+} {
   let startMs = Infinity;
   let endMs = -Infinity;
   const losses = new Map<string, number>();
@@ -30,13 +42,7 @@ export function mergeBlocks(blocks: readonly Block[]): Block {
     }
     for (const [cause, samples] of block.losses) losses.set(cause, (losses.get(cause) ?? 0) + samples);
   }
-  if (startMs === Infinity) {
-    startMs = 0;
-    endMs = 0;
-  }
-  checkTimeSpan(startMs, endMs);
-  const tables = new InternedTables();
-  return assembleBlock(tables, concatenate(tables, blocks, startMs), startMs, endMs, losses);
+  return startMs === Infinity ? { startMs: 0, endMs: 0, losses } : { startMs, endMs, losses };
 }
 
 /** True for a block that was read without its points: it has totals only. */

@@ -1,3 +1,4 @@
+import type { BatchRows } from '../block/batch-rows.ts';
 import type { Block } from '../block/block.ts';
 import type { ImportChange } from './import-changes.ts';
 
@@ -14,6 +15,11 @@ export interface DecodedProfile {
   readonly defaultSampleType: string;
   /** What had to be changed so that nothing else is lost. */
   readonly changes: readonly ImportChange[];
+}
+
+/** The same with its samples over tables that are shared with others. */
+export interface DecodedRows extends Omit<DecodedProfile, 'block'> {
+  readonly rows: BatchRows;
 }
 
 /** What a decoder is told beside the file. */

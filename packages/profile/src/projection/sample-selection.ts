@@ -1,3 +1,4 @@
+import type { SeriesWithStrings } from '../block/batch-rows.ts';
 import type { Block, SeriesIndex } from '../block/block.ts';
 import type { Selector } from '../selector/selector.ts';
 
@@ -98,7 +99,7 @@ export function seriesWithSamples(
  * A number for a label set and profile type, equal in all blocks: two 32-bit hashes in the 53 bits of
  * an integer. A million series collide with a chance of 1 in 20,000; it is used for counting only.
  */
-export function seriesFingerprint(block: Block, row: SeriesIndex): number {
+export function seriesFingerprint(block: SeriesWithStrings, row: SeriesIndex): number {
   const { series, strings } = block;
   let a = hashText(strings.at(series.profileType[row]!), 0x811c9dc5);
   let b = hashText(strings.at(series.profileType[row]!), 0x1b873593);

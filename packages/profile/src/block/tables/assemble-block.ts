@@ -33,15 +33,7 @@ export function assembleBlock(
   const { seriesTable, newRow } = assembleSeries(tables, rows.series);
   const series = new Uint32Array(rows.series.length);
   for (let i = 0; i < series.length; i++) series[i] = newRow[rows.series[i]!]!;
-  const order = countingSort(
-    countingSort(undefined, rows.stack, tables.stackCount),
-    series,
-    seriesTable.length,
-  );
-  const samples =
-    rows.points === undefined
-      ? groupTotals(order, series, rows.stack, rows.total)
-      : groupPoints(order, series, rows.stack, rows.points);
+  const samples = assembleSamples({ ...rows, series }, seriesTable.length, tables.stackCount);
   return {
     timeStartMs,
     timeEndMs,
@@ -56,8 +48,17 @@ export function assembleBlock(
   };
 }
 
+/** `rows` with rows of the block's own tables, which have so many series and stacks. */
+export function assembleSamples(rows: SampleRows, seriesCount: number, stackCount: number): SampleTable {
+  const { series, stack, total, points } = rows;
+  const order = countingSort(countingSort(undefined, stack, stackCount), series, seriesCount);
+  return points === undefined
+    ? groupTotals(order, series, stack, total)
+    : groupPoints(order, series, stack, points);
+}
+
 /** Series that have samples, in order; `newRow` maps the interned rows to them. */
-function assembleSeries(
+export function assembleSeries(
   tables: InternedTables,
   used: Uint32Array,
 ): { seriesTable: SeriesTable; newRow: Uint32Array } {

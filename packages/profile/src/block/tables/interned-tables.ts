@@ -86,7 +86,39 @@ export class InternedTables {
   }
 
   seriesRows(): { readonly data: Uint32Array; readonly starts: Uint32Array } {
-    return { data: this.#series.data(), starts: starts(this.#series) };
+    return { data: this.#series.data(), starts: this.#series.starts() };
+  }
+
+  /** The rows themselves, one after another: views that the next intern may leave behind. */
+  locationRows(): { readonly data: Uint32Array; readonly starts: Uint32Array } {
+    return { data: this.#locations.data(), starts: this.#locations.starts() };
+  }
+
+  /** Parent + 1 and location of each. */
+  stackRows(): Uint32Array {
+    return this.#stacks.rows();
+  }
+
+  /** Name, system name, filename and line of each. */
+  functionRows(): Uint32Array {
+    return this.#functions.rows();
+  }
+
+  /** File, build id and kind of each. */
+  mappingRows(): Uint32Array {
+    return this.#mappings.rows();
+  }
+
+  /** About what all of it holds in memory, in bytes. */
+  get memoryBytes(): number {
+    return (
+      this.strings.memoryBytes +
+      this.#mappings.memoryBytes +
+      this.#functions.memoryBytes +
+      this.#locations.memoryBytes +
+      this.#stacks.memoryBytes +
+      this.#series.memoryBytes
+    );
   }
 
   mappingTable(): MappingTable {
@@ -147,10 +179,4 @@ export function periodWords(period: number): readonly [low: number, high: number
 
 export function periodFromWords(low: number, high: number): number {
   return high * TWO_32 + low;
-}
-
-function starts(rows: RowInterner): Uint32Array {
-  const out = new Uint32Array(rows.length + 1);
-  for (let row = 0; row < rows.length; row++) out[row + 1] = rows.end(row);
-  return out;
 }

@@ -1,5 +1,6 @@
 import { SERVICE_NAME } from '../block.ts';
 import { compareBytes } from '../string-table.ts';
+import { GrowableU32 } from './growable.ts';
 import { SERIES_HEAD } from './interned-tables.ts';
 import type { StringInterner } from './string-interner.ts';
 
@@ -13,10 +14,13 @@ export function orderSeries(
   starts: Uint32Array,
   seen: Uint8Array,
 ): Uint32Array {
-  const rows = Uint32Array.from(seen.keys()).filter((row) => seen[row] === 1);
+  const used = new GrowableU32();
+  for (let row = 0; row < seen.length; row++) if (seen[row] === 1) used.push(row);
+  const rows = used.view();
   const rank = rankStrings(strings, data, starts, rows);
   const serviceName = strings.find(SERVICE_NAME);
-  const service = Uint32Array.from(seen, (_, row) => serviceOf(row));
+  const service = new Uint32Array(seen.length);
+  for (const row of rows) service[row] = serviceOf(row);
   return rows.sort(
     (a, b) =>
       rank[data[starts[a]!]!]! - rank[data[starts[b]!]!]! ||

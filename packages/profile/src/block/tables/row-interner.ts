@@ -67,6 +67,15 @@ export class RowInterner {
     return this.#data.subarray(0, this.#starts[this.#length]);
   }
 
+  /** Where each row begins in data(), and the last one's end: a view as data(). */
+  starts(): Uint32Array {
+    return this.#starts.subarray(0, this.#length + 1);
+  }
+
+  get memoryBytes(): number {
+    return this.#slots.byteLength + this.#hashes.byteLength + this.#starts.byteLength + this.#data.byteLength;
+  }
+
   #equals(index: number, row: Uint32Array, size: number): boolean {
     const start = this.#starts[index]!;
     if (this.#starts[index + 1]! - start !== size) return false;

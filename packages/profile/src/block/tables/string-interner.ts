@@ -39,6 +39,12 @@ export class StringInterner implements StringBytes {
     return this.#starts[this.#length]!;
   }
 
+  get memoryBytes(): number {
+    return (
+      this.#slots.byteLength + this.#hashes.byteLength + this.#starts.byteLength + this.#bytes.byteLength
+    );
+  }
+
   /** The arena; it moves when it grows. */
   get bytes(): Uint8Array {
     return this.#bytes;

@@ -64,6 +64,15 @@ export class TupleInterner {
     return this.#rows[row * this.width + column]!;
   }
 
+  /** The rows one after another; a view that the next intern may leave behind. */
+  rows(): Uint32Array {
+    return this.#rows.subarray(0, this.#length * this.width);
+  }
+
+  get memoryBytes(): number {
+    return this.#slots.byteLength + this.#rows.byteLength;
+  }
+
   /** Copies one column out, one entry per row. */
   column(column: number): Uint32Array {
     const out = new Uint32Array(this.#length);

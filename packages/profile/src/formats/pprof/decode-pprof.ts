@@ -15,10 +15,11 @@
  */
 import { BlockBuilder } from '../../block/block-builder.ts';
 import { SERVICE_NAME } from '../../block/block.ts';
+import type { InternedTables } from '../../block/tables/interned-tables.ts';
 import { FleetflameError } from '../../errors.ts';
 import { formatProfileType, PROFILE_TYPE_MAX_LENGTH } from '../../profile-type/profile-type.ts';
 import { unwrap } from '../compressed.ts';
-import type { DecodedProfile, DecodeProfileOptions } from '../decoded-profile.ts';
+import type { DecodedProfile, DecodedRows, DecodeProfileOptions } from '../decoded-profile.ts';
 import { ImportChanges, shortened } from '../import-changes.ts';
 import { SampleDecoder, TooManySeries } from './decode-samples.ts';
 import { PprofTables } from './decode-tables.ts';
@@ -40,13 +41,32 @@ const MOST_PASSES = 4;
 
 /** Reads a pprof profile, plain or compressed. Throws invalid_input with the field, or limit_exceeded. */
 export function decodePprof(bytes: Uint8Array, options: DecodePprofOptions = {}): DecodedProfile {
+  const { builder, ...decoded } = decode(bytes, options, () => new BlockBuilder());
+  return { block: builder.build(), ...decoded };
+}
+
+/** The same over tables that are shared with others: nothing but the rows holds the samples. */
+export function decodePprofRows(
+  bytes: Uint8Array,
+  tables: InternedTables,
+  options: DecodePprofOptions = {},
+): DecodedRows {
+  const { builder, ...decoded } = decode(bytes, options, () => new BlockBuilder(tables));
+  return { rows: builder.rows(), ...decoded };
+}
+
+interface Decoded extends Omit<DecodedProfile, 'block'> {
+  readonly builder: BlockBuilder;
+}
+
+function decode(bytes: Uint8Array, options: DecodePprofOptions, newBuilder: () => BlockBuilder): Decoded {
   const limits: PprofLimits = { ...PPROF_LIMITS, ...options.limits };
   const outer = new ImportChanges();
   const inflated = inflate(bytes, limits, outer);
   const leftOut = new Set<string>();
   for (let pass = 1; ; pass++) {
     try {
-      return decodeOnce(inflated, options, limits, outer, leftOut);
+      return decodeOnce(inflated, newBuilder(), options, { limits, outer, leftOut });
     } catch (error) {
       if (!(error instanceof TooManySeries)) throw error;
       const names = error.names.filter((name) => name !== SERVICE_NAME && !leftOut.has(name));
@@ -58,17 +78,20 @@ export function decodePprof(bytes: Uint8Array, options: DecodePprofOptions = {})
 
 function decodeOnce(
   bytes: Uint8Array,
+  builder: BlockBuilder,
   options: DecodePprofOptions,
-  limits: PprofLimits,
-  outer: ImportChanges,
-  leftOut: ReadonlySet<string>,
-): DecodedProfile {
+  pass: {
+    readonly limits: PprofLimits;
+    readonly outer: ImportChanges;
+    readonly leftOut: ReadonlySet<string>;
+  },
+): Decoded {
+  const { limits, outer, leftOut } = pass;
   const changes = new ImportChanges(outer);
   const reader = new WireReader(bytes);
   const layout = scanProfile(reader, limits, changes);
   const profileTypes = profileTypesOf(reader, layout, changes);
   const timeMs = timeOf(layout, options, changes);
-  const builder = new BlockBuilder();
   const drop = DropFrames.from(layout.dropFrames, layout.keepFrames, changes);
   const tables = new PprofTables(reader, layout, builder, { limits, changes, drop });
   const samples = new SampleDecoder(reader, builder, {
@@ -87,7 +110,7 @@ function decodeOnce(
   const totals = new Map(profileTypes.map((type, index) => [type, samples.totals[index] ?? 0]));
   noteTotals(totals, builder, changes);
   return {
-    block: builder.build(),
+    builder,
     totals,
     timeMs,
     durationMs: durationOf(layout, changes),
