@@ -1,17 +1,17 @@
 /** What a decoded batch must satisfy before it may become part of a segment. */
-import { FleetflameError, SERVICE_NAME, type Block } from '@fleetflame/profile';
-import type { IngestMetrics } from './ingest-metrics.ts';
+import { FleetflameError, SERVICE_NAME, type Block, type SeriesWithStrings } from '@fleetflame/profile';
 import type { IngestLimits, RefusalReason } from './limits.ts';
+import type { RefusalCounter } from './worker/refusals.ts';
 
 export interface BatchRules {
   readonly limits: IngestLimits;
   readonly retentionMs: number;
-  readonly metrics: IngestMetrics;
+  readonly metrics: RefusalCounter;
 }
 
 const ID = /^[A-Za-z0-9_-]{1,64}$/;
 
-export function checkId(id: string, field: string, metrics: IngestMetrics): void {
+export function checkId(id: string, field: string, metrics: RefusalCounter): void {
   if (ID.test(id)) return;
   const text = JSON.stringify(id.length > 80 ? `${id.slice(0, 80)}...` : id);
   throw metrics.refuse(
@@ -39,7 +39,7 @@ export function checkSize(
   );
 }
 
-export function checkLabels(block: Block, { limits, metrics }: BatchRules): void {
+export function checkLabels(block: SeriesWithStrings, { limits, metrics }: BatchRules): void {
   const { series, strings } = block;
   if (series.length > limits.seriesPerBatch) {
     const found = `The batch has ${series.length} series, the limit is ${limits.seriesPerBatch}`;
@@ -89,7 +89,7 @@ export function checkShape({ samples, stacks }: Block, { limits, metrics }: Batc
   }
 }
 
-function checkName(name: string, limits: IngestLimits, metrics: IngestMetrics): void {
+function checkName(name: string, limits: IngestLimits, metrics: RefusalCounter): void {
   if (name === '') {
     throw metrics.refuse(
       'labels',
@@ -104,7 +104,7 @@ function checkName(name: string, limits: IngestLimits, metrics: IngestMetrics): 
 }
 
 /** Pushed files belong to a service; agents may see processes whose service is not known. */
-export function checkServiceName(block: Block, metrics: IngestMetrics): void {
+export function checkServiceName(block: SeriesWithStrings, metrics: RefusalCounter): void {
   const { series, strings } = block;
   for (let row = 0; row < series.length; row++) {
     let found = false;
@@ -125,6 +125,8 @@ export function checkServiceName(block: Block, metrics: IngestMetrics): void {
   }
 }
 
+type TimeRange = Pick<Block, 'timeStartMs' | 'timeEndMs'>;
+
 export interface TimeRule {
   /** What the caller can do about a time that is too old. */
   readonly retryWith: string;
@@ -134,7 +136,7 @@ export interface TimeRule {
 
 export const AGENT_TIME: TimeRule = { retryWith: 'compare the clocks of both hosts (NTP)', chosen: false };
 
-export function checkTime(block: Block, nowMs: number, rules: BatchRules, rule: TimeRule): void {
+export function checkTime(block: TimeRange, nowMs: number, rules: BatchRules, rule: TimeRule): void {
   const { limits, metrics, retentionMs } = rules;
   const spanMs = block.timeEndMs - block.timeStartMs;
   if (spanMs > limits.batchSpanMs) {
@@ -165,7 +167,7 @@ export function checkTime(block: Block, nowMs: number, rules: BatchRules, rule: 
 }
 
 /** Only for batches with an agent's number: whether an older one was committed before is not known any more (I2). */
-export function checkAge(block: Block, nowMs: number, { limits, metrics }: BatchRules): void {
+export function checkAge(block: TimeRange, nowMs: number, { limits, metrics }: BatchRules): void {
   const age = nowMs - block.timeEndMs;
   if (age <= limits.batchAgeMs) return;
   throw otherTime(
@@ -179,7 +181,7 @@ export function checkAge(block: Block, nowMs: number, { limits, metrics }: Batch
 }
 
 function otherTime(
-  metrics: IngestMetrics,
+  metrics: RefusalCounter,
   reason: RefusalReason,
   code: 'invalid_input' | 'not_now',
   message: string,
@@ -188,7 +190,7 @@ function otherTime(
 }
 
 function over(
-  metrics: IngestMetrics,
+  metrics: RefusalCounter,
   reason: RefusalReason,
   field: string,
   message: string,

@@ -8,10 +8,11 @@ import {
   isCpuTime,
   nanosecondsPerUnit,
   parseProfileType,
+  type BatchRows,
   type Block,
 } from '@fleetflame/profile';
 import type { BatchRules } from './check-batch.ts';
-import type { ImplausibleReason, IngestMetrics } from './ingest-metrics.ts';
+import type { ImplausibleReason, RefusalCounter } from './worker/refusals.ts';
 
 const NS_PER_MS = 1e6;
 /** The interrupts of a window are not quite those of its time, and neither are clocks. */
@@ -19,8 +20,38 @@ const SLACK = 2;
 /** A sample stands for as long as its period, up to a second, also when it is the only one of its batch. */
 const LEAST_MS = 2000;
 
+/** The points of a batch's rows, and of which profile type each row is. */
+export interface Values {
+  readonly length: number;
+  readonly pointStart: Uint32Array;
+  readonly value: Float64Array;
+  /** A number of it, which `text` spells. */
+  profileTypeOf(row: number): number;
+  text(profileType: number): string;
+}
+
+export function valuesOfBlock({ samples, series, strings }: Block): Values {
+  const { length, pointStart, value } = samples;
+  return {
+    length,
+    pointStart,
+    value,
+    profileTypeOf: (row) => series.profileType[samples.series[row]!]!,
+    text: (index) => strings.at(index),
+  };
+}
+
+export function valuesOfRows({ tables, series, pointStart, value }: BatchRows): Values {
+  return {
+    length: series.length,
+    pointStart,
+    value,
+    profileTypeOf: (row) => tables.profileTypeOf(series[row]!),
+    text: (index) => tables.strings.at(index),
+  };
+}
+
 export interface Covered {
-  readonly source: 'agent' | 'pprof';
   /** CPUs of the host; 0: not known. */
   readonly cpus: number;
   /** What the values were gathered over; 0: not known. */
@@ -28,17 +59,16 @@ export interface Covered {
 }
 
 /** Of an agent's batch: what was sampled in its time. */
-export function coveredByBatch(block: Block, cpus: number): Covered {
-  return { source: 'agent', cpus, durationMs: Math.max(1, block.timeEndMs - block.timeStartMs) };
+export function coveredByBatch(block: Pick<Block, 'timeStartMs' | 'timeEndMs'>, cpus: number): Covered {
+  return { cpus, durationMs: Math.max(1, block.timeEndMs - block.timeStartMs) };
 }
 
 /** Throws invalid_input: a value below zero, or more CPU time than the CPUs had. */
-export function checkValues(block: Block, covered: Covered, { limits, metrics }: BatchRules): void {
-  const { samples, series, strings } = block;
+export function checkValues(values: Values, covered: Covered, { limits, metrics }: BatchRules): void {
   const types = new Map<number, Kind>();
   const typeOf = (row: number): Kind => {
-    const index = series.profileType[samples.series[row]!]!;
-    const known = types.get(index) ?? kindOf(strings.at(index));
+    const index = values.profileTypeOf(row);
+    const known = types.get(index) ?? kindOf(values.text(index));
     types.set(index, known);
     return known;
   };
@@ -46,16 +76,15 @@ export function checkValues(block: Block, covered: Covered, { limits, metrics }:
   const durationMs = known ? Math.max(covered.durationMs, LEAST_MS) : limits.unknownDurationMs;
   const cpus = covered.cpus > 0 ? Math.min(covered.cpus, limits.cpusPerSender) : limits.cpusPerSender;
   const mostNs = cpus * durationMs * NS_PER_MS * SLACK;
-  for (let row = 0; row < samples.length; row++) {
+  for (let row = 0; row < values.length; row++) {
     const kind = typeOf(row);
-    if (!kind.canBeNegative) checkRow(block, row, kind, covered, metrics);
+    const total = sumOfRow(values, row, kind, metrics);
     if (kind.cpuUnitNs === 0) continue;
-    kind.cpuNs += samples.total[row]! * kind.cpuUnitNs;
+    kind.cpuNs += total * kind.cpuUnitNs;
     if (kind.cpuNs > mostNs) {
       const time = known ? `its ${durationMs / 1000} s` : `a profile that does not say what time it covers`;
       throw implausible(
         metrics,
-        covered,
         'cpu_time',
         `${kind.name}: ${Math.round(kind.cpuNs / 1e9)} s of CPU time are more than ${cpus} CPUs have in ${time}, ` +
           `twice over. Is its unit right, or is it a sum since the start of a process (give its duration)?`,
@@ -85,12 +114,15 @@ function kindOf(name: string): Kind {
   }
 }
 
-function checkRow(block: Block, row: number, kind: Kind, covered: Covered, metrics: IngestMetrics): void {
-  const { pointStart, value } = block.samples;
+function sumOfRow({ pointStart, value }: Values, row: number, kind: Kind, metrics: RefusalCounter): number {
+  let sum = 0;
   for (let at = pointStart[row]!; at < pointStart[row + 1]!; at++) {
-    if (value[at]! >= 0) continue;
-    throw implausible(metrics, covered, 'negative', negativeValue(kind.name, value[at]!));
+    if (value[at]! < 0 && !kind.canBeNegative) {
+      throw implausible(metrics, 'negative', negativeValue(kind.name, value[at]!));
+    }
+    sum += value[at]!;
   }
+  return sum;
 }
 
 /** In words, also for what a file says before it is a block. */
@@ -102,11 +134,13 @@ export function negativeValue(profileType: string, value: number): string {
 }
 
 export function implausible(
-  metrics: IngestMetrics,
-  { source }: Pick<Covered, 'source'>,
+  metrics: RefusalCounter,
   reason: ImplausibleReason,
   message: string,
 ): FleetflameError {
-  metrics.implausible.inc({ source, reason });
-  return metrics.refuse('implausible', new FleetflameError('invalid_input', message, { field: 'sample' }));
+  return metrics.refuse(
+    'implausible',
+    new FleetflameError('invalid_input', message, { field: 'sample' }),
+    reason,
+  );
 }

@@ -6,8 +6,6 @@ import type { RefusalReason } from './limits.ts';
 const ACK_BUCKETS = [0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10, 30];
 const SEGMENT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export type ImplausibleReason = 'negative' | 'cpu_time';
-
 export class IngestMetrics {
   readonly batches: Counter<'source'>;
   readonly bytes: Counter<'source'>;
@@ -19,12 +17,19 @@ export class IngestMetrics {
   readonly segmentSeconds: Histogram;
   readonly decodeSeconds: Histogram;
   readonly mergeSeconds: Histogram;
+  readonly encodeSeconds: Histogram;
+  readonly workerDeaths: Counter;
   readonly ackSeconds: Histogram<'source'>;
   readonly #refused: Counter<'reason'>;
 
   constructor(
     registry: Registry,
-    now: () => { readonly batches: number; readonly bytes: number; readonly series: number },
+    now: () => {
+      readonly batches: number;
+      readonly bytes: number;
+      readonly series: number;
+      readonly workers: number;
+    },
   ) {
     const registers = [registry];
     const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
@@ -57,6 +62,8 @@ export class IngestMetrics {
       'From a closed segment to its last ack: merge, encode, put, commit.',
       SEGMENT_BUCKETS,
     );
+    this.encodeSeconds = seconds('encode_seconds', 'Encoding the block of a segment.', SEGMENT_BUCKETS);
+    this.workerDeaths = counter('worker_deaths_total', 'Threads that decode and ended by themselves.', []);
     this.mergeSeconds = seconds('merge_seconds', 'Merging the batches of a segment.', SEGMENT_BUCKETS);
     this.decodeSeconds = seconds('decode_seconds', 'Decoding and checking one batch.', SEGMENT_BUCKETS);
     this.ackSeconds = seconds('ack_seconds', 'From a decoded batch to its ack.', ACK_BUCKETS, ['source']);
@@ -78,6 +85,16 @@ export class IngestMetrics {
         registers: [],
         collect() {
           this.set(now().bytes);
+        },
+      }),
+    );
+    registry.registerMetric(
+      new Gauge({
+        name: 'fleetflame_ingest_open_workers',
+        help: 'Threads that decode and get batches.',
+        registers: [],
+        collect() {
+          this.set(now().workers);
         },
       }),
     );

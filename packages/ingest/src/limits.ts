@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 import { BLOCK_LIMITS } from '@fleetflame/profile';
 
 /** What one tenant may do, by each ingest process for itself. */
@@ -67,6 +69,29 @@ export interface IngestLimits extends TenantLimits {
   readonly segmentBytes: number;
   /** Ms that a segment stays open: an ack waits half of it on average. */
   readonly segmentMs: number;
+  /** Bytes of batches, as sent, at which a segment is closed before its time: what 50 to 150 ms of a worker take. */
+  readonly segmentSentBytes: number;
+  /**
+   * A segment of so many bytes, as sent, is closed when nothing has come for `segmentIdleMs`: whoever sends
+   * waits for the answers. Below it an object would cost more than the wait.
+   */
+  readonly segmentIdleBytes: number;
+  readonly segmentIdleMs: number;
+  /**
+   * Threads that decode, besides the one for heavy batches; one is used, and one object a second written,
+   * until it is behind.
+   */
+  readonly workers: number;
+  /** Memory of a worker's tables of names, functions and stacks; beyond it, new ones are begun. */
+  readonly dictionaryBytes: number;
+  /** A batch of more bytes, as sent, goes to the worker of heavy ones, where it holds up its like only. */
+  readonly heavyBytes: number;
+  /** So does a file of more bytes inside its compression, */
+  readonly heavyInflatedBytes: number;
+  /** and one of more stack prefixes: 200,000 take a fifth of a second. */
+  readonly heavyStacks: number;
+  /** Bytes, as sent, that wait for the worker of heavy batches. */
+  readonly heavyPendingBytes: number;
   /** Recently committed batches that are remembered, to ack a retry without asking the catalog. */
   readonly recentBatches: number;
 }
@@ -93,6 +118,15 @@ export const INGEST_LIMITS: IngestLimits = {
   pendingBatches: 20_000,
   segmentBytes: 16 << 20,
   segmentMs: 1000,
+  segmentSentBytes: 8 << 20,
+  segmentIdleBytes: 1 << 20,
+  segmentIdleMs: 30,
+  workers: Math.min(4, availableParallelism()),
+  dictionaryBytes: 48 << 20,
+  heavyBytes: 1 << 20,
+  heavyInflatedBytes: 4 << 20,
+  heavyStacks: 200_000,
+  heavyPendingBytes: 64 << 20,
   recentBatches: 50_000,
 };
 
@@ -126,5 +160,6 @@ export type RefusalReason =
       | 'batchAgeMs'
       | 'pendingBytes'
       | 'pendingBatches'
+      | 'heavyPendingBytes'
     >
   | 'retention';

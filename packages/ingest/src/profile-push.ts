@@ -5,36 +5,39 @@
 import { randomUUID } from 'node:crypto';
 import {
   canBeNegative,
-  decodeProfile,
+  decodeProfileRows,
   FleetflameError,
   parseProfileType,
-  type DecodedFile,
+  seriesOfRows,
+  type DecodedFileRows,
+  type InternedTables,
 } from '@fleetflame/profile';
-import type { WriteProfileRequest } from '@fleetflame/proto/ingest/v1/ingest';
 import type { BatchId } from '@fleetflame/store';
 import { implausible, negativeValue } from './check-values.ts';
 import { checkServiceName, checkTime, type BatchRules } from './check-batch.ts';
+import type { BatchInput } from './worker/messages.ts';
 
 /** The slash keeps pushes apart from agents, whose ids have none. */
 export function pushBatchId(pushId: string): BatchId {
   return { agentId: `push/${pushId === '' ? randomUUID() : pushId}`, seq: 0n };
 }
 
-/** What is pushed, by either RPC. */
-export type PushedFile = Pick<
-  WriteProfileRequest,
-  'profile' | 'labels' | 'timeMs' | 'format' | 'type' | 'unit'
->;
-
 /** A file without samples is an answer, too: a profiler that found nothing. */
-export function decodePush(file: PushedFile, nowMs: number, rules: BatchRules): DecodedFile {
+export function decodePush(
+  file: Extract<BatchInput, { kind: 'pprof' }>,
+  tables: InternedTables,
+  rules: BatchRules,
+  heavy: boolean,
+): DecodedFileRows {
   const { limits, metrics } = rules;
   const { labelNameLength, labelValueLength, stackDepth, seriesPerBatch: series } = limits;
-  const shared = { labelNameLength, labelValueLength, stackDepth, series };
+  const { nowMs, timeMs } = file;
+  const light = heavy ? {} : { inflatedBytes: limits.heavyInflatedBytes, stacks: limits.heavyStacks };
+  const shared = { labelNameLength, labelValueLength, stackDepth, series, ...light };
   let push;
   let negative: string | undefined;
   try {
-    push = decodeProfile(file.profile, {
+    push = decodeProfileRows(file.bytes, tables, {
       format: file.format,
       labels: file.labels,
       type: file.type,
@@ -44,7 +47,7 @@ export function decodePush(file: PushedFile, nowMs: number, rules: BatchRules): 
         if (negative === undefined && !canBeNegative(parseProfileType(type)))
           negative = `sample[${sample}]: ${negativeValue(type, value)}`;
       },
-      ...(file.timeMs === undefined ? {} : { timeMs: Number(file.timeMs) }),
+      timeMs,
       limits: shared,
       pprofLimits: {
         ...shared,
@@ -56,11 +59,10 @@ export function decodePush(file: PushedFile, nowMs: number, rules: BatchRules): 
     if (!(error instanceof FleetflameError)) throw error;
     throw metrics.refuse('format', error);
   }
-  if (negative !== undefined) throw implausible(metrics, { source: 'pprof' }, 'negative', negative);
-  for (const { what, count } of push.changes) metrics.changed.inc({ what }, count);
-  if (push.block.samples.length === 0) return push;
-  checkServiceName(push.block, metrics);
-  checkTime(push.block, nowMs, rules, {
+  if (negative !== undefined) throw implausible(metrics, 'negative', negative);
+  if (push.rows.series.length === 0) return push;
+  checkServiceName(seriesOfRows(push.rows), metrics);
+  checkTime(push.rows, nowMs, rules, {
     retryWith: 'push it with a time of its own (--time now) or keep data longer (--retention)',
     chosen: true,
   });

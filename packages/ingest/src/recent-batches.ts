@@ -10,6 +10,10 @@ export class RecentBatches {
     this.#limit = limit;
   }
 
+  has(key: string): boolean {
+    return this.#contents.has(key);
+  }
+
   /** `new`: it is not known here. */
   find(key: string, content: string): 'repeat' | 'conflict' | 'new' {
     const known = this.#contents.get(key);

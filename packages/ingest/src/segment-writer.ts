@@ -11,12 +11,12 @@
  * catalog has already is left out and acked as what it is, a repeat (I2), or refused as a conflict when
  * its number is taken by another content.
  */
-import { FleetflameError, mergeBlocks, type Block } from '@fleetflame/profile';
-import { sameContent, type BatchId, type CommitResult } from '@fleetflame/store';
+import { FleetflameError } from '@fleetflame/profile';
+import type { BatchId, CommitResult, EncodedBlock } from '@fleetflame/store';
 import type { Logger } from 'pino';
-import { blockMemoryBytes } from './block-memory.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
 import type { IngestLimits, RefusalReason } from './limits.ts';
+import type { SealedBatches } from './worker/messages.ts';
 
 /** Batches of different days are written as different objects: a block covers 49 days at most. */
 const DAY_MS = 86_400_000;
@@ -24,13 +24,20 @@ const NONE_KNOWN = { duplicates: [], conflicts: [] };
 
 export interface SegmentSink {
   commitSegment(segment: {
-    readonly block: Block;
+    readonly block: EncodedBlock;
     readonly batches: readonly BatchId[];
     readonly acceptedMs: number;
   }): Promise<CommitResult>;
 }
 
+/** Who holds the batches' samples: a worker thread. */
+export interface SegmentSealer {
+  seal(batches: readonly number[]): Promise<SealedBatches>;
+  forget(batches: readonly number[]): void;
+}
+
 export interface SegmentWriterOptions {
+  readonly sealer: SegmentSealer;
   readonly sink: SegmentSink;
   readonly limits: IngestLimits;
   readonly metrics: IngestMetrics;
@@ -42,22 +49,33 @@ export interface Ack {
   readonly duplicate: boolean;
 }
 
-interface PendingBatch {
+/** A batch that was decoded and found good. */
+export interface SegmentBatch {
   readonly id: BatchId;
-  readonly block: Block;
+  /** The sealer's number of it. */
+  readonly number: number;
+  readonly sentBytes: number;
   readonly memoryBytes: number;
+  readonly timeStartMs: number;
   /** When it was found young enough. */
   readonly acceptedMs: number;
+  /** The sealer wants the segment written. */
+  readonly full: boolean;
+}
+
+interface PendingBatch extends SegmentBatch {
   readonly ack: PromiseWithResolvers<Ack>;
 }
 
 export class SegmentWriter {
   readonly #options: SegmentWriterOptions;
-  /** Batches of the open segment and of those being written, by key. */
-  readonly #pending = new Map<string, PendingBatch>();
+  /** Batches of the open segment and of those being written. */
+  readonly #pending = new Set<PendingBatch>();
   #pendingBytes = 0;
   #open: PendingBatch[] = [];
   #openBytes = 0;
+  #openSentBytes = 0;
+  #idle: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
   /** The open segment's time has come. */
@@ -72,65 +90,50 @@ export class SegmentWriter {
     return { batches: this.#pending.size, bytes: this.#pendingBytes };
   }
 
-  /**
-   * The ack of a batch that is already on its way; undefined: it is not. With another content on its way under the
-   * same number, what becomes of that decides.
-   */
-  find(id: BatchId): Promise<Ack> | undefined {
-    const underway = this.#pending.get(batchKey(id));
-    if (underway === undefined || sameContent(underway.id.content, id.content)) return underway?.ack.promise;
-    return this.#refuseBehind(underway, id);
-  }
-
-  /**
-   * It is a conflict only when the other one is stored. If it is not, this one may be, by a process that stands
-   * still with an earlier attempt: to be told to take another number would count it twice.
-   */
-  async #refuseBehind({ ack }: PendingBatch, id: BatchId): Promise<Ack> {
-    const { metrics } = this.#options;
-    const isStored = await ack.promise.then(
-      ({ duplicate }) => !duplicate,
-      () => false,
-    );
-    if (isStored) throw metrics.refuse('conflict', conflict(id));
-    throw metrics.refuse(
-      'not_stored',
-      new FleetflameError(
-        'unavailable',
-        'Another content under the same number was not stored: send it again.',
-      ),
-    );
-  }
-
-  /** Throws overloaded when `memoryBytes` more would exceed the budget, unavailable when it is closed. */
-  admit(memoryBytes: number): void {
-    const { limits, metrics } = this.#options;
-    if (this.#closed) {
-      throw metrics.refuse(
-        'stopping',
-        new FleetflameError('unavailable', 'The server is stopping: send the batch again to the next one.'),
-      );
-    }
-    if (this.#pending.size >= limits.pendingBatches) {
-      throw metrics.refuse('pendingBatches', overloaded(`${limits.pendingBatches} batches`));
-    }
-    if (this.#pendingBytes + memoryBytes > limits.pendingBytes && this.#pending.size > 0) {
-      throw metrics.refuse('pendingBytes', overloaded(`${limits.pendingBytes} bytes`));
-    }
-  }
-
-  /** Resolves when the batch is durable; the caller has asked `find` and been admitted. */
-  add(id: BatchId, block: Block, acceptedMs: number): Promise<Ack> {
-    const memoryBytes = blockMemoryBytes(block);
-    this.admit(memoryBytes);
-    const batch = { id, block, memoryBytes, acceptedMs, ack: Promise.withResolvers<Ack>() };
-    this.#pending.set(batchKey(id), batch);
-    this.#pendingBytes += memoryBytes;
+  /** Resolves when the batch is durable. Throws unavailable when the writer is closed. */
+  add(taken: SegmentBatch): Promise<Ack> {
+    const { limits } = this.#options;
+    if (this.#closed) throw this.#options.metrics.refuse('stopping', stopping());
+    const batch = { ...taken, ack: Promise.withResolvers<Ack>() };
+    this.#pending.add(batch);
+    this.#pendingBytes += batch.memoryBytes;
     this.#open.push(batch);
-    this.#openBytes += memoryBytes;
-    if (this.#openBytes >= this.#options.limits.segmentBytes) this.#closeSegment();
-    else this.#timer ??= setTimeout(() => this.#closeSegment(), this.#options.limits.segmentMs);
+    this.#openBytes += batch.memoryBytes;
+    this.#openSentBytes += batch.sentBytes;
+    const isFull =
+      batch.full || this.#openBytes >= limits.segmentBytes || this.#openSentBytes >= limits.segmentSentBytes;
+    if (isFull) this.#closeSegment();
+    else {
+      this.#timer ??= setTimeout(() => this.#closeSegment(), limits.segmentMs);
+      this.#closeWhenIdle();
+    }
     return batch.ack.promise;
+  }
+
+  /** The sealer has lost what it held: what is open cannot be written any more. */
+  lost(): void {
+    const batches = this.#open;
+    this.#reset();
+    const error = new FleetflameError('unavailable', 'The thread that held the batch ended.');
+    for (const batch of batches) this.#fail(batch, notStored(error));
+  }
+
+  /** Enough for an object of its own and nothing more comes: its senders wait for the answers. */
+  #closeWhenIdle(): void {
+    const { segmentIdleMs, segmentIdleBytes } = this.#options.limits;
+    clearTimeout(this.#idle);
+    if (this.#openSentBytes < segmentIdleBytes) return;
+    this.#idle = setTimeout(() => this.#closeSegment(), segmentIdleMs);
+  }
+
+  #reset(): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#idle);
+    this.#timer = undefined;
+    this.#open = [];
+    this.#openBytes = 0;
+    this.#openSentBytes = 0;
+    this.#due = false;
   }
 
   /** Writes what is open and resolves when nothing is on its way any more. */
@@ -146,9 +149,7 @@ export class SegmentWriter {
     this.#due = true;
     if (this.#writing !== undefined || this.#open.length === 0) return;
     const batches = this.#open;
-    this.#open = [];
-    this.#openBytes = 0;
-    this.#due = false;
+    this.#reset();
     this.#writing = this.#write(batches).finally(() => {
       this.#writing = undefined;
       if (this.#due) this.#closeSegment();
@@ -157,23 +158,23 @@ export class SegmentWriter {
 
   async #write(batches: readonly PendingBatch[]): Promise<void> {
     const end = this.#options.metrics.segmentSeconds.startTimer();
-    const byDay = Map.groupBy(batches, (batch) => Math.floor(batch.block.timeStartMs / DAY_MS));
+    const byDay = Map.groupBy(batches, (batch) => Math.floor(batch.timeStartMs / DAY_MS));
     for (const group of byDay.values()) await this.#writeGroup(group);
     end();
   }
 
   /** Never throws: every batch is answered. */
   async #writeGroup(batches: readonly PendingBatch[]): Promise<void> {
-    const { metrics, log, sink } = this.#options;
+    const { metrics, log, sealer, sink } = this.#options;
     let left = batches;
     while (left.length > 0) {
       let result: CommitResult;
       try {
-        const endMerge = metrics.mergeSeconds.startTimer();
-        const block = mergeBlocks(left.map((batch) => batch.block));
-        endMerge();
+        const sealed = await sealer.seal(left.map((batch) => batch.number));
+        metrics.mergeSeconds.observe(sealed.mergeSeconds);
+        metrics.encodeSeconds.observe(sealed.encodeSeconds);
         result = await sink.commitSegment({
-          block,
+          block: sealed,
           batches: left.map((batch) => batch.id),
           acceptedMs: left.reduce((oldest, batch) => Math.min(oldest, batch.acceptedMs), Infinity),
         });
@@ -221,8 +222,9 @@ export class SegmentWriter {
   }
 
   #forget(batch: PendingBatch): void {
-    this.#pending.delete(batchKey(batch.id));
+    this.#pending.delete(batch);
     this.#pendingBytes -= batch.memoryBytes;
+    this.#options.sealer.forget([batch.number]);
   }
 }
 
@@ -253,9 +255,6 @@ function notStored(error: unknown): FleetflameError {
   });
 }
 
-function overloaded(limit: string): FleetflameError {
-  return new FleetflameError(
-    'overloaded',
-    `${limit} wait to be stored already, which is the limit: send the batch again later.`,
-  );
+function stopping(): FleetflameError {
+  return new FleetflameError('unavailable', 'The server is stopping: send the batch again to the next one.');
 }

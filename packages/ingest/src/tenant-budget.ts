@@ -13,7 +13,7 @@
  * an address with many names each has little, and the address has its own. Equal shares add up to the whole, so
  * that all together are at most three times the limit.
  */
-import { FleetflameError, seriesFingerprint, type Block } from '@fleetflame/profile';
+import { FleetflameError } from '@fleetflame/profile';
 import type { IngestMetrics } from './ingest-metrics.ts';
 import type { TenantLimits } from './limits.ts';
 
@@ -95,13 +95,12 @@ export class TenantBudget {
     if (address !== undefined) address.tokens -= sizeBytes;
   }
 
-  /** Notes the series of a batch. Throws not_now, and notes none, when there are too many new ones. */
-  note(from: SenderName, block: Block, nowMs: number): void {
+  /** Notes the series of a batch, one fingerprint of each. Throws not_now, and notes none, when there are too many new ones. */
+  note(from: SenderName, fingerprints: Float64Array, nowMs: number): void {
     this.#rotate(nowMs);
     const sender = this.#sender(from, nowMs);
     const fresh: number[] = [];
-    for (let row = 0; row < block.series.length; row++) {
-      const fingerprint = seriesFingerprint(block, row);
+    for (const fingerprint of fingerprints) {
       if (this.#current.has(fingerprint)) continue;
       const before = this.#previous.get(fingerprint);
       if (before === undefined) {

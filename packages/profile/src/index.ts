@@ -74,8 +74,8 @@ export type { SeriesGroup, SeriesOptions } from './projection/series-builder.ts'
 export { decodePprof, decodePprofRows } from './formats/pprof/decode-pprof.ts';
 export type { DecodePprofOptions } from './formats/pprof/decode-pprof.ts';
 export type { DecodedProfile, DecodedRows, DecodeProfileOptions } from './formats/decoded-profile.ts';
-export { decodeProfile } from './formats/decode-profile.ts';
-export type { DecodeAnyOptions, DecodedFile } from './formats/decode-profile.ts';
+export { decodeProfile, decodeProfileRows } from './formats/decode-profile.ts';
+export type { DecodeAnyOptions, DecodedFile, DecodedFileRows } from './formats/decode-profile.ts';
 export { FORMAT_NAMES, isFormatName } from './formats/format-name.ts';
 export type { FormatName } from './formats/format-name.ts';
 export { IMPORT_LIMITS } from './formats/limits.ts';

@@ -1,5 +1,6 @@
 export { createBlocks, MAX_PART_BYTES, type Blocks, type BlocksOptions } from './blocks/create-blocks.ts';
 export { Store } from './store.ts';
+export type { EncodedBlock } from './seal-block.ts';
 export type { OperationHealth, StoreOperation } from './health/store-health.ts';
 export type { Snapshot, StoreOptions, StoreStatus } from './store.ts';
 export { DEFAULT_TENANT } from './catalog/block-entry.ts';

@@ -21,6 +21,15 @@ export type BlockPlace = Pick<
   'level' | 'tenant' | 'shard' | 'shards' | 'resolutionMs' | 'rolledUp' | 'droppedLabels'
 >;
 
+/** A block as its object's bytes, and what its row says of it. */
+export interface EncodedBlock {
+  readonly bytes: Uint8Array;
+  readonly timeStartMs: number;
+  readonly timeEndMs: number;
+  readonly rows: number;
+  readonly points: number;
+}
+
 /** `from`: what it was made of, which its footer keeps. */
 export function sealBlock(
   block: Block,
@@ -28,8 +37,20 @@ export function sealBlock(
   nowMs: number,
   from: Omit<Origin, 'place'>,
 ): SealedBlock {
-  const encoded = encodeBlock(block, place.level > 0 ? { rawBelowBytes: COMPACTED_RAW_BELOW_BYTES } : {});
-  const bytes = withOrigin(encoded, encodeOrigin({ place, ...from }));
+  const bytes = encodeBlock(block, place.level > 0 ? { rawBelowBytes: COMPACTED_RAW_BELOW_BYTES } : {});
+  const { timeStartMs, timeEndMs, samples } = block;
+  const encoded = { bytes, timeStartMs, timeEndMs, rows: samples.length, points: samples.time.length };
+  return sealEncoded(encoded, place, nowMs, from);
+}
+
+export function sealEncoded(
+  block: EncodedBlock,
+  place: BlockPlace,
+  nowMs: number,
+  from: Omit<Origin, 'place'>,
+): SealedBlock {
+  const { rows, points } = block;
+  const bytes = withOrigin(block.bytes, encodeOrigin({ place, ...from }));
   const id = newBlockId(nowMs);
   const entry = {
     id,
@@ -39,8 +60,8 @@ export function sealBlock(
     // The catalog counts inclusively; a block without samples still needs a time.
     timeMaxMs: Math.max(block.timeStartMs, block.timeEndMs - 1),
     sizeBytes: bytes.length,
-    rows: block.samples.length,
-    points: block.samples.time.length,
+    rows,
+    points,
   };
   return { entry, bytes };
 }

@@ -48,7 +48,7 @@ import type { ObjectStore, ObjectStoreConfig } from './objects/object-store.ts';
 import { createObjectStore } from './objects/open-object-store.ts';
 import { ObjectSource } from './object-source.ts';
 import { BatchRanges } from './origin/batch-ranges.ts';
-import { sealBlock, type SealedBlock } from './seal-block.ts';
+import { sealBlock, sealEncoded, type EncodedBlock, type SealedBlock } from './seal-block.ts';
 import {
   avoidable,
   findGaps,
@@ -280,7 +280,7 @@ export class Store {
    * the batches would come back as duplicates.
    */
   async commitSegment(segment: {
-    readonly block: Block;
+    readonly block: Block | EncodedBlock;
     readonly batches: readonly BatchId[];
     /** When the first of the batches was found young enough, by `now()`; default: now. */
     readonly acceptedMs?: number;
@@ -288,10 +288,13 @@ export class Store {
     if (this.#closing !== undefined) throw closed();
     const acceptedMs = segment.acceptedMs ?? this.#now();
     const endEncode = this.#metrics.encodeSeconds.startTimer();
-    const sealed = sealBlock(segment.block, { ...WHOLE, level: 0 }, this.#now(), {
-      work: undefined,
-      batches: BatchRanges.of(segment.batches, acceptedMs),
-    });
+    const { block } = segment;
+    const place = { ...WHOLE, level: 0 };
+    const from = { work: undefined, batches: BatchRanges.of(segment.batches, acceptedMs) };
+    const sealed =
+      'bytes' in block
+        ? sealEncoded(block, place, this.#now(), from)
+        : sealBlock(block, place, this.#now(), from);
     endEncode();
     const commit = this.#commit(sealed, segment.batches, acceptedMs);
     this.#commits.add(commit);

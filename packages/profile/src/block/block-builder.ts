@@ -48,6 +48,11 @@ export class BlockBuilder {
     return this.#pointRow.length;
   }
 
+  /** Stacks of the tables, the root included. */
+  get stackCount(): number {
+    return this.#tables.stackCount;
+  }
+
   string(text: string): StringIndex {
     return this.#tables.string(text);
   }

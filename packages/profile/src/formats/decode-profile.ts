@@ -1,7 +1,9 @@
+import { rowsOfBlock } from '../block/batch-rows.ts';
+import type { InternedTables } from '../block/tables/interned-tables.ts';
 import { FleetflameError } from '../errors.ts';
 import { unwrap } from './compressed.ts';
 import { importCpuprofile } from './cpuprofile/import-cpuprofile.ts';
-import type { DecodedProfile, DecodeProfileOptions } from './decoded-profile.ts';
+import type { DecodedProfile, DecodedRows, DecodeProfileOptions } from './decoded-profile.ts';
 import { detectFormat } from './detect-format.ts';
 import { importFolded } from './folded/import-folded.ts';
 import { FORMAT_NAMES, isFormatName } from './format-name.ts';
@@ -14,7 +16,7 @@ import { importJfr } from './jfr/import-jfr.ts';
 import { IMPORT_LIMITS } from './limits.ts';
 import type { ImportLimits } from './limits.ts';
 import { importPerfScript } from './perf-script/import-perf-script.ts';
-import { decodePprof } from './pprof/decode-pprof.ts';
+import { decodePprof, decodePprofRows } from './pprof/decode-pprof.ts';
 import type { PprofLimits } from './pprof/limits.ts';
 import { importSpeedscope } from './speedscope/import-speedscope.ts';
 
@@ -28,6 +30,10 @@ export interface DecodeAnyOptions extends DecodeProfileOptions {
 }
 
 export interface DecodedFile extends DecodedProfile {
+  readonly format: FormatName;
+}
+
+export interface DecodedFileRows extends DecodedRows {
   readonly format: FormatName;
 }
 
@@ -53,15 +59,38 @@ const IMPORTERS: Readonly<Record<Exclude<FormatName, 'pprof'>, Importer>> = {
  * file is instead, or limit_exceeded.
  */
 export function decodeProfile(bytes: Uint8Array, options: DecodeAnyOptions = {}): DecodedFile {
+  const { format, inner, limits, changes } = open(bytes, options);
+  if (format !== 'pprof') return { format, ...IMPORTERS[format](inner, options, limits, changes) };
+  const decoded = decodePprof(inner, { ...options, limits: options.pprofLimits });
+  return { format, ...decoded, changes: [...changes.list(), ...decoded.changes] };
+}
+
+/** The same over tables that are shared with others. */
+export function decodeProfileRows(
+  bytes: Uint8Array,
+  tables: InternedTables,
+  options: DecodeAnyOptions = {},
+): DecodedFileRows {
+  const { format, inner, limits, changes } = open(bytes, options);
+  if (format !== 'pprof') {
+    const { block, ...decoded } = IMPORTERS[format](inner, options, limits, changes);
+    return { format, ...decoded, rows: rowsOfBlock(tables, block) };
+  }
+  const decoded = decodePprofRows(inner, tables, { ...options, limits: options.pprofLimits });
+  return { format, ...decoded, changes: [...changes.list(), ...decoded.changes] };
+}
+
+/** The file without its compression, and what it is. */
+function open(
+  bytes: Uint8Array,
+  options: DecodeAnyOptions,
+): { format: FormatName; inner: Uint8Array; limits: ImportLimits; changes: ImportChanges } {
   const limits: ImportLimits = { ...IMPORT_LIMITS, ...options.limits };
   if (bytes.length > limits.compressedBytes)
     throw tooLargeFile('', 'bytes', limits.compressedBytes, 'compressedBytes');
   const changes = new ImportChanges();
   const inner = inflate(bytes, limits, changes);
-  const format = formatOf(options.format, inner);
-  if (format !== 'pprof') return { format, ...IMPORTERS[format](inner, options, limits, changes) };
-  const decoded = decodePprof(inner, { ...options, limits: options.pprofLimits });
-  return { format, ...decoded, changes: [...changes.list(), ...decoded.changes] };
+  return { format: formatOf(options.format, inner), inner, limits, changes };
 }
 
 function formatOf(said: string | undefined, bytes: Uint8Array): FormatName {

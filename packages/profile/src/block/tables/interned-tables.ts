@@ -89,6 +89,11 @@ export class InternedTables {
     return { data: this.#series.data(), starts: this.#series.starts() };
   }
 
+  /** String of a series' profile type. */
+  profileTypeOf(series: SeriesIndex): StringIndex {
+    return this.#series.at(series, 0);
+  }
+
   /** The rows themselves, one after another: views that the next intern may leave behind. */
   locationRows(): { readonly data: Uint32Array; readonly starts: Uint32Array } {
     return { data: this.#locations.data(), starts: this.#locations.starts() };

@@ -62,6 +62,11 @@ export class RowInterner {
     return this.#starts[row + 1]!;
   }
 
+  /** One number of a row. */
+  at(row: number, column: number): number {
+    return this.#data[this.#starts[row]! + column]!;
+  }
+
   /** All rows one after another; a view that the next intern may leave behind. */
   data(): Uint32Array {
     return this.#data.subarray(0, this.#starts[this.#length]);

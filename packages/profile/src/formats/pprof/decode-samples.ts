@@ -50,7 +50,9 @@ export class SampleDecoder {
   readonly #lastLocations: Uint32Array;
   readonly #lastStacks: Uint32Array;
   #lastDepth = 0;
-  #stacks = 0;
+  /** The last row that the builder had before, and the largest since. */
+  readonly #stacksBefore: number;
+  #stacks: number;
 
   readonly #labels: Uint32Array;
   #labelCount = 0;
@@ -65,6 +67,8 @@ export class SampleDecoder {
     const { limits, profileTypes } = context;
     this.#reader = reader;
     this.#builder = builder;
+    this.#stacksBefore = builder.stackCount - 1;
+    this.#stacks = this.#stacksBefore;
     this.#context = context;
     this.totals = new Float64Array(profileTypes.length);
     this.#values = new Float64Array(profileTypes.length);
@@ -279,7 +283,8 @@ export class SampleDecoder {
   #countStack(stack: number): void {
     this.#stacks = stack;
     const { stacks } = this.#context.limits;
-    if (stack > stacks) throw this.#reader.tooMany('stacks', 'distinct stack prefixes', stacks);
+    if (stack - this.#stacksBefore > stacks)
+      throw this.#reader.tooMany('stacks', 'distinct stack prefixes', stacks);
   }
 
   /** The series of the sample's labels, one per sample type; looked up only when they change. */
