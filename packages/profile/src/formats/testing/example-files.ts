@@ -1,4 +1,5 @@
 import { rawProfile } from '../pprof/testing/raw-profile.ts';
+import { jfrFile } from './jfr-file.ts';
 
 export interface ExampleFile {
   readonly file: Uint8Array;
@@ -119,6 +120,18 @@ export const EXAMPLES: Readonly<Record<string, ExampleFile>> = {
     stacks: {
       'memory:inuse_space:bytes:space:bytes':
         'app+0x4011ff;app+0x4010ff 2048\napp+0x4011ff;app+0x40117f 1024',
+    },
+  },
+  jfr: {
+    file: jfrFile(1_700_000_000_000),
+    totals: [
+      [SAMPLES, 2],
+      [CPU, 40_000_000],
+      ['native_method:samples:count::', 1],
+    ],
+    stacks: {
+      [CPU]: 'com.example.Api.run;com.example.Api.handle;com.example.Api.parse 40000000',
+      'native_method:samples:count::': '[outer frames not recorded];com.example.Api.run 1',
     },
   },
 };
