@@ -314,3 +314,21 @@ test('a pinned link shows the same window to whoever opens it', async () => {
     focus: ['checkout'],
   });
 });
+
+/** Whether the browser goes on with its own way, of dragging over the page and of dropping. */
+const dropOnPage = (fill: (items: DataTransferItemList) => void): readonly boolean[] => {
+  const dataTransfer = new DataTransfer();
+  fill(dataTransfer.items);
+  return ['dragover', 'drop'].map((type) =>
+    document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true })),
+  );
+};
+
+test('a file that is dropped does not replace the page, which says how to store it; text is dropped as ever', async () => {
+  open('/?v=1#focus=checkout');
+  await expect.element(box(/^checkout/u)).toBeInTheDocument();
+  expect(dropOnPage((items) => items.add('words', 'text/plain'))).toEqual([true, true]);
+  // False: what the browser would have done is off.
+  expect(dropOnPage((items) => items.add(new File(['x'], 'cpu.pb.gz')))).toEqual([false, false]);
+  await expect.element(page.getByTestId('toast')).toMatchTextContent('fleetflame push FILE');
+});

@@ -7,9 +7,11 @@ import { PageProvider, usePage, type Page } from './page-context.ts';
 import { RegionBoundary, RegionError } from './region-error.tsx';
 import { Timeline } from './timeline.tsx';
 import { TopBar } from './top-bar.tsx';
+import { useRefusedDrops } from './use-refused-drops.ts';
 import { useSignal } from './use-signal.ts';
 
 export function App(props: { readonly page: Page }) {
+  useRefusedDrops(props.page);
   return (
     <PageProvider value={props.page}>
       <TopBar />

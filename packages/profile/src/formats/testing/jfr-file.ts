@@ -193,9 +193,19 @@ export function jfrFile(startMs: number): Uint8Array {
   const metadataAt = poolsAt + checkpoint.length;
   const size = metadataAt + types.length;
   return Uint8Array.from([
-    ...[0x46, 0x4c, 0x52, 0, 0, 2, 0, 1],
+    0x46,
+    0x4c,
+    0x52,
+    0,
+    0,
+    2,
+    0,
+    1,
     ...[size, poolsAt, metadataAt, startMs * 1_000_000, 1_000_000_000, 1, 1_000_000_000].flatMap(wide),
-    ...[0, 0, 0, 1],
+    0,
+    0,
+    0,
+    1,
     ...events.flat(),
     ...checkpoint,
     ...types,
