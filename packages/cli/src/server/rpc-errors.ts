@@ -15,6 +15,15 @@ const STATUS: Readonly<Record<(typeof ERROR_CODES)[keyof typeof ERROR_CODES]['st
   canceled: Code.Canceled,
 };
 
+/** Paths in quotes, as the system's own messages have them: where a server keeps its files is nobody's business. */
+const QUOTED_PATH = /(['"])\/[^'"]*\1/g;
+
+/** What is wrong with a request repeats what the request said, and nothing of ours. */
+function forStrangers({ code, message }: FleetflameError): string {
+  const isAboutTheRequest = code === 'invalid_input' || code === 'limit_exceeded';
+  return isAboutTheRequest ? message : message.replaceAll(QUOTED_PATH, 'a file of the server');
+}
+
 /**
  * Turns what a service throws into a status that clients understand. The offending field travels in
  * the header fleetflame-field, its code in fleetflame-error. What nobody expected is logged whole and answered without details.
@@ -33,7 +42,7 @@ export function rpcErrors(log: Logger): Interceptor {
           [ERROR_CODE_HEADER]: error.code,
           ...(error.field === undefined ? {} : { 'fleetflame-field': encodeURI(error.field) }),
         };
-        throw new ConnectError(error.message, STATUS[status], headers, undefined, error);
+        throw new ConnectError(forStrangers(error), STATUS[status], headers, undefined, error);
       }
       log.error({ rpc, err: error }, 'a request failed in a way that should not happen');
       throw new ConnectError(

@@ -46,6 +46,10 @@ test('a put that cannot be written is unavailable and leaves nothing behind', as
   using directory = temporaryDirectory();
   const store = await DirectoryObjectStore.create(directory.path);
   writeFileSync(join(directory.path, 'file'), 'x');
-  await expect(store.put('file/below', BYTES)).rejects.toMatchObject({ code: 'unavailable' });
+  const failure: unknown = await store.put('file/below', BYTES).catch((error: unknown) => error);
+  expect(failure).toMatchObject({ code: 'unavailable' });
+  // It is told to whoever asks: where the server keeps its files is not.
+  expect(String(failure)).toMatch(/ENOTDIR|EEXIST/);
+  expect(String(failure)).not.toContain(directory.path);
   expect(readdirSync(join(directory.path, '.tmp'))).toEqual([]);
 });

@@ -209,6 +209,7 @@ function readError(key: string, error: unknown): FleetflameError {
 }
 
 function unavailable(what: string, error: unknown): FleetflameError {
-  const detail = error instanceof Error ? error.message : String(error);
+  // What failed goes to strangers too: the path that the system names with it stays in the cause, for the log.
+  const detail = (error instanceof Error ? error.message : String(error)).replace(/, \w+ '\/.*$/s, '');
   return new FleetflameError('unavailable', `${what}: ${detail}`, { cause: error });
 }
