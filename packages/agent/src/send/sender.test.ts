@@ -216,6 +216,18 @@ test('a server that finds every number taken is waited for', async () => {
   await sender.stop(1000);
 });
 
+test('one answer that a batch is wrong may be of a damaged request: it is sent once more', async () => {
+  const spool = await spoolOf('zero');
+  server.before = (call) => {
+    if (call === 1) throw refused('checksum mismatch', Code.InvalidArgument, 'invalid_input');
+  };
+  const sender = senderTo(await server.listen(), spool);
+  await empty(spool);
+  expect(texts(server)).toEqual([['agent/0', 'zero']]);
+  expect([server.calls, spool.counters.refused]).toEqual([2, 0]);
+  await sender.stop(1000);
+});
+
 test('a wrong password or address keeps batches in the spool', async () => {
   const spool = await spoolOf('zero');
   server.before = () => {

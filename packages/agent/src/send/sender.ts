@@ -14,6 +14,8 @@ const WRITE_TIMEOUT_MS = 30_000;
 
 /** After so many answers that may be a batch's fault or the server's, the batch gives way to the next. */
 export const MAX_SUSPECT_ANSWERS = 20;
+/** A batch may be damaged on its way, or reach a server that is wrong: it is refused for good by so many answers. */
+export const FINAL_ANSWERS = 2;
 
 /** Fresh numbers are random: a server that finds so many taken in a row is to be waited for. */
 const MAX_RENUMBERED = 3;
@@ -61,6 +63,8 @@ export class Sender {
   #stopping = false;
   /** Such answers to the oldest batch. An outage before them is not the batch's fault. */
   #suspect = 0;
+  /** Answers to the oldest batch that it is wrong. */
+  #finals = 0;
   /** Times in a row that the oldest batch got other numbers. */
   #renumbered = 0;
   readonly #postponed = new Postponed();
@@ -125,7 +129,7 @@ export class Sender {
       const startedMs = performance.now();
       const done = await this.#tryDeliver(batch, attempt);
       attempt = done ? 0 : attempt + 1;
-      if (done) this.#suspect = this.#renumbered = 0;
+      if (done) this.#suspect = this.#renumbered = this.#finals = 0;
       const earlyMs = (batch.sizeBytes / CATCH_UP_BYTES_PER_S) * 1000 - (performance.now() - startedMs);
       if (done && this.#spool.length > 0 && earlyMs > 0) await this.#pause(earlyMs);
       // A failure while stopping: the next start will try again.
@@ -184,7 +188,7 @@ export class Sender {
     this.counters.lastError = error.message;
     const refusal = refusalOf(error);
     const about = { file: batch.name, code, reason: error.rawMessage, samples: contents.samples };
-    if (refusal === 'final') {
+    if (refusal === 'final' && ++this.#finals >= FINAL_ANSWERS) {
       this.#log.error(about, 'the server refuses a batch: it is set aside');
       this.#postponed.forget(batch.name);
       await this.#spool.refuse(batch, contents.samples);

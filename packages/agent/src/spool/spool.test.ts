@@ -160,3 +160,21 @@ describe('the file format', () => {
     }
   });
 });
+
+test('a clock that is set ahead makes nothing old that was put since the start', async () => {
+  const spool = await Spool.open(directory, { maxAgeMs: 60_000, log });
+  const dayMs = 86_400_000;
+  await spool.put({ agentId: 'a', seq: 0n }, { ...batch('now'), createdMs: Date.now() });
+  await spool.put({ agentId: 'a', seq: 1n }, { ...batch('late'), createdMs: Date.now() - 61_000 });
+  const inDays = Date.now() + 10 * dayMs;
+  const isGivenUp = async (of: Spool): Promise<boolean> => {
+    const next = of.next()!;
+    return await of.giveUpIfOld(next, (await of.read(next))!, inDays);
+  };
+  expect(await isGivenUp(spool)).toBe(false);
+  // Nor, right after a start, what a former one left.
+  expect(await isGivenUp(await Spool.open(directory, { maxAgeMs: 60_000, log }))).toBe(false);
+  await spool.delete(spool.next()!);
+  expect(await isGivenUp(spool)).toBe(true);
+  expect(spool.counters).toMatchObject({ expired: 1, dropped: 0, refused: 0 });
+});

@@ -22,10 +22,20 @@ export const MAX_SET_ASIDE_BYTES = 16 * 1024 * 1024;
 const REFUSED = 'refused';
 const CORRUPT = 'corrupt';
 
+/**
+ * Batches of a former start are not given up before this: the clock of a host that has just started is often wrong
+ * by days until NTP sets it, and by then the server has taken what it takes.
+ */
+export const CLOCK_SETTLES_MS = 600_000;
+
 export interface SpooledBatch {
   readonly key: SpoolKey;
   readonly name: string;
   readonly sizeBytes: number;
+  /** By a clock that nobody sets; undefined: a former start put it there. */
+  readonly putAtMs: number | undefined;
+  /** Its age then. */
+  readonly ageAtPutMs: number;
 }
 
 export interface SpoolCounters {
@@ -112,7 +122,8 @@ export class Spool {
     }
     await this.#makeRoom(bytes.length);
     while (!(await this.#write(name, bytes)));
-    this.#add({ key, name, sizeBytes: bytes.length });
+    const ageAtPutMs = Math.max(0, Date.now() - contents.createdMs);
+    this.#add({ key, name, sizeBytes: bytes.length, putAtMs: performance.now(), ageAtPutMs });
     this.counters.written++;
   }
 
@@ -126,9 +137,12 @@ export class Spool {
     return undefined;
   }
 
-  /** Gives a batch up when it has waited for longer than servers take it; true: it did. */
+  /**
+   * Gives a batch up when it has waited for longer than servers take it; true: it did. A clock that is set ahead
+   * makes no batch old that was put here since the start.
+   */
   async giveUpIfOld(batch: SpooledBatch, contents: SpoolContents, nowMs: number): Promise<boolean> {
-    if (nowMs - contents.createdMs <= this.#maxAgeMs) return false;
+    if (ageOf(batch, contents, nowMs) <= this.#maxAgeMs) return false;
     this.counters.expired++;
     this.counters.expiredSamples += contents.samples;
     this.#log.warn(
@@ -174,7 +188,7 @@ export class Spool {
     const batches = [...this.#batches.values()];
     this.#batches.clear();
     for (const one of batches) {
-      const kept = one.name === batch.name ? { key, name, sizeBytes: one.sizeBytes } : one;
+      const kept = one.name === batch.name ? { ...one, key, name } : one;
       this.#batches.set(kept.name, kept);
     }
     if (this.#offered === batch.name) this.#offered = name;
@@ -205,7 +219,7 @@ export class Spool {
       const key = parseSpoolFileName(name);
       if (key === undefined) continue;
       const { size } = await stat(path);
-      this.#add({ key, name, sizeBytes: size });
+      this.#add({ key, name, sizeBytes: size, putAtMs: undefined, ageAtPutMs: 0 });
     }
     if (this.#batches.size > 0) {
       this.#log.info(
@@ -274,6 +288,12 @@ export class Spool {
     if (this.#batches.delete(batch.name)) this.#sizeBytes -= batch.sizeBytes;
     if (this.#offered === batch.name) this.#offered = undefined;
   }
+}
+
+/** Ms that a batch is old, 0 while that cannot be known. */
+function ageOf({ putAtMs, ageAtPutMs }: SpooledBatch, { createdMs }: SpoolContents, nowMs: number): number {
+  if (putAtMs !== undefined) return ageAtPutMs + performance.now() - putAtMs;
+  return performance.now() < CLOCK_SETTLES_MS ? 0 : nowMs - createdMs;
 }
 
 /** Deletes the oldest files of a directory until the rest has at most maxBytes. */
