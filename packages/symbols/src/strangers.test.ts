@@ -1,4 +1,9 @@
 /** Anybody may send anything for any build id: what one sender does must not cost the others their names. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildProgram, PROGRAMS } from '@fleetflame/elf/testing';
 import { SymbolQuality } from '@fleetflame/proto/symbols/v1/symbols';
 import { afterEach, describe, expect, it } from 'vitest';
 import { LEASE_MS } from './limits.ts';
@@ -130,6 +135,61 @@ describe('a stranger', () => {
     expect(await counterOf(server, 'fleetflame_symbols_contradicting_total', {})).toBeGreaterThan(0);
     const { binaries } = await server.client.status({ buildIds: [file.buildId] });
     expect(binaries).toMatchObject([{ uploader: OWN, problem: '', replaced: '' }]);
+  });
+
+  it('who sends a part of the functions first does not keep away the rest', async () => {
+    const server = await start();
+    const file = programUpload('cpp');
+    const sender = { uploader: OWN, content: contentOf(file) };
+    const ask = (from = sender) => wantedOf(server.client, [file.buildId], SymbolQuality.SYMTAB, from);
+    // Its table says symtab, and has a few functions of another program.
+    await uploadFile(server.client, { ...forged('c', file.buildId) }, 256 * 1024, STRANGER);
+    expect((await names(server, file.buildId)).length).toBeGreaterThan(0);
+    expect(await ask()).toEqual([file.buildId]);
+  });
+
+  it('who sends the file itself with most of its functions taken out is replaced by who has them', async () => {
+    const server = await start();
+    const file = programUpload('cpp');
+    const folder = mkdtempSync(join(tmpdir(), 'fleetflame-poor-'));
+    const path = join(folder, 'poor');
+    execFileSync('objcopy', ['--strip-all', '--keep-symbol=main', buildProgram(PROGRAMS.cpp), path]);
+    const poor = { ...file, bytes: readFileSync(path) };
+    rmSync(folder, { recursive: true });
+    const first = await uploadFile(server.client, poor, 256 * 1024, STRANGER);
+    expect(first.binary).toMatchObject({ source: 'symtab', uploader: STRANGER });
+    const sender = { uploader: OWN, content: contentOf(file) };
+    expect(await wantedOf(server.client, [file.buildId], SymbolQuality.SYMTAB, sender)).toEqual([
+      file.buildId,
+    ]);
+    server.advance(1000);
+    const { binary } = await uploadFile(server.client, file);
+    expect(binary).toMatchObject({ source: 'symtab', uploader: OWN, problem: '' });
+    expect(binary?.replaced).toMatch(/^symtab with \d+ functions, of upload 55555555, /);
+    expect(binary?.symbols).toBeGreaterThan(first.binary?.symbols ?? 0n);
+    // Nor does it come back.
+    server.advance(1000);
+    await uploadFile(server.client, { ...poor, replace: true }, 256 * 1024, '8'.repeat(16));
+    const named = { ...partOf(poor, 0, poor.bytes.length, '9'.repeat(16)), replace: true };
+    const content = contentOf(file);
+    await server.client.upload({ ...named, content });
+    await server.client.upload({ ...named, content, offset: named.totalBytes!, part: new Uint8Array(0) });
+    expect((await names(server, file.buildId)).length).toBe(Number(binary?.symbols));
+  });
+
+  it('who agrees with what is there is the last one that is asked', async () => {
+    const server = await start();
+    const file = programUpload('cpp');
+    await uploadFile(server.client, file, 256 * 1024, STRANGER);
+    const other = { ...file, bytes: Buffer.concat([file.bytes, Buffer.alloc(64)]) };
+    const from = (uploader: string) => ({ uploader, content: contentOf(other) });
+    expect(await wantedOf(server.client, [file.buildId], SymbolQuality.SYMTAB, from(OWN))).toEqual([
+      file.buildId,
+    ]);
+    const answer = await uploadFile(server.client, other, 256 * 1024, OWN);
+    expect(answer).toMatchObject({ complete: true, binary: { uploader: STRANGER, problem: '' } });
+    const third = from('7'.repeat(16));
+    expect(await wantedOf(server.client, [file.buildId], SymbolQuality.SYMTAB, third)).toEqual([]);
   });
 
   it('who calls a binary a supplementary file neither hides nor keeps away its names', async () => {

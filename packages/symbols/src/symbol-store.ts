@@ -61,6 +61,8 @@ export class SymbolStore {
   readonly #tables = new Map<string, SymbolTable>();
   readonly #loading = new Map<string, Promise<SymbolTable | undefined>>();
   #tableBytes = 0;
+  /** Keys of tables that a file of another sender agrees with. */
+  readonly #corroborated = new Set<string>();
 
   constructor(options: SymbolStoreOptions) {
     this.#storage = options.storage;
@@ -148,10 +150,12 @@ export class SymbolStore {
     };
     if (before !== undefined && hasTable(before)) {
       if (!isBetter(record, before, file.replace ?? false)) {
+        await this.#corroborate(before, record, conversion.table);
         if (record.attempted <= SOURCE_QUALITY[before.source]) return before;
         return { ...before, problem: `a file said to be better was no better: ${whyOf(record)}` };
       }
-      if (record.content !== before.content && !(await this.#agrees(before, record, conversion.table))) {
+      // Also of the same content: that is a name that the sender gave.
+      if (!(await this.#agrees(before, record, conversion.table))) {
         this.#metrics.contradicting.inc();
         this.#log.warn(
           { buildId: file.buildId, inForce: describe(before), given: describe(record) },
@@ -159,6 +163,7 @@ export class SymbolStore {
         );
         return { ...before, problem: `a file with other functions was not taken: ${describe(record)}` };
       }
+      if (isOther(record, before)) this.#note(record);
       this.#log.info(
         { buildId: file.buildId, replaced: describe(before), by: describe(record) },
         'symbols are replaced by better ones',
@@ -222,6 +227,35 @@ export class SymbolStore {
   /** Resolves when nothing is under way behind the back of callers. */
   async settled(): Promise<void> {
     await this.#records.settled();
+  }
+
+  /**
+   * Whether a file of the same quality from somebody else is of use: who was first may have sent less than there is. One
+   * that agrees is enough; this server's own knowledge, so after a start one more of each is taken.
+   */
+  wantsOpinion(
+    record: BinaryRecord,
+    { uploader, content }: { readonly uploader: string; readonly content: string },
+  ): boolean {
+    if (!hasTable(record) || record.origin.includes('://')) return false;
+    if (uploader === '' || content === '' || record.uploader === '' || record.content === '') return false;
+    const isElse = uploader !== record.uploader && content !== record.content;
+    return isElse && !this.#corroborated.has(record.table);
+  }
+
+  async #corroborate(before: BinaryRecord, given: BinaryRecord, bytes: Uint8Array): Promise<void> {
+    if (!isOther(given, before) || given.symbols === 0) return;
+    const inForce = this.#tables.get(before.table) ?? (await this.#load(before));
+    // The one with fewer functions is looked for in the other one.
+    if (inForce !== undefined && agrees(await decodeSymbolTable(bytes), inForce, true)) this.#note(before);
+  }
+
+  #note({ table }: BinaryRecord): void {
+    this.#corroborated.add(table);
+    for (const oldest of this.#corroborated) {
+      if (this.#corroborated.size <= MAX_CORROBORATED) break;
+      this.#corroborated.delete(oldest);
+    }
   }
 
   async #agrees(before: BinaryRecord, next: BinaryRecord, bytes: Uint8Array): Promise<boolean> {
@@ -298,12 +332,19 @@ const EMPTY = {
 
 /** The reason why a build id has no table is written so often at most. */
 const FAILURE_SAID_MS = 600_000;
+/** Some hundred bytes each. */
+const MAX_CORROBORATED = 100_000;
 
 function headOf(
   file: StoredFile,
 ): Pick<BinaryRecord, 'buildId' | 'fileName' | 'uploadBytes' | 'content' | 'origin' | 'uploader'> {
   const { buildId, fileName, uploadBytes, content = '', origin = 'upload', uploader = '' } = file;
   return { buildId, fileName, uploadBytes, content, origin, uploader };
+}
+
+/** Of another sender. */
+function isOther(a: BinaryRecord, b: BinaryRecord): boolean {
+  return a.uploader !== '' && b.uploader !== '' && a.uploader !== b.uploader;
 }
 
 /** Of whom something is, for people. */

@@ -154,7 +154,7 @@ export class Uploads {
     if (ended !== undefined) return { complete: true, binary: await ended };
     const known = await this.#options.store.peek(head.buildId);
     // Another server may have converted it.
-    if (known !== undefined && (isAsGood(known, head) || isStored(known, head, isEnded))) {
+    if (known !== undefined && (this.#isAsGood(known, head) || isStored(known, head, isEnded))) {
       this.#options.metrics.uploads.inc({ result: 'known' });
       return { complete: true, binary: known };
     }
@@ -193,6 +193,13 @@ export class Uploads {
     this.#closed = true;
     await Promise.all(this.#turns.values());
     for (const { conversion } of this.#receiving.values()) await conversion?.catch(() => undefined);
+  }
+
+  #isAsGood(record: BinaryRecord, head: Head): boolean {
+    const { holder, content, quality } = head;
+    const isSame = quality === SOURCE_QUALITY[record.source] && !head.supplementary;
+    if (isSame && this.#options.store.wantsOpinion(record, { uploader: holder, content })) return false;
+    return isAsGood(record, head);
   }
 
   #refuse(

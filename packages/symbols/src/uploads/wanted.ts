@@ -61,7 +61,7 @@ export class Wanted {
     const { store, uploads, tries, limits, now } = this.#options;
     if (offer.bytes > (offer.supplementary ? limits.supplementBytes : limits.uploadBytes)) return 'no';
     const record = await store.record(offer.buildId);
-    if (!(await this.#isWanted(offer, record))) return 'no';
+    if (!(await this.#isWanted(offer, record, uploader))) return 'no';
     const verdict = tries.verdict(offer.buildId, { uploader, content: offer.content });
     if (verdict !== 'yes') return verdict;
     const asked = this.#asked.get(offer.buildId);
@@ -71,13 +71,17 @@ export class Wanted {
     return 'now';
   }
 
-  async #isWanted(offer: Offer, record: BinaryRecord | undefined): Promise<boolean> {
+  async #isWanted(offer: Offer, record: BinaryRecord | undefined, uploader: string): Promise<boolean> {
     if (record === undefined) return true;
     if (record.table === '') return true;
     if (offer.supplementary) return false;
     // Somebody called a binary's build id that of a supplementary file.
     if (record.source === 'supplementary') return true;
     if (offer.quality > SOURCE_QUALITY[record.source]) return true;
+    if (offer.quality === SOURCE_QUALITY[record.source]) {
+      const { content } = offer;
+      if (this.#options.store.wantsOpinion(record, { uploader, content })) return true;
+    }
     if (record.missingSupplement === '' || offer.quality < SymbolQuality.DWARF) return false;
     // What was missing has come since: with it there are more names.
     const supplement = await this.#options.store.peek(record.missingSupplement);
