@@ -130,6 +130,7 @@ class BlockRows {
       Number(address & LOW_32),
       Number(address >> 32n),
       this.#lines(location),
+      this.#columns(location),
     );
     this.#locations[location] = row + 1;
     return row;
@@ -157,6 +158,12 @@ class BlockRows {
       lines.push(this.#builder.function(text(name), text(systemName), text(filename), startLine), line);
     }
     return lines;
+  }
+
+  /** Of the lines that the location has itself. */
+  #columns(location: number): Uint32Array {
+    const { lineStart, lineColumn } = this.#block.locations;
+    return lineColumn.subarray(lineStart[location], lineStart[location + 1]);
   }
 
   #string(string: number): number {

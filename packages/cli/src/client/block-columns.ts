@@ -63,6 +63,7 @@ const COLUMNS: Readonly<Record<ExportedTable, (block: Block, columns: Columns) =
       columns.list(locations.lineStart, [
         ['function', columns.u32(locations.lineFunction)],
         ['line', columns.u32(locations.lineNumber)],
+        ['column', columns.u32(locations.lineColumn)],
       ]),
     ],
   ],

@@ -24,7 +24,13 @@ import type {
 import { MAPPING_KINDS } from './block.ts';
 import { compareStrings } from './tables/compare-strings.ts';
 import { GrowableF64, GrowableU32 } from './tables/growable.ts';
-import { InternedTables, LOCATION_HEAD, SERIES_HEAD, periodWords } from './tables/interned-tables.ts';
+import {
+  InternedTables,
+  LINE_WORDS,
+  LOCATION_HEAD,
+  SERIES_HEAD,
+  periodWords,
+} from './tables/interned-tables.ts';
 import { BLOCK_LIMITS } from './limits.ts';
 import { TupleInterner } from './tables/tuple-interner.ts';
 
@@ -70,24 +76,33 @@ export class BlockBuilder {
     return this.#tables.function(name, systemName, filename, startLine);
   }
 
-  /** `lines`: function, line, function, line, ..., innermost inline first; none: not symbolized. */
+  /**
+   * `lines`: function, line, function, line, ..., innermost inline first; none: not symbolized.
+   * `columns`: one for each line, where they are known.
+   */
   location(
     mapping: MappingIndex,
     addressLow: number,
     addressHigh: number,
     lines: ArrayLike<number>,
+    columns?: ArrayLike<number>,
   ): LocationIndex {
-    const size = LOCATION_HEAD + lines.length;
     if (lines.length % 2 !== 0) {
       throw new FleetflameError('invalid_input', 'A location needs its lines in pairs: function, line.', {
         field: 'location.lines',
       });
     }
+    const count = lines.length / 2;
+    const size = LOCATION_HEAD + LINE_WORDS * count;
     const row = this.#row(size);
     row[0] = mapping;
     row[1] = addressLow;
     row[2] = addressHigh;
-    for (let i = 0; i < lines.length; i++) row[LOCATION_HEAD + i] = lines[i]!;
+    for (let i = 0, at = LOCATION_HEAD; i < count; i++, at += LINE_WORDS) {
+      row[at] = lines[2 * i]!;
+      row[at + 1] = lines[2 * i + 1]!;
+      row[at + 2] = columns?.[i] ?? 0;
+    }
     return this.#tables.location(row, size);
   }
 

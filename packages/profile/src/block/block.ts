@@ -75,6 +75,8 @@ export interface LocationTable {
   readonly lineFunction: Uint32Array;
   /** Source line, 0 is unknown. */
   readonly lineNumber: Uint32Array;
+  /** Column in the source line from 1, 0 is unknown: only some pushed files say. */
+  readonly lineColumn: Uint32Array;
 }
 
 export interface FunctionTable {

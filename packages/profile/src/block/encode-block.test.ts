@@ -3,8 +3,21 @@ import { describe, expect, test } from 'vitest';
 
 import { arbitraryBlock, blockFromText, describeBlock } from '../testing/index.ts';
 import { resealBlock } from '../testing/reseal-block.ts';
+import { BlockBuilder } from './block-builder.ts';
+import type { Block } from './block.ts';
 import { decodeBlock } from './decode-block.ts';
 import { encodeBlock } from './encode-block.ts';
+import { bytesSource } from './range-source.ts';
+import { readFooter } from './read-block.ts';
+
+/** A location of two lines with these columns. */
+function build(columns: number[]): Block {
+  const builder = new BlockBuilder();
+  const main = builder.function(builder.string('main'), 0, 0, 0);
+  const location = builder.location(0, 0, 0, [main, 7, main, 9], columns);
+  builder.add(builder.series('a:b:c:d:e', 0, {}), builder.stack(0, location), 1, 1);
+  return builder.build();
+}
 
 describe('encodeBlock and decodeBlock', () => {
   test('give back the same block', () => {
@@ -47,7 +60,21 @@ describe('encodeBlock and decodeBlock', () => {
     expect(() => decodeBlock(bytes, { limits: { footerBytes: 9 } })).toThrow(/limit footerBytes of 9/u);
   });
 
-  test.each([1, 3])('refuse version %d by name', (version) => {
+  test('blocks with columns of lines are version 3, and those without are version 2 as before', async () => {
+    const found: unknown[] = [];
+    for (const columns of [[], [0, 0], [0, 5]]) {
+      const bytes = encodeBlock(build(columns));
+      const { formatVersion } = await readFooter(bytesSource(bytes));
+      found.push([formatVersion, ...decodeBlock(bytes).locations.lineColumn]);
+    }
+    expect(found).toEqual([
+      [2, 0, 0],
+      [2, 0, 0],
+      [3, 0, 5],
+    ]);
+  });
+
+  test.each([1, 4])('refuse version %d by name', (version) => {
     const bytes = resealBlock(encodeBlock(blockFromText('main 1')), (footer) => {
       footer.formatVersion = version;
     });

@@ -16,7 +16,13 @@ import type { WrittenTable } from './arrow/write-table.ts';
 import type { Block } from './block.ts';
 import { checkedBytes } from './container/batch-checksum.ts';
 import { crc32c } from './container/crc32c.ts';
-import { FORMAT_VERSION, MAGIC, TRAILER_BYTES, alignTable } from './container/layout.ts';
+import {
+  FORMAT_VERSION,
+  MAGIC,
+  OLDEST_FORMAT_VERSION,
+  TRAILER_BYTES,
+  alignTable,
+} from './container/layout.ts';
 import { findDatasets, type DatasetRange } from './datasets.ts';
 import { BLOCK_LIMITS } from './limits.ts';
 import { orderLocations } from './tables/order-locations.ts';
@@ -102,6 +108,11 @@ function batchChecksums({ bytes, batches }: WrittenTable): number[] {
   return batches.map((place) => crc32c(bytes.subarray(place.offset, place.offset + checkedBytes(place))));
 }
 
+/** Columns of lines are what version 3 has and version 2 has not. */
+function versionOf({ locations }: Block): number {
+  return locations.lineColumn.some((column) => column !== 0) ? FORMAT_VERSION : OLDEST_FORMAT_VERSION;
+}
+
 function encodeFooter(
   block: Block,
   datasets: readonly DatasetRange[],
@@ -112,7 +123,7 @@ function encodeFooter(
   return toBinary(
     FooterSchema,
     create(FooterSchema, {
-      formatVersion: FORMAT_VERSION,
+      formatVersion: versionOf(block),
       timeStartMs: BigInt(block.timeStartMs),
       timeEndMs: BigInt(block.timeEndMs),
       tables: [...tables],

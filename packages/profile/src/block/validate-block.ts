@@ -96,11 +96,12 @@ class BlockCheck {
   }
 
   locations(): void {
-    const { length, mapping, address, lineStart, lineFunction, lineNumber } = this.#block.locations;
+    const { length, mapping, address, lineStart, lineFunction, lineNumber, lineColumn } =
+      this.#block.locations;
     this.#rows('locations', length);
     this.#sizes('locations', length, { mapping, address });
     this.#starts('locations.lines', lineStart, length, lineFunction.length);
-    this.#sizes('locations.lines', lineFunction.length, { line: lineNumber });
+    this.#sizes('locations.lines', lineFunction.length, { line: lineNumber, column: lineColumn });
     this.#indices('locations.mapping', mapping, this.#block.mappings.length);
     this.#indices('locations.lines.function', lineFunction, this.#block.functions.length);
   }

@@ -25,6 +25,8 @@ export interface ImportedFrame {
   readonly file?: string | undefined;
   /** 0: unknown. */
   readonly line?: number | undefined;
+  /** From 1; 0: unknown. */
+  readonly column?: number | undefined;
   /** 0: unknown. */
   readonly startLine?: number | undefined;
   readonly systemName?: string | undefined;
@@ -65,20 +67,23 @@ export class ProfileWriter {
     const key = keyOf(frame);
     const known = this.#frames.get(key);
     if (known !== undefined) return known;
-    const location = this.newLocation(
-      0,
-      0,
-      [this.function(frame), this.line(frame.line ?? 0)],
-      this.#mapping(frame),
-    );
+    const lines = [this.function(frame), this.line(frame.line ?? 0)];
+    const columns = frame.column === undefined ? undefined : [this.line(frame.column)];
+    const location = this.newLocation(0, 0, lines, this.#mapping(frame), columns);
     this.#frames.set(key, location);
     return location;
   }
 
   /** A location of an address or of several inlined functions; the caller remembers it. */
-  newLocation(low: number, high: number, lines: readonly number[], mapping: number): number {
+  newLocation(
+    low: number,
+    high: number,
+    lines: readonly number[],
+    mapping: number,
+    columns?: readonly number[],
+  ): number {
     if (this.#frames.size >= this.#limits.frames) throw this.tooLarge('distinct frames', 'frames');
-    return this.builder.location(mapping, low, high, lines);
+    return this.builder.location(mapping, low, high, lines, columns);
   }
 
   function(frame: ImportedFrame): number {
@@ -270,7 +275,7 @@ export class ProfileWriter {
   }
 }
 
-function keyOf({ name, file, line, startLine, systemName, binary, kind }: ImportedFrame): string {
+function keyOf({ name, file, line, column, startLine, systemName, binary, kind }: ImportedFrame): string {
   if (file === undefined && binary === undefined && line === undefined && kind === undefined) return name;
-  return [name, file, line, startLine, systemName, binary, kind].join('\0');
+  return [name, file, line, column, startLine, systemName, binary, kind].join('\0');
 }

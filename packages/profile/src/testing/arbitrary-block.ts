@@ -22,6 +22,7 @@ const sample = fc.record({
       addressHigh: fc.constantFrom(0, 0xffff_ffff),
       names: fc.array(fc.constantFrom('main', 'handle', 'std::vector<int>', ''), { maxLength: 2 }),
       line: fc.constantFrom(0, 7),
+      column: fc.constantFrom(0, 0, 3),
     }),
     { maxLength: 4 },
   ),
@@ -38,13 +39,22 @@ export function arbitraryBlock(): fc.Arbitrary<Block> {
     const builder = new BlockBuilder();
     for (const { profileType, period, labels, frames, time, value } of samples) {
       let stack = 0;
-      for (const { file, kind, addressLow, addressHigh, names, line } of frames) {
+      for (const { file, kind, addressLow, addressHigh, names, line, column } of frames) {
         const mapping = builder.mapping(builder.string(file), builder.string(file && 'ab12'), kind);
         const functions = names.flatMap((name) => {
           const index = builder.string(name);
           return [builder.function(index, index, builder.string(`${name}.c`), line), line];
         });
-        stack = builder.stack(stack, builder.location(mapping, addressLow, addressHigh, functions));
+        stack = builder.stack(
+          stack,
+          builder.location(
+            mapping,
+            addressLow,
+            addressHigh,
+            functions,
+            names.map(() => column),
+          ),
+        );
       }
       builder.add(builder.series(profileType, period, labels), stack, TEST_TIME_MS + time, value);
     }

@@ -46,11 +46,13 @@ function describeLocation({ locations, mappings, strings, functions }: Block, ro
     const fn = locations.lineFunction[line]!;
     const name = strings.at(functions.name[fn]!);
     const number = locations.lineNumber[line]!;
+    const column = locations.lineColumn[line]!;
     const more = [
       strings.at(functions.systemName[fn]!),
       strings.at(functions.filename[fn]!),
       functions.startLine[fn]!,
       number,
+      ...(column === 0 ? [] : [column]),
     ];
     lines.push(
       more.join() === ',,0,0' && /^[\w .:/-]+$/u.test(name) ? name : JSON.stringify([name, ...more]),

@@ -68,11 +68,16 @@ export const SERIES_COLUMNS = [
   column('labels', list(struct(column('name', TEXT), column('value', TEXT)))),
 ];
 export const STACKS_COLUMNS = [column('parent_distance', U32), column('location', U32)];
-export const LOCATIONS_COLUMNS = [
+const locationsColumns = (...more: readonly Column[]): readonly Column[] => [
   column('mapping', U32),
   column('address_delta', U64),
-  column('lines', list(struct(column('function', U32), column('line', U32)))),
+  column('lines', list(struct(column('function', U32), column('line', U32), ...more))),
 ];
+/** With columns of lines where any is known: blocks of agents have none, and are as they were in version 2. */
+export const LOCATIONS_COLUMNS = {
+  lines: locationsColumns(),
+  columns: locationsColumns(column('column', U32)),
+} as const;
 export const FUNCTIONS_COLUMNS = [
   column('name', TEXT),
   column('system_name', TEXT),
@@ -106,7 +111,7 @@ export function fieldPath(path: string, name: string): string {
 export const COLUMNS: Readonly<Record<TableName, readonly (readonly Column[])[]>> = {
   series: [SERIES_COLUMNS],
   stacks: [STACKS_COLUMNS],
-  locations: [LOCATIONS_COLUMNS],
+  locations: Object.values(LOCATIONS_COLUMNS),
   functions: [FUNCTIONS_COLUMNS],
   mappings: [MAPPINGS_COLUMNS],
   points: Object.values(POINTS_COLUMNS),

@@ -58,14 +58,18 @@ export class TableDecoder {
   }
 
   locations(file: TableFile): LocationTable {
-    const columns = this.#read('locations', file, LOCATIONS_COLUMNS);
+    const columns = this.#read('locations', file, ...Object.values(LOCATIONS_COLUMNS));
+    const lineNumber = columns.u32('lines[].line');
     return {
       length: file.rows,
       mapping: columns.u32('mapping'),
       address: addDeltas(columns.u64('address_delta')),
       lineStart: columns.offsets('lines'),
       lineFunction: columns.u32('lines[].function'),
-      lineNumber: columns.u32('lines[].line'),
+      lineNumber,
+      lineColumn: columns.has('lines[].column')
+        ? columns.u32('lines[].column')
+        : new Uint32Array(lineNumber.length),
     };
   }
 
@@ -90,8 +94,13 @@ export class TableDecoder {
     };
   }
 
-  #read(table: string, { bytes, rows }: TableFile, columns: readonly Column[]): DecodedColumns {
-    const read = readTable(table, bytes, columns, rows, this.#budget);
+  /** `allowed`: the column lists that the table may have. */
+  #read(
+    table: string,
+    { bytes, rows }: TableFile,
+    ...allowed: readonly (readonly Column[])[]
+  ): DecodedColumns {
+    const read = readTable(table, bytes, allowed, rows, this.#budget);
     // From a dictionary's entry to the block's string.
     const { bytes: names, starts } = read?.dictionary ?? NO_STRINGS;
     const strings = new Uint32Array(starts.length - 1);
@@ -114,6 +123,11 @@ class DecodedColumns {
     this.#read = read;
     this.#strings = strings;
     this.#budget = budget;
+  }
+
+  /** Whether the table has the column: some have it in one of their forms only. */
+  has(path: string): boolean {
+    return this.#read?.arrays[path] !== undefined;
   }
 
   u8(path: string): Uint8Array {

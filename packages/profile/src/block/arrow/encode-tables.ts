@@ -52,25 +52,30 @@ export function encodeLocations(
   order: Uint32Array,
   rawBelowBytes: number,
 ): WrittenTable {
-  const { lineStart, lineFunction, lineNumber } = locations;
+  const { lineStart, lineFunction, lineNumber, lineColumn } = locations;
+  const hasColumns = lineColumn.some((column) => column !== 0);
   const lines = new Int32Array(order.length + 1);
   const functions = new Uint32Array(lineFunction.length);
   const numbers = new Uint32Array(lineNumber.length);
+  const columns = new Uint32Array(hasColumns ? lineColumn.length : 0);
   let line = 0;
   for (let at = 0; at < order.length; at++) {
     const end = lineStart[order[at]! + 1]!;
     for (let from = lineStart[order[at]!]!; from < end; from++, line++) {
       functions[line] = lineFunction[from]!;
       numbers[line] = lineNumber[from]!;
+      if (hasColumns) columns[line] = lineColumn[from]!;
     }
     lines[at + 1] = line;
   }
-  return single(LOCATIONS_COLUMNS, locations.length, undefined, rawBelowBytes, {
+  const kind = hasColumns ? 'columns' : 'lines';
+  return single(LOCATIONS_COLUMNS[kind], locations.length, undefined, rawBelowBytes, {
     mapping: order.map((row) => locations.mapping[row]!),
     address_delta: addressDeltas(locations.address, order),
     lines,
     'lines[].function': functions.subarray(0, line),
     'lines[].line': numbers.subarray(0, line),
+    ...(hasColumns ? { 'lines[].column': columns.subarray(0, line) } : {}),
   });
 }
 

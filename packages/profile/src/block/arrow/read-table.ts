@@ -26,11 +26,12 @@ export interface TableRead {
 export function readTable(
   table: string,
   bytes: Uint8Array,
-  columns: readonly Column[],
+  allowed: readonly (readonly Column[])[],
   rows: number,
   budget: MemoryBudget,
 ): TableRead | undefined {
-  const footer = openTable(table, bytes, [columns]);
+  const footer = openTable(table, bytes, allowed);
+  const { columns } = footer;
   const [place, ...more] = footer.batches;
   const [dictionaryPlace, ...moreDictionaries] = footer.dictionaries;
   const hasText = columns.some(({ type }) => JSON.stringify(type).includes('"text"'));

@@ -6,7 +6,7 @@ import { TABLE_NAMES } from '../arrow/columns.ts';
 import { corrupt } from '../arrow/corrupt.ts';
 import type { BlockLimits } from '../limits.ts';
 import { crc32c } from './crc32c.ts';
-import { FORMAT_VERSION, MAGIC, TRAILER_BYTES, alignTable } from './layout.ts';
+import { FORMAT_VERSION, MAGIC, OLDEST_FORMAT_VERSION, TRAILER_BYTES, alignTable } from './layout.ts';
 
 /** A footer is at most as large as the object less this. */
 export const OBJECT_OVERHEAD_BYTES = MAGIC.length + TRAILER_BYTES;
@@ -60,10 +60,10 @@ export function footerNumber(value: bigint, field: string): number {
 }
 
 function checkFooter(footer: Footer, footerOffset: number, limits: BlockLimits): void {
-  if (footer.formatVersion !== FORMAT_VERSION) {
+  if (footer.formatVersion < OLDEST_FORMAT_VERSION || footer.formatVersion > FORMAT_VERSION) {
     throw new FleetflameError(
       'unsupported',
-      `The block has format version ${footer.formatVersion}; this build reads version ${FORMAT_VERSION}. ` +
+      `The block has format version ${footer.formatVersion}; this build reads versions ${OLDEST_FORMAT_VERSION} to ${FORMAT_VERSION}. ` +
         (footer.formatVersion > FORMAT_VERSION
           ? 'Read it with a newer build.'
           : 'Version 1 was never released: read it with the build that wrote it.'),

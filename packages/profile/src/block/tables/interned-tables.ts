@@ -18,8 +18,10 @@ import { RowInterner } from './row-interner.ts';
 import { StringInterner } from './string-interner.ts';
 import { TupleInterner } from './tuple-interner.ts';
 
-/** Of a location row: mapping, address low, address high; then function and line in turns. */
+/** Of a location row: mapping, address low, address high; then LINE_WORDS for each line. */
 export const LOCATION_HEAD = 3;
+/** Function, line and column of a location's line. */
+export const LINE_WORDS = 3;
 /** Of a series row: profile type, period low, period high; then label name and value in turns. */
 export const SERIES_HEAD = 3;
 
@@ -148,13 +150,14 @@ export class InternedTables {
   locationTable(): LocationTable {
     const { length } = this.#locations;
     const data = this.#locations.data();
-    const lines = (data.length - length * LOCATION_HEAD) / 2;
+    const lines = (data.length - length * LOCATION_HEAD) / LINE_WORDS;
     const mapping = new Uint32Array(length);
     const address = new BigUint64Array(length);
     const words = new Uint32Array(address.buffer);
     const lineStart = new Uint32Array(length + 1);
     const lineFunction = new Uint32Array(lines);
     const lineNumber = new Uint32Array(lines);
+    const lineColumn = new Uint32Array(lines);
     let line = 0;
     for (let row = 0; row < length; row++) {
       const start = this.#locations.start(row);
@@ -162,13 +165,14 @@ export class InternedTables {
       mapping[row] = data[start]!;
       words[2 * row] = data[start + 1]!;
       words[2 * row + 1] = data[start + 2]!;
-      for (let at = start + LOCATION_HEAD; at < end; at += 2) {
+      for (let at = start + LOCATION_HEAD; at < end; at += LINE_WORDS) {
         lineFunction[line] = data[at]!;
-        lineNumber[line++] = data[at + 1]!;
+        lineNumber[line] = data[at + 1]!;
+        lineColumn[line++] = data[at + 2]!;
       }
       lineStart[row + 1] = line;
     }
-    return { length, mapping, address, lineStart, lineFunction, lineNumber };
+    return { length, mapping, address, lineStart, lineFunction, lineNumber, lineColumn };
   }
 
   stackTable(): StackTable {

@@ -8,7 +8,7 @@
  */
 import type { Block, SeriesTable } from '../block.ts';
 import { StringTable } from '../string-table.ts';
-import { LOCATION_HEAD, type InternedTables } from './interned-tables.ts';
+import { LINE_WORDS, LOCATION_HEAD, type InternedTables } from './interned-tables.ts';
 import { RowPicker } from './row-picker.ts';
 
 export type PickedTables = Pick<Block, 'strings' | 'stacks' | 'locations' | 'functions' | 'mappings'> & {
@@ -86,26 +86,28 @@ function pickLocations(
   const { length } = order;
   let lines = 0;
   for (let i = 0; i < length; i++)
-    lines += (starts[order[i]! + 1]! - starts[order[i]!]! - LOCATION_HEAD) >> 1;
+    lines += (starts[order[i]! + 1]! - starts[order[i]!]! - LOCATION_HEAD) / LINE_WORDS;
   const mapping = new Uint32Array(length);
   const address = new BigUint64Array(length);
   const words = new Uint32Array(address.buffer);
   const lineStart = new Uint32Array(length + 1);
   const lineFunction = new Uint32Array(lines);
   const lineNumber = new Uint32Array(lines);
+  const lineColumn = new Uint32Array(lines);
   for (let i = 0, line = 0; i < length; i++) {
     const start = starts[order[i]!]!;
     const end = starts[order[i]! + 1]!;
     mapping[i] = mappings.pick(data[start]!);
     words[2 * i] = data[start + 1]!;
     words[2 * i + 1] = data[start + 2]!;
-    for (let at = start + LOCATION_HEAD; at < end; at += 2) {
+    for (let at = start + LOCATION_HEAD; at < end; at += LINE_WORDS) {
       lineFunction[line] = functions.pick(data[at]!);
-      lineNumber[line++] = data[at + 1]!;
+      lineNumber[line] = data[at + 1]!;
+      lineColumn[line++] = data[at + 2]!;
     }
     lineStart[i + 1] = line;
   }
-  return { length, mapping, address, lineStart, lineFunction, lineNumber };
+  return { length, mapping, address, lineStart, lineFunction, lineNumber, lineColumn };
 }
 
 function pickFunctions(tables: InternedTables, order: Uint32Array, strings: RowPicker): Block['functions'] {

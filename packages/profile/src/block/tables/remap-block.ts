@@ -4,7 +4,13 @@
  */
 import type { Block } from '../block.ts';
 import type { StringTable } from '../string-table.ts';
-import { LOCATION_HEAD, SERIES_HEAD, periodWords, type InternedTables } from './interned-tables.ts';
+import {
+  LINE_WORDS,
+  LOCATION_HEAD,
+  SERIES_HEAD,
+  periodWords,
+  type InternedTables,
+} from './interned-tables.ts';
 
 export interface BlockMap {
   readonly series: Uint32Array;
@@ -105,14 +111,15 @@ function locationMapper(
   return (row) => {
     const start = locations.lineStart[row]!;
     const end = locations.lineStart[row + 1]!;
-    const size = LOCATION_HEAD + 2 * (end - start);
+    const size = LOCATION_HEAD + LINE_WORDS * (end - start);
     if (size > scratch.length) scratch = new Uint32Array(size * 2);
     scratch[0] = mapMapping(locations.mapping[row]!);
     scratch[1] = words[2 * row]!;
     scratch[2] = words[2 * row + 1]!;
-    for (let line = start, at = LOCATION_HEAD; line < end; line++, at += 2) {
+    for (let line = start, at = LOCATION_HEAD; line < end; line++, at += LINE_WORDS) {
       scratch[at] = mapFunction(locations.lineFunction[line]!);
       scratch[at + 1] = locations.lineNumber[line]!;
+      scratch[at + 2] = locations.lineColumn[line]!;
     }
     return tables.location(scratch, size);
   };

@@ -104,6 +104,7 @@ class CpuprofileReader {
         name: name === '' ? '(anonymous)' : name,
         file: url === '' ? undefined : url,
         line,
+        column: (numberOf(frame['columnNumber']) ?? -1) + 1,
         startLine: line,
       });
       if (this.#byId.has(node['id'])) this.#writer.changes.note('id_repeated', `${path}nodes[${index}]`);

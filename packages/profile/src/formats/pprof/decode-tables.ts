@@ -60,6 +60,8 @@ export class PprofTables {
   /** Lines of location i are lineStart[i] to lineStart[i+1] pairs of (function, line). */
   readonly #lineStart: Uint32Array;
   readonly #lines = new GrowableU32();
+  /** Column of each line; undefined until a line has one, which is rare. */
+  #columns: GrowableU32 | undefined;
   readonly #locationRow: Uint32Array;
   /** PRUNE of each location. */
   readonly #locationPrune: Uint8Array;
@@ -288,6 +290,7 @@ export class PprofTables {
     let idLow = 0;
     let idHigh = 0;
     let line = 0;
+    let column = 0;
     while (reader.more()) {
       reader.leaf = '';
       switch (reader.tag()) {
@@ -302,7 +305,7 @@ export class PprofTables {
           break;
         case LINE.column:
           reader.leaf = 'column';
-          reader.uint();
+          column = this.#readLineNumber(reader);
           break;
         default:
           reader.skip();
@@ -318,6 +321,17 @@ export class PprofTables {
     }
     this.#lines.push(functionRow);
     this.#lines.push(line);
+    this.#noteColumn(column);
+  }
+
+  /** Of the line that was read last. */
+  #noteColumn(column: number): void {
+    if (column === 0 && this.#columns === undefined) return;
+    if (this.#columns === undefined) {
+      this.#columns = new GrowableU32();
+      for (let before = this.#lines.length / 2 - 1; before > 0; before--) this.#columns.push(0);
+    }
+    this.#columns.push(column);
   }
 
   /** Row of a location's mapping, -1: none. Who counts from 0 has a mapping with id 0; else 0 is none. */
@@ -337,22 +351,31 @@ export class PprofTables {
     for (let i = 0; i < lines.length; i += 2) lines[i] = this.#function(lines[i]!);
     const low = this.#locationAddress[2 * row]!;
     const high = this.#locationAddress[2 * row + 1]!;
+    const columns = this.#columns?.view().subarray(dropped, this.#lineStart[row + 1]);
     const built =
-      mapping < 0 ? this.#builder.location(0, low, high, lines) : this.#mapped(mapping, low, high, lines);
+      mapping < 0
+        ? this.#builder.location(0, low, high, lines, columns)
+        : this.#mapped(mapping, low, high, lines, columns);
     this.#locationRow[row] = built;
     return built;
   }
 
   /** A location in a mapping, its address counted by where the mapping lies (mapped-address.ts). */
-  #mapped(mapping: number, low: number, high: number, lines: Uint32Array): number {
+  #mapped(
+    mapping: number,
+    low: number,
+    high: number,
+    lines: Uint32Array,
+    columns: Uint32Array | undefined,
+  ): number {
     const builderMapping = this.#mapping(mapping);
     const range = this.#range(mapping);
     const address = high * TWO_32 + low;
     const bias = this.#mappingBias[mapping]!;
     if (bias === 0 || !isInRange(address, range))
-      return this.#builder.location(builderMapping, low, high, lines);
+      return this.#builder.location(builderMapping, low, high, lines, columns);
     const place = address - bias;
-    return this.#builder.location(builderMapping, place % TWO_32, Math.floor(place / TWO_32), lines);
+    return this.#builder.location(builderMapping, place % TWO_32, Math.floor(place / TWO_32), lines, columns);
   }
 
   #range(mapping: number): MemoryRange {

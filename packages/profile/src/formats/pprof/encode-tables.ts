@@ -90,6 +90,7 @@ export class PprofTableWriter {
       const inner = writer.begin(LOCATION.line);
       writer.uint(LINE.functionId, this.#function(fn));
       writer.uint(LINE.line, number);
+      writer.uint(LINE.column, locations.lineColumn[line]!);
       writer.end(inner);
       if (mapping === undefined) continue;
       if (strings.at(functions.filename[fn]!) === '') mapping.hasFilenames = false;

@@ -4,6 +4,7 @@ import { validateBlock } from '../../block/validate-block.ts';
 import { describeBlock } from '../../testing/index.ts';
 import { encodeFolded } from '../folded/encode-folded.ts';
 import { decodePprof } from './decode-pprof.ts';
+import { encodePprof } from './encode-pprof.ts';
 import type { DecodePprofOptions } from './decode-pprof.ts';
 import { bytes, int, rawProfile, varint } from './testing/raw-profile.ts';
 
@@ -155,6 +156,18 @@ describe('one odd value costs nothing else', () => {
       location: [...bytes(4, int(1, 1), bytes(4, int(1, 1))), ...bytes(4, int(1, 2), bytes(4, int(1, 2)))],
     });
     expect(frames(profile)).toEqual(['caf\\xe9', 'caf\\xe8']);
+  });
+
+  test('columns of lines are kept', () => {
+    const location = [
+      ...bytes(4, int(1, 1), bytes(4, int(1, 2), int(2, 1)), bytes(4, int(1, 1), int(2, 2), int(3, 17))),
+      ...bytes(4, int(1, 2), bytes(4, int(1, 1), int(2, 9), int(3, -1))),
+    ];
+    const { block } = decodePprof(rawProfile({ location }));
+    expect(block.locations.lineColumn.toSorted()).toEqual(Uint32Array.of(0, 0, 17));
+    const again = decodePprof(encodePprof(block, { profileType: CPU })).block;
+    expect(describeBlock(again)[1]).toBe(describeBlock(block)[1]);
+    expect(describeBlock(again)[1]).toContain('2,17]');
   });
 
   test('ids that count from 0', () => {

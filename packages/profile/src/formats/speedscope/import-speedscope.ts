@@ -69,6 +69,7 @@ function frameOf(writer: ProfileWriter, frame: unknown): number {
     name: textOf(frame['name']),
     file: file === '' ? undefined : file,
     line: numberOf(frame['line']) ?? 0,
+    column: numberOf(frame['col']),
   });
 }
 
