@@ -277,6 +277,6 @@ it('up --debuginfod takes URLs only', async () => {
     'nonsense',
   );
   rmSync(data, { recursive: true, force: true });
-  expect(answer.code).toBe(1);
+  expect(answer.code).toBe(78);
   expect(answer.stderr).toMatch(/debuginfod: "nonsense" is not an http/);
 });

@@ -3,6 +3,9 @@ import type { BinaryStatusSchema } from '@fleetflame/proto/symbols/v1/symbols';
 import type { BinaryRecord } from './binary-record.ts';
 import type { UploadState } from './uploads/uploads.ts';
 
+/** Of a sender's name: enough to tell senders apart. */
+const SHOWN_DIGITS = 8;
+
 /** What people are told of a binary; undefined when there is nothing to tell. */
 export function binaryStatus(
   buildId: string,
@@ -28,7 +31,8 @@ export function binaryStatus(
           storedMs: BigInt(record.uploadedMs),
           origin: record.origin,
           missingSupplementary: record.missingSupplement,
-          uploader: record.uploader,
+          // Who knows the whole name can send under it.
+          uploader: record.uploader.slice(0, SHOWN_DIGITS),
           content: record.content,
           replaced: record.replaced,
         }),

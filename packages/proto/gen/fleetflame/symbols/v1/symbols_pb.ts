@@ -393,7 +393,8 @@ export type BinaryStatus = Message<"fleetflame.symbols.v1.BinaryStatus"> & {
   debuginfod: string;
 
   /**
-   * Who sent what is in force, and which bytes, as he named them.
+   * Who sent what is in force (the start of his name: who knows all of it can send under it), and which bytes, as he
+   * named them.
    *
    * @generated from field: string uploader = 17;
    */
