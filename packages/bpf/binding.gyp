@@ -43,6 +43,7 @@
         "src/unwind/expression.cc",
         "src/unwind/frame-section.cc",
         "src/unwind/frame-sources.cc",
+        "src/unwind/go-module.cc",
         "src/unwind/go-table.cc",
         "src/unwind/inflate.cc",
         "src/unwind/pointer-encoding.cc",

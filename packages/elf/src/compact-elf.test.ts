@@ -80,7 +80,12 @@ describe('compactElf', () => {
       const before = findGoPclntab(ElfFile.parse(bufferSource(whole)));
       const after = findGoPclntab(ElfFile.parse(bufferSource(compactElf(bufferSource(bare)))));
       expect(after?.address).toBe(before?.address);
-      expect(after?.bytes.length).toBe(before?.bytes.length);
+      // Since Go 1.26 the section has more behind the table; without sections its last record ends it.
+      expect(after?.bytes.length).toBeGreaterThan(100_000);
+      const bytes = after?.bytes ?? new Uint8Array();
+      expect(Buffer.from(bytes).equals(before?.bytes.subarray(0, bytes.length) ?? new Uint8Array())).toBe(
+        true,
+      );
     }
   });
 

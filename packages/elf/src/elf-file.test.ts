@@ -42,7 +42,7 @@ describe('ElfFile on real files', () => {
   });
 
   it('knows a Go program by the content part of its build id', () => {
-    const path = buildProgram(PROGRAMS.goStripped);
+    const path = buildProgram(PROGRAMS.goWithoutGnuId);
     const file = parse(readFileSync(path));
     expect(file.goBuildId).toBe(execFileSync('go', ['tool', 'buildid', path], { encoding: 'utf8' }).trim());
     expect(file.buildId).toBeUndefined();

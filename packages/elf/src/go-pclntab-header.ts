@@ -2,7 +2,7 @@
  * The header of Go's function table ("pclntab"), in the four layouts that exist:
  *
  * ```
- *            Go 1.2 … 1.15      1.16, 1.17         1.18, 1.19        1.20 …
+ *            Go 1.2 … 1.15      1.16, 1.17         1.18, 1.19        1.20 … (since 1.26, text is 0: go-module.ts)
  * magic      fffffffb           fffffffa           fffffff0          fffffff1
  * header     nfunc              nfunc nfile        nfunc nfile text  as 1.18
  *                               5 part offsets     5 part offsets
@@ -25,6 +25,9 @@ const VERSIONS: ReadonlyMap<number, PclntabVersion> = new Map([
 
 /** The largest header: 8 bytes and 8 words. */
 export const PCLNTAB_HEADER_BYTES = 72;
+
+/** Where headers with a start of the text have it. */
+export const PCLNTAB_TEXT_START_AT = 24;
 
 /** All `…Offset` fields are relative to the start of the table. */
 export interface PclntabHeader {
@@ -93,7 +96,7 @@ function newHeader(view: DataView, version: PclntabVersion): PclntabHeader | und
     version,
     quantum: view.getUint8(6),
     functions: u64(view, 8),
-    textStart: hasText ? u64(view, 24) : 0,
+    textStart: hasText ? u64(view, PCLNTAB_TEXT_START_AT) : 0,
     namesOffset: u64(view, parts),
     unitsOffset: u64(view, parts + 8),
     filesOffset: u64(view, parts + 16),

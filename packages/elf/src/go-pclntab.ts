@@ -8,13 +8,15 @@
  * u32 magic | 0 0 | u8 instruction quantum | u8 pointer bytes | offsets of the parts … | parts
  * ```
  */
-import { EM_AARCH64, PF_X, PT_LOAD, RELA_BYTES, SHF_ALLOC, SHT_NOBITS, SHT_RELA } from './constants.ts';
+import { PF_X, PT_LOAD, SHT_NOBITS } from './constants.ts';
 import { ElfError } from './elf-error.ts';
 import type { ElfFile } from './elf-file.ts';
-import { readCopy, setU64, u64, viewOf } from './internal/fields.ts';
+import { firstGoCode, relativeRelocations } from './go-module.ts';
+import { readCopy, setU64, viewOf } from './internal/fields.ts';
 import {
   isPclntabStart,
   PCLNTAB_HEADER_BYTES,
+  PCLNTAB_TEXT_START_AT,
   parsePclntabHeader,
   pclntabExtent,
 } from './go-pclntab-header.ts';
@@ -26,7 +28,7 @@ export const GO_PCLNTAB_SECTIONS: ReadonlySet<string> = new Set(['.gopclntab', '
 export interface GoPclntab {
   /** ELF virtual address of the first byte. */
   readonly address: number;
-  /** A copy of the table, relocated where the file leaves addresses to the loader. */
+  /** A copy of the table, with the addresses that the file leaves to the loader, and the start of the text. */
   readonly bytes: Uint8Array;
 }
 
@@ -36,7 +38,7 @@ export interface GoPclntabPlace {
   /** In the file. */
   readonly offset: number;
   readonly size: number;
-  /** Words that the loader fills in, flat: offset within the table, value, offset, value, … */
+  /** Words that the loader fills in, and the start of the text where the header lacks it, flat: offset within the table, value, offset, value, … */
   readonly relocations: Float64Array;
 }
 
@@ -64,7 +66,33 @@ export function locateGoPclntab(file: ElfFile): GoPclntabPlace | undefined {
   if (size > ELF_LIMITS.sectionBytes) {
     throw new ElfError(`Go's function table has ${size} bytes: at most ${ELF_LIMITS.sectionBytes} are read`);
   }
-  return { address, offset, size, relocations: relocationsOf(file, region) };
+  // In position-independent programs the start of the text and, up to Go 1.17, every function are left to the loader.
+  const relocations = relativeRelocations(file, address, size);
+  return { address, offset, size, relocations: withTextStart(file, region, relocations) };
+}
+
+/** Since Go 1.26 the header has no start of the text: it is filled in like what is left to the loader. */
+function withTextStart(file: ElfFile, table: Region, relocations: Float64Array): Float64Array {
+  const { offset, size } = table;
+  const read = (at: number, length: number): Uint8Array | undefined =>
+    at + length > size || offset + at + length > file.source.size
+      ? undefined
+      : new Uint8Array(file.source.read(offset + at, length));
+  const head = read(0, Math.min(size, PCLNTAB_HEADER_BYTES));
+  const header = head === undefined ? undefined : parsePclntabHeader(head, size);
+  if (header === undefined || header.functabWidth !== 4 || header.textStart !== 0) return relocations;
+  for (let index = 0; index < relocations.length; index += 2) {
+    if (relocations[index] === PCLNTAB_TEXT_START_AT) return relocations;
+  }
+  const firstEntry = read(header.functabOffset, header.functabWidth);
+  const firstCode = firstGoCode(file, table.address);
+  if (firstEntry === undefined || firstCode === undefined) return relocations;
+  const text = firstCode - viewOf(firstEntry).getUint32(0, true);
+  if (text <= 0) return relocations;
+  const all = new Float64Array(relocations.length + 2);
+  all.set(relocations);
+  all.set([PCLNTAB_TEXT_START_AT, text], relocations.length);
+  return all;
 }
 
 /** Fills in the words that lie in `bytes`, which begin `start` bytes into the table; words may be cut by its ends. */
@@ -132,32 +160,4 @@ function* candidates(file: ElfFile, region: Region, end: number): Generator<numb
     }
     yield* found;
   }
-}
-
-const R_X86_64_RELATIVE = 8;
-const R_AARCH64_RELATIVE = 1027;
-
-/**
- * In position-independent programs the addresses in the table (the start of the text; up to Go 1.17 also every
- * function) are zero in the file and stand in RELA entries, which the loader applies.
- */
-function relocationsOf(file: ElfFile, table: Region): Float64Array {
-  const relative = file.machine === EM_AARCH64 ? R_AARCH64_RELATIVE : R_X86_64_RELATIVE;
-  const found: number[] = [];
-  for (const section of file.sections) {
-    if (section.type !== SHT_RELA || (section.flags & SHF_ALLOC) === 0) continue;
-    const end = Math.min(section.offset + section.size, file.source.size);
-    const chunk = RELA_BYTES * 32_768;
-    for (let base = section.offset; base + RELA_BYTES <= end; base += chunk) {
-      const view = viewOf(file.source.read(base, Math.min(chunk, end - base)));
-      for (let at = 0; at + RELA_BYTES <= view.byteLength; at += RELA_BYTES) {
-        if (view.getUint32(at + 8, true) !== relative) continue;
-        const target = u64(view, at) - table.address;
-        const addend = u64(view, at + 16);
-        // Both are false for NaN.
-        if (target >= 0 && target + 8 <= table.size && addend >= 0) found.push(target, addend);
-      }
-    }
-  }
-  return Float64Array.from(found);
 }

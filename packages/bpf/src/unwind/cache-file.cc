@@ -15,7 +15,7 @@ namespace {
 
 constexpr char MAGIC[8] = {'F', 'F', 'U', 'N', 'W', 'N', 'D', '\0'};
 /// Raised when rows, rules or the header change their meaning, or the builder makes better tables.
-constexpr uint32_t VERSION = 2;
+constexpr uint32_t VERSION = 3;
 constexpr mode_t MODE = 0600;
 
 struct Header {

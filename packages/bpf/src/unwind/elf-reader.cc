@@ -86,10 +86,12 @@ void ElfReader::readSections(uint64_t offset, size_t count, size_t nameTable) {
     const uint64_t most = std::min<uint64_t>(sizeof text - 1, source_.size() - nameAt);
     if (!source_.read(nameAt, text, static_cast<size_t>(most))) continue;
     std::string name(text);
-    if (!endsWith(name, "_frame") && !endsWith(name, ".gopclntab")) continue;
+    const bool relocates = section.sh_type == SHT_RELA && (section.sh_flags & SHF_ALLOC) != 0;
+    if (!relocates && !endsWith(name, "_frame") && !endsWith(name, ".gopclntab") && !endsWith(name, ".go.module")) continue;
     if (section.sh_offset > source_.size() || section.sh_size > source_.size() - section.sh_offset) continue;
     const bool compressed = (section.sh_flags & SHF_COMPRESSED) != 0 || name.compare(0, 2, ".z") == 0;
-    sections_.push_back({std::move(name), section.sh_addr, section.sh_offset, section.sh_size, compressed});
+    auto& list = relocates ? relocations_ : sections_;
+    list.push_back({std::move(name), section.sh_addr, section.sh_offset, section.sh_size, compressed});
   }
 }
 

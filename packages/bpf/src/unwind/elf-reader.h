@@ -44,9 +44,11 @@ class ElfReader {
   ByteSource& source() const { return source_; }
   /// Loaded ones, by address.
   const std::vector<Segment>& segments() const { return segments_; }
-  /// Sections with bytes whose name ends in "_frame" or ".gopclntab"; empty without section headers.
+  /// Sections with bytes whose name ends in "_frame", ".gopclntab" or ".go.module"; empty without section headers.
   const std::vector<Section>& sections() const { return sections_; }
   const Section* section(const char* name) const;
+  /// Loaded tables of relocations (RELA), from section headers.
+  const std::vector<Section>& relocations() const { return relocations_; }
   /// Address of .eh_frame_hdr (PT_GNU_EH_FRAME), 0 without.
   uint64_t frameHeaderAddress() const { return frameHeaderAddress_; }
   uint64_t frameHeaderSize() const { return frameHeaderSize_; }
@@ -68,6 +70,7 @@ class ElfReader {
   ByteSource& source_;
   std::vector<Segment> segments_;
   std::vector<Section> sections_;
+  std::vector<Section> relocations_;
   uint64_t frameHeaderAddress_ = 0;
   uint64_t frameHeaderSize_ = 0;
   uint64_t codeStart_ = 0;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "go-module.h"
+
 namespace fleetflame::unwind {
 namespace {
 
@@ -57,7 +59,7 @@ bool GoTable::open() {
   for (const ElfReader::Section& section : elf_.sections()) {
     if (section.name.find("gopclntab") == std::string::npos || section.compressed) continue;
     table_ = std::make_unique<ByteWindow>(elf_.source(), section.offset, section.size);
-    if (readHeader()) return true;
+    if (readHeader(section.address)) return true;
     table_.reset();
   }
   return false;
@@ -71,7 +73,7 @@ bool GoTable::word(uint64_t at, size_t bytes, uint64_t& out) {
   return true;
 }
 
-bool GoTable::readHeader() {
+bool GoTable::readHeader(uint64_t address) {
   uint64_t magic = 0;
   uint64_t pointer = 0;
   if (!word(0, sizeof(uint32_t), magic) || !word(QUANTUM_AT, 1, quantum_) || !word(POINTER_AT, 1, pointer)) return false;
@@ -90,10 +92,21 @@ bool GoTable::readHeader() {
   } else {
     return false;
   }
-  // What the loader has still to fill in is 0 or not code here.
+  if (namesAt_ >= table_->size() || depthsAt_ >= table_->size() || functabAt_ >= table_->size() || functions_ >= table_->size()) return false;
+  // Since 1.26, and where the loader has still to fill it in, it is 0.
+  if (entryBytes_ != WORD && textStart_ == 0 && !findText(address)) return false;
   Place first{};
-  return namesAt_ < table_->size() && depthsAt_ < table_->size() && functabAt_ < table_->size() && functions_ < table_->size() &&
-         placeAt(0, first) && elf_.isCode(first.entry);
+  return placeAt(0, first) && elf_.isCode(first.entry);
+}
+
+bool GoTable::findText(uint64_t address) {
+  GoModule module{};
+  Place first{};
+  if (!findGoModule(elf_, address, module) || !placeAt(0, first) || module.firstCode < first.entry) return false;
+  textStart_ = module.firstCode - first.entry;
+  // The functions end within the code that the module has.
+  uint64_t end = 0;
+  return word(functabAt_ + functions_ * 2 * entryBytes_, entryBytes_, end) && end <= module.lastCode - textStart_;
 }
 
 bool GoTable::placeAt(uint64_t index, Place& out) {

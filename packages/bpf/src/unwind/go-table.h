@@ -69,7 +69,9 @@ class GoTable {
     uint64_t record;
   };
 
-  bool readHeader();
+  bool readHeader(uint64_t address);
+  /// The address that entries count from, when the header does not say it: see go-module.h.
+  bool findText(uint64_t address);
   bool placeAt(uint64_t index, Place& out);
   bool word(uint64_t at, size_t bytes, uint64_t& out);
   Kind kindOf(uint64_t name);

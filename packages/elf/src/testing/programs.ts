@@ -91,6 +91,13 @@ func main() {
 }
 `;
 
+/** The Go on PATH: 19 of go1.19.8; builds are kept per release. */
+export const GO_RELEASE = Number(
+  /go1\.(\d+)/.exec(execFileSync('go', ['version'], { encoding: 'utf8' }))?.[1] ?? 0,
+);
+/** It gives programs a build id of GNU's kind too, unless told otherwise. */
+const GNU_IDS_SINCE = 24;
+
 function goProgram(...flags: string[]): Program {
   return {
     files: { 'main.go': GO_SOURCE, 'go.mod': 'module example.test/shop\n\ngo 1.19\n' },
@@ -110,6 +117,7 @@ export const PROGRAMS = {
   },
   cpp: { files: { 'main.cpp': CPP_SOURCE }, command: ['g++', '-std=c++17', '-O1', 'main.cpp', '-o', 'out'] },
   go: goProgram(),
+  goWithoutGnuId: goProgram(...(GO_RELEASE < GNU_IDS_SINCE ? [] : ['-ldflags=-B none'])),
   goStripped: goProgram('-ldflags=-s -w'),
   goPie: goProgram('-buildmode=pie'),
   goPieStripped: goProgram('-buildmode=pie', '-ldflags=-s -w'),
@@ -119,7 +127,10 @@ export const PROGRAMS = {
 
 /** Path of the built program; built once per source and command on a machine. */
 export function buildProgram(program: Program): string {
-  const key = createHash('sha256').update(JSON.stringify(program)).digest('hex').slice(0, 16);
+  const key = createHash('sha256')
+    .update(JSON.stringify([program, GO_RELEASE]))
+    .digest('hex')
+    .slice(0, 16);
   const cache = join(tmpdir(), 'fleetflame-test-programs');
   mkdirSync(cache, { recursive: true });
   const built = join(cache, key);

@@ -102,8 +102,8 @@ class Reader {
   }
 
   /**
-   * The address that entries count from. The header has it, except where relocations are lost and where the linker
-   * no longer writes it. Then: the symbol; or the start of .text, which is right unless an external linker put C's
+   * The address that entries count from. The header has it (of Go 1.26 and later findGoPclntab fills it in), except
+   * where relocations or the module are lost. Then: the symbol; or the start of .text, which is right unless an external linker put C's
    * start code first; or, without sections, what makes the entry point that of Go's start code.
    */
   #textStart(hints: GoTextHints): number {

@@ -20,4 +20,15 @@ export class RangeList {
     this.ends.push(end);
     this.texts.push(shared);
   }
+
+  /** What is said of one address; ranges must have been added in order. */
+  at(address: number): string | undefined {
+    let [low, high] = [0, this.starts.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.starts[middle] ?? 0) <= address) low = middle + 1;
+      else high = middle;
+    }
+    return (this.ends[low - 1] ?? 0) > address ? this.texts[low - 1] : undefined;
+  }
 }
