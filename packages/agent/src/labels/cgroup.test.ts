@@ -97,6 +97,79 @@ const PATHS: readonly (readonly [what: string, path: string, facts: CgroupFacts]
     },
   ],
   [
+    'Kubernetes, cgroupfs driver, CRI-O',
+    `/kubepods/burstable/pod${UID}/crio-${ID}`,
+    { containerId: ID, podUid: UID, podQos: 'burstable', runtime: 'cri-o' },
+  ],
+  [
+    'CRI-O with cgroupfs and a cgroup of the container below',
+    `/kubepods/besteffort/pod${UID}/crio-${ID}/container`,
+    { containerId: ID, podUid: UID, podQos: 'besteffort', runtime: 'cri-o' },
+  ],
+  [
+    'the monitor of a CRI-O container',
+    `/kubepods/pod${UID}/crio-conmon-${ID}`,
+    { podUid: UID, podQos: 'guaranteed' },
+  ],
+  ['Podman, cgroupfs driver', `/libpod_parent/libpod-${ID}`, { containerId: ID, runtime: 'podman' }],
+  ['the monitor of Podman with cgroupfs', `/libpod_parent/libpod-conmon-${ID}`, {}],
+  [
+    'Podman in a pod, cgroupfs driver',
+    `/libpod_parent/${OUTER}/libpod-${ID}`,
+    { containerId: ID, runtime: 'podman' },
+  ],
+  [
+    'Podman under a unit, whose cgroup it splits',
+    `/system.slice/shop.service/libpod-payload-${ID}`,
+    { containerId: ID, runtime: 'podman', slice: 'system.slice' },
+  ],
+  [
+    'a unit in a container of Podman under a unit',
+    `/system.slice/shop.service/libpod-payload-${ID}/system.slice/nginx.service`,
+    { containerId: ID, runtime: 'podman', slice: 'system.slice', unit: 'nginx.service' },
+  ],
+  [
+    'what watches Podman under a unit',
+    '/system.slice/shop.service/supervisor',
+    { slice: 'system.slice', unit: 'shop.service' },
+  ],
+  [
+    'Nomad with cgroup v2',
+    `/nomad.slice/share.slice/${UID}.web.scope`,
+    { containerId: UID, containerName: 'web', runtime: 'nomad', slice: 'share.slice' },
+  ],
+  [
+    'Nomad with cgroup v2 and cores of its own',
+    `/nomad.slice/reserve.slice/${UID}.db.primary.scope`,
+    { containerId: UID, containerName: 'db.primary', runtime: 'nomad', slice: 'reserve.slice' },
+  ],
+  ['Nomad with cgroup v1', `/nomad/${UID}.web`, { containerId: UID, containerName: 'web', runtime: 'nomad' }],
+  [
+    'Nomad with cgroup v1, shared',
+    `/nomad/share/${UID}.web`,
+    { containerId: UID, containerName: 'web', runtime: 'nomad' },
+  ],
+  [
+    'Docker started by Nomad',
+    `/nomad.slice/docker-${ID}.scope`,
+    { containerId: ID, runtime: 'docker', slice: 'nomad.slice' },
+  ],
+  [
+    'Garden',
+    '/garden/6f265890-5165-7fab-6b52-18d1',
+    { containerId: '6f265890-5165-7fab-6b52-18d1', runtime: 'garden' },
+  ],
+  [
+    'Garden with shares of CPU',
+    '/system.slice/garden.service/garden/good/6f265890-5165-7fab-6b52-18d1',
+    { containerId: '6f265890-5165-7fab-6b52-18d1', runtime: 'garden', slice: 'system.slice' },
+  ],
+  [
+    'the Garden server itself',
+    '/system.slice/garden.service',
+    { unit: 'garden.service', slice: 'system.slice' },
+  ],
+  [
     'Kubernetes, systemd driver, Docker',
     `/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod${UID_UNDERSCORES}.slice/docker-${ID}.scope`,
     {

@@ -16,12 +16,14 @@ export type ContainerRuntime =
   | 'cri-o'
   | 'podman'
   | 'lxc'
+  | 'nomad'
+  | 'garden'
   | 'systemd-nspawn'
   | 'buildkit';
 
 export interface CgroupFacts {
   containerId?: string;
-  /** Only where the path has a name instead of an id: LXC, systemd-nspawn. */
+  /** Only where the path has a name: LXC, systemd-nspawn, the task of Nomad. */
   containerName?: string;
   runtime?: ContainerRuntime;
   podUid?: string;
@@ -35,6 +37,8 @@ export interface CgroupFacts {
 const CONTAINER_ID = /^[0-9a-f]{64}$/;
 /** ECS on Fargate: the task's id and a number. */
 const FARGATE_ID = /^([0-9a-f]{32})-\d+$/;
+/** Without .scope: CRI-O and Podman with the cgroupfs driver, and Podman under a unit with split cgroups. */
+const PREFIXED_ID = /^(crio|libpod|libpod-payload)-([0-9a-f]{64})$/;
 const SCOPED_ID = /^(?:(.+)-)?([0-9a-f]{64})\.scope$/;
 /** containerd told to use cgroupfs under a systemd host: one element with colons. */
 const COLON_ID = /^([^:]+\.slice):([^:]+):([0-9a-f]{64})$/;
@@ -42,6 +46,13 @@ const POD =
   /(?:^|-)pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}|[0-9a-f]{32})(?:\.slice)?$/;
 const ECS_TASK_SLICE = /^ecstasks-([0-9a-f]{32})\.slice$/;
 const ECS_TASK = /^(?:[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/;
+/** Nomad: an allocation and the task in it, in /nomad.slice/share.slice or .../reserve.slice, or below /nomad. */
+const NOMAD_TASK = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\.(.+?)(?:\.scope)?$/;
+const NOMAD_PARENT = /^(?:nomad(?:\.slice)?|(?:nomad-)?(?:share|reserve)(?:\.slice)?)$/;
+/** Garden (Cloud Foundry): ids of its own, below a cgroup that is named for it; "good" and "bad" are shares of CPU. */
+const GARDEN_PARENT = /^(?:garden(?:-.*)?|garden\.service)$/;
+const GARDEN_SHARE = /^(?:good|bad)$/;
+const GARDEN_ID = /^[0-9a-z][0-9a-z-]{7,63}$/;
 const BUILDKIT_ID = /^[0-9a-z]{25}$/;
 
 const SCOPE_RUNTIMES: Readonly<Record<string, ContainerRuntime>> = {
@@ -51,6 +62,7 @@ const SCOPE_RUNTIMES: Readonly<Record<string, ContainerRuntime>> = {
   containerd: 'containerd',
   crio: 'cri-o',
   libpod: 'podman',
+  'libpod-payload': 'podman',
 };
 
 /** Reads the text of /proc/PID/cgroup, version 1, 2 or both. */
@@ -149,6 +161,23 @@ function readContainer(facts: CgroupFacts, element: string, parent: string, gran
     const runtime = parent === 'docker' || parent === 'ecs' || grandparent === 'ecs' ? 'docker' : undefined;
     if (grandparent === 'ecs' && ECS_TASK.test(parent)) facts.ecsTaskId = parent;
     enterContainer(facts, element, runtime);
+    return true;
+  }
+  const prefixed = PREFIXED_ID.exec(element);
+  if (prefixed?.[1] !== undefined && prefixed[2] !== undefined) {
+    enterContainer(facts, prefixed[2], SCOPE_RUNTIMES[prefixed[1]]);
+    return true;
+  }
+  const nomad = NOMAD_PARENT.test(parent) ? NOMAD_TASK.exec(element) : undefined;
+  if (nomad?.[1] !== undefined && nomad[2] !== undefined) {
+    enterContainer(facts, nomad[1], 'nomad');
+    facts.containerName = unescapeUnit(nomad[2]);
+    return true;
+  }
+  const inGarden =
+    GARDEN_PARENT.test(parent) || (GARDEN_SHARE.test(parent) && GARDEN_PARENT.test(grandparent));
+  if (inGarden && GARDEN_ID.test(element) && !CONTAINER_ID.test(element)) {
+    enterContainer(facts, element, 'garden');
     return true;
   }
   const scope = SCOPED_ID.exec(element);

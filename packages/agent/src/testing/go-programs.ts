@@ -73,20 +73,22 @@ export function buildGoPrograms(directory: string): Map<string, string> {
 
 /**
  * Programs of Go 1.26 and later that are here anyhow, as what this project is checked with: any machine has them, also
- * one whose own Go is older. Name → path.
+ * one whose own Go is older. Undefined: not shipped for this platform.
  */
-export function shippedGoPrograms(): Map<string, string> {
+export function shippedGoPrograms(): [name: string, path: string | undefined][] {
   const root = createRequire(new URL('../../../../package.json', import.meta.url));
   const platform = `${process.platform}-${process.arch}`;
   const places = [
     ['typescript', `@typescript/typescript-${platform}/package.json`, 'lib/tsc'],
     ['oxlint-tsgolint', `@oxlint-tsgolint/${platform}/package.json`, 'tsgolint'],
   ] as const;
-  const found = new Map<string, string>();
-  for (const [owner, manifest, file] of places) {
-    const from = createRequire(root.resolve(`${owner}/package.json`));
-    const path = join(dirname(from.resolve(manifest)), file);
-    if (existsSync(path)) found.set(owner, path);
-  }
-  return found;
+  return places.map(([owner, manifest, file]) => {
+    try {
+      const from = createRequire(root.resolve(`${owner}/package.json`));
+      const path = join(dirname(from.resolve(manifest)), file);
+      return [owner, existsSync(path) ? path : undefined];
+    } catch {
+      return [owner, undefined];
+    }
+  });
 }

@@ -241,6 +241,7 @@ Refusal Builder::writeRows(TableWriter& writer, const Function& function, uint32
 }
 
 Refusal Builder::writeGoFunction(TableWriter& writer, const Function& function, uint32_t end) {
+  Refusal refusal = Refusal::None;
   switch (function.instructionsLength) {
     case GoTable::Outermost: {
       Rule rule{};
@@ -251,11 +252,12 @@ Refusal Builder::writeGoFunction(TableWriter& writer, const Function& function, 
       return writer.add(function.start, framePointerRule());
     case GoTable::ReturnedTo:
       // Callers are looked up one byte before the address that they are returned to.
-      return writer.add(function.start - (function.start > 0 ? 1 : 0), stackDepthRule(0));
+      refusal = writer.add(function.start - (function.start > 0 ? 1 : 0), stackDepthRule(0));
+      break;
     default:
       break;
   }
-  Refusal refusal = Refusal::None;
+  if (refusal != Refusal::None) return refusal;
   uint64_t last = 0;
   const bool whole = go_.stretches(function.instructions, table_.base + function.start, last, [&](const GoTable::Stretch& stretch) {
     const uint64_t at = stretch.start - table_.base;
