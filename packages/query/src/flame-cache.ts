@@ -5,6 +5,7 @@ import {
   type FlameBuilder,
   type StackSums,
 } from '@fleetflame/profile';
+import type { Breather } from './breather.ts';
 import type { BlockEntry } from '@fleetflame/store';
 import { ByteLru } from './byte-lru.ts';
 import type { QueryLimits } from './limits.ts';
@@ -83,15 +84,18 @@ export class FlameCache {
     { entry, block, sums, buildIds }: SummedBlock,
     frames: FrameInterner,
     symbols: QuerySymbols,
+    breather: Breather,
   ): Promise<void> {
     let known = this.#blockFrames.get(entry.id);
     if (known !== undefined) await symbols.load(known.symbols.keys());
-    // From here on nothing is awaited: another query may add frames with the symbols that it has seen.
+    // Another query may add frames meanwhile. It must see which symbols these are of before it does.
     if (known?.frames.interner !== frames || !isCurrent(known.symbols, symbols)) {
       known = { frames: new LocationFrames(block.locations.length, frames), symbols: new Map() };
     }
-    builder.addBlock(block, sums, symbols.symbolize, known.frames);
     for (const buildId of buildIds) known.symbols.set(buildId, symbols.version(buildId));
+    for (const _ of builder.addBlockInSteps(block, sums, symbols.symbolize, known.frames)) {
+      await breather.breathe();
+    }
     this.#blockFrames.set(entry.id, known, known.frames.sizeBytes + known.symbols.size * 200);
   }
 }

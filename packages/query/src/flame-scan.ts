@@ -97,18 +97,20 @@ class Sum implements Partial {
 
   /** Adds what `sumStacks` has found in a block. */
   async addBlock(entry: BlockEntry, block: Block, sums: StackSums): Promise<void> {
-    const { cache, frames, symbols } = this.#summer;
+    const { cache, frames, symbols, run } = this.#summer;
+    await run.breather.breathe();
     const buildIds = buildIdsToSymbolize(block, sums);
     await symbols.load(buildIds);
-    await cache.addBlock(this.builder, { entry, block, sums, buildIds }, frames, symbols);
+    await cache.addBlock(this.builder, { entry, block, sums, buildIds }, frames, symbols, run.breather);
     this.rows += sums.rows;
     for (const fingerprint of sums.series) this.series.add(fingerprint);
     if (sums.series.length > 0) this.periods.add(sums.period);
     for (const buildId of buildIds) this.symbols.set(buildId, symbols.version(buildId));
   }
 
-  add(partial: Partial): void {
-    this.builder.addBuilder(partial.builder);
+  async add(partial: Partial): Promise<void> {
+    const { breather } = this.#summer.run;
+    for (const _ of this.builder.addBuilderInSteps(partial.builder)) await breather.breathe();
     this.#noteAll(partial);
   }
 
@@ -248,7 +250,7 @@ class Gathered {
     this.#sum ??= new Sum(this.#summer, start);
     for (const partial of this.#held) {
       if (partial === start) continue;
-      this.#sum.add(partial);
+      await this.#sum.add(partial);
       await this.#summer.run.breather.breathe();
     }
     this.#held = [];
@@ -296,7 +298,9 @@ async function gatherPartials(summer: Summer, parts: readonly Part[], gathered: 
     await partial.addBlock(plan.entry, block, sumBlock(summer, block, range));
     // The rows of a block count once, with the rest that is not a piece.
     if (range !== undefined) partial.rows = 0;
+    await run.breather.breathe();
     partial.builder.trim();
+    await run.breather.breathe();
     cache.set(key, partial);
     count++;
     await gathered.add(partial);

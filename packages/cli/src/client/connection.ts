@@ -45,6 +45,8 @@ function transportTo(server: string): Transport {
   return createConnectTransport({
     baseUrl: url.href.replace(/\/$/, ''),
     httpVersion: '1.1',
+    // A file as JSON is a third larger and ten times as long to read, and servers take less of it.
+    useBinaryFormat: true,
     defaultTimeoutMs: CALL_TIMEOUT_MS,
   });
 }

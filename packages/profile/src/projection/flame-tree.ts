@@ -8,6 +8,9 @@ const SHRINK = 4;
 /** Room that a copy has for new nodes at the least. */
 const MIN_ROOM = 1024;
 
+/** Nodes that are added between two steps. */
+const NODES_PER_STEP = 1 << 14;
+
 /** Row of `FlameTree`, in the order of creation: a parent's number is less than its children's. */
 export type TreeNode = number;
 
@@ -90,6 +93,12 @@ export class FlameTree {
 
   /** Adds all of another tree's values to this one. */
   addTree(other: FlameTree): void {
+    const steps = this.addTreeInSteps(other);
+    while (steps.next().done !== true);
+  }
+
+  /** The same, some milliseconds at a time. */
+  *addTreeInSteps(other: FlameTree): Generator<void, void, undefined> {
     this.reserve(other.length);
     const frameOf = this.frames === other.frames ? undefined : this.frames.internAll(other.frames);
     const nodeOf = new Int32Array(other.length);
@@ -99,6 +108,7 @@ export class FlameTree {
       const node = this.child(nodeOf[other.parent[i]!]!, frameOf === undefined ? frame : frameOf[frame]!);
       nodeOf[i] = node;
       this.self[node] = this.self[node]! + other.self[i]!;
+      if (i % NODES_PER_STEP === 0) yield;
     }
     this.framesTooDeep += other.framesTooDeep;
   }

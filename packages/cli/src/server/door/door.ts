@@ -11,6 +11,7 @@ import { DOOR_LIMITS, type DoorLimits } from './limits.ts';
 import { RareLog } from './rare-log.ts';
 import { ReceiveBudget } from './receive-budget.ts';
 import { rpcDoor } from './rpc-door.ts';
+import { Turns } from './turns.ts';
 import { Watch } from './watch.ts';
 
 export interface DoorOptions {
@@ -33,6 +34,7 @@ export class Door {
   readonly #addresses: ClientAddresses;
   readonly #hosts: Hosts;
   readonly #watch = new Watch();
+  readonly #turns = new Turns();
   readonly #received: ReceiveBudget;
   readonly #inflated: ReceiveBudget;
   #port: OnePort | undefined;
@@ -71,6 +73,7 @@ export class Door {
         received: this.#received,
         inflated: this.#inflated,
         watch: this.#watch,
+        turns: this.#turns,
         isLoopback: isLoopback(this.#options.host),
       },
       next,

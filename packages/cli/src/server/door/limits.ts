@@ -73,6 +73,6 @@ export const DOOR_LIMITS: DoorLimits = {
   waitMs: 15_000,
   messageBytes: 64 << 10,
   callsAtOnce: 64,
-  jsonBytes: 16 << 20,
+  jsonBytes: 8 << 20,
   messageFields: 2000,
 };

@@ -71,6 +71,8 @@ export function methodRule(
     messageBytes: limits.messageBytes,
     fields: limits.messageFields,
     atOnce: limits.callsAtOnce,
+    // A write to the catalog each.
+    ...(isJob ? { atOnce: FEW } : {}),
     isLocalOnly: isJob ? !LOOKING_JOBS.has(method) : GRAVE.test(method),
     ...(service === QUERY ? { atOnce: Infinity } : {}),
     ...own.get(name),

@@ -26,6 +26,7 @@ import { readBody } from './read-body.ts';
 import type { Lease, ReceiveBudget } from './receive-budget.ts';
 import { overloaded, Refusal } from './refusal.ts';
 import { SENDER_ADDRESS } from './sender-address.ts';
+import type { Turns } from './turns.ts';
 import type { Watch } from './watch.ts';
 
 export interface RpcDoorOptions {
@@ -36,6 +37,7 @@ export interface RpcDoorOptions {
   readonly received: ReceiveBudget;
   readonly inflated: ReceiveBudget;
   readonly watch: Watch;
+  readonly turns: Turns;
   /** The port is open to this machine alone. */
   readonly isLoopback: boolean;
 }
@@ -120,10 +122,10 @@ async function call(
   options: RpcDoorOptions,
 ): Promise<void> {
   const { request, response, owner, signal } = visit;
-  const { limits, watch } = options;
+  const { limits, watch, turns } = options;
   const isJson = type.endsWith('json');
   const limit = isJson
-    ? Math.max(rule.messageBytes, Math.min(limits.jsonBytes, Math.ceil(rule.messageBytes * JSON_GROWTH)))
+    ? Math.min(Math.ceil(rule.messageBytes * JSON_GROWTH), limits.jsonBytes)
     : rule.messageBytes;
   const isEnveloped = ENVELOPED.test(type);
   const { bytes: sent, lease } = await readBody({
@@ -150,6 +152,7 @@ async function call(
       leases.push(inflated);
       message = await inflate(message, limit, inflated, () => options.inflated.refusal());
     }
+    await turns.take();
     check(message, handler.method.input, isJson, rule.fields);
     const answer = await handler({
       httpVersion: request.httpVersion,
