@@ -16,6 +16,7 @@ export function watchHealth(url: string): HealthWatch {
     take: () =>
       new Promise((resolve) => {
         worker.once('message', resolve);
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
         worker.postMessage('take');
       }),
     close: async () => void (await worker.terminate()),

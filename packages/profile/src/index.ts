@@ -39,7 +39,7 @@ export { flameTableFromFolded } from './projection/flame-table-from-folded.ts';
 export { FLAME_TREE_MAX_DEPTH, FLAME_TREE_MAX_NODES, FlameTree } from './projection/flame-tree.ts';
 export type { FlameTreeOptions, TreeNode } from './projection/flame-tree.ts';
 export { FrameInterner, ROOT_FRAME_NAME } from './projection/frame-interner.ts';
-export { layoutFlameTree } from './projection/flame-layout.ts';
+export { layoutFlameTree, layoutFlameTreeInSteps } from './projection/flame-layout.ts';
 export type { FlameLayout, FlameLayoutOptions } from './projection/flame-layout.ts';
 export { topFunctions } from './projection/top-functions.ts';
 export type { TopFunction, TopTable } from './projection/top-functions.ts';

@@ -32,9 +32,22 @@ export interface FlameLayout {
 }
 
 export function layoutFlameTree(tree: FlameTree, options: FlameLayoutOptions = {}): FlameLayout {
+  const steps = layoutFlameTreeInSteps(tree, options);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same, a pass over the tree at a time: who answers others as well looks after them in between. */
+export function* layoutFlameTreeInSteps(
+  tree: FlameTree,
+  options: FlameLayoutOptions = {},
+): Generator<void, FlameLayout, undefined> {
   const count = tree.length;
   const self = focusedSelf(tree, options.focus ?? []);
   const total = sumUp(tree, self, false);
+  yield;
   const weight = self.some((value) => value < 0) ? sumUp(tree, self, true) : total;
   const maxNodes = Math.max(1, options.maxNodes ?? count);
 
@@ -42,20 +55,33 @@ export function layoutFlameTree(tree: FlameTree, options: FlameLayoutOptions = {
   const aliveNodes = new Int32Array(count);
   let aliveCount = 0;
   for (let i = 0; i < count; i++) if (i === 0 || weight[i]! > 0) aliveNodes[aliveCount++] = i;
+  yield;
   let threshold = 0;
   if (aliveCount > maxNodes) {
     const weights = new Float64Array(aliveCount);
     for (let k = 0; k < aliveCount; k++) weights[k] = weight[aliveNodes[k]!]!;
     threshold = selectLargest(weights, maxNodes);
   }
+  yield;
   const candidates = new Int32Array(aliveCount);
   let candidateCount = 0;
   for (let k = 0; k < aliveCount; k++) {
     const node = aliveNodes[k]!;
     if (node === 0 || weight[node]! >= threshold) candidates[candidateCount++] = node;
   }
-  let rows = preOrder(tree, candidates.subarray(0, candidateCount));
-  if (rows.length > maxNodes) rows = dropTies(tree, rows, weight, threshold, maxNodes);
+  yield;
+  const widest = candidates.subarray(0, candidateCount);
+  if (candidateCount <= maxNodes) {
+    const rows = preOrder(tree, widest);
+    yield;
+    return assemble(tree, rows, { self, total, weight }, options.builds);
+  }
+  const ties = cutTies(tree, widest, weight, threshold, maxNodes);
+  yield;
+  const ordered = preOrder(tree, ties.nodes);
+  yield;
+  const rows = dropTies(tree, ordered, weight, threshold, maxNodes, ties);
+  yield;
   return assemble(tree, rows, { self, total, weight }, options.builds);
 }
 
@@ -151,20 +177,32 @@ function countingSort(
   return { order, start };
 }
 
-/** Of the rows that weigh exactly the threshold, keeps the shallowest and, in one depth, the first. */
-function dropTies(
+interface Ties {
+  /** Without the ties that are too deep in any order: ascending, closed under parent. */
+  readonly nodes: Int32Array;
+  /** Of the ties in this depth not all have room. */
+  readonly cutDepth: number;
+  /** For so many of them. */
+  readonly room: number;
+}
+
+/**
+ * Of the nodes that weigh exactly the threshold the shallowest are kept. Those deeper than where the room ends go before
+ * anything is ordered: a million stacks of one sample each have only ties.
+ */
+function cutTies(
   tree: FlameTree,
-  rows: Int32Array,
+  nodes: Int32Array,
   weight: Float64Array,
   threshold: number,
   maxNodes: number,
-): Int32Array {
-  const isTie = (node: number): boolean => node !== 0 && weight[node] === threshold;
+): Ties {
   const tiesAtDepth = new Map<number, number>();
   let room = maxNodes;
-  for (const node of rows) {
-    if (isTie(node)) tiesAtDepth.set(tree.depth[node]!, (tiesAtDepth.get(tree.depth[node]!) ?? 0) + 1);
-    else room--;
+  for (const node of nodes) {
+    if (node !== 0 && weight[node] === threshold) {
+      tiesAtDepth.set(tree.depth[node]!, (tiesAtDepth.get(tree.depth[node]!) ?? 0) + 1);
+    } else room--;
   }
   let cutDepth = -1;
   for (const depth of [...tiesAtDepth.keys()].sort((a, b) => a - b)) {
@@ -173,13 +211,27 @@ function dropTies(
     if (ties > room) break;
     room -= ties;
   }
+  const kept = nodes.filter(
+    (node) => node === 0 || weight[node] !== threshold || tree.depth[node]! <= cutDepth,
+  );
+  return { nodes: kept, cutDepth, room };
+}
+
+/** Of the ties in the depth where the room ends, keeps the first. */
+function dropTies(
+  tree: FlameTree,
+  rows: Int32Array,
+  weight: Float64Array,
+  threshold: number,
+  maxNodes: number,
+  { cutDepth, room }: Ties,
+): Int32Array {
   const kept = new Int32Array(maxNodes);
   let keptCount = 0;
+  let left = room;
   for (const node of rows) {
-    if (isTie(node)) {
-      const depth = tree.depth[node]!;
-      if (depth > cutDepth || (depth === cutDepth && room-- <= 0)) continue;
-    }
+    const isCut = node !== 0 && weight[node] === threshold && tree.depth[node] === cutDepth;
+    if (isCut && left-- <= 0) continue;
     kept[keptCount++] = node;
   }
   return kept.subarray(0, keptCount);

@@ -1,5 +1,10 @@
 import { create } from '@bufbuild/protobuf';
-import { encodeFlameTable, FleetflameError, layoutFlameTree, parseProfileType } from '@fleetflame/profile';
+import {
+  encodeFlameTable,
+  FleetflameError,
+  layoutFlameTreeInSteps,
+  parseProfileType,
+} from '@fleetflame/profile';
 import {
   FlameGraphResponseSchema,
   type FlameGraphRequest,
@@ -33,11 +38,14 @@ export async function flameGraph(
     async (run) => {
       const profileType = run.resolveType(scope.profileType);
       const { builder, period } = await scanFlame(run, cache, scope, profileType, groupBy);
-      const layout = layoutFlameTree(builder.tree, {
+      const steps = layoutFlameTreeInSteps(builder.tree, {
         maxNodes,
         focus: request.focus,
         builds: builder.builds,
       });
+      let step = steps.next();
+      for (; step.done !== true; step = steps.next()) await run.breather.breathe();
+      const layout = step.value;
       await run.breather.breathe();
       return create(FlameGraphResponseSchema, {
         table: encodeFlameTable(layout.table),
