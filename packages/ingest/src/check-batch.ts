@@ -151,7 +151,8 @@ export function checkTime(block: TimeRange, nowMs: number, rules: BatchRules, ru
       'futureMs',
       'not_now',
       `The batch ends at ${time(block.timeEndMs)}, ${seconds(ahead)} after the server's clock; at most ` +
-        `${seconds(limits.futureMs)} are taken: compare the clocks of both hosts (NTP), and send it again.`,
+        `${seconds(limits.futureMs)} are taken: compare the clocks of both hosts (NTP), and send it again` +
+        `${rule.chosen ? `, or ${rule.retryWith}` : ''}.`,
     );
   }
   const age = nowMs - block.timeEndMs;

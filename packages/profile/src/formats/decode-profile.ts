@@ -87,7 +87,7 @@ function open(
 ): { format: FormatName; inner: Uint8Array; limits: ImportLimits; changes: ImportChanges } {
   const limits: ImportLimits = { ...IMPORT_LIMITS, ...options.limits };
   if (bytes.length > limits.compressedBytes)
-    throw tooLargeFile('', 'bytes', limits.compressedBytes, 'compressedBytes');
+    throw tooLargeFile('profile', 'bytes', limits.compressedBytes, 'compressedBytes');
   const changes = new ImportChanges();
   const inner = inflate(bytes, limits, changes);
   return { format: formatOf(options.format, inner), inner, limits, changes };
