@@ -1,7 +1,8 @@
 import type { BlockBuilder } from '../../block/block-builder.ts';
 import type { FleetflameError } from '../../errors.ts';
 import { FrameBuffer } from '../frame-buffer.ts';
-import type { ImportChanges } from '../import-changes.ts';
+import { ImportChanges } from '../import-changes.ts';
+import type { ImportChange } from '../import-changes.ts';
 import { LABEL, SAMPLE } from './fields.ts';
 import { PRUNE } from './decode-tables.ts';
 import type { PprofTables } from './decode-tables.ts';
@@ -17,6 +18,15 @@ const VALUE_MAX = 2 ** 60;
 
 /** A series that no value was added to yet. */
 const NO_SERIES = -1;
+
+/** The labels of some samples. */
+interface LabelSet {
+  /** The series of each sample type, or NO_SERIES. */
+  readonly series: Int32Array;
+  readonly record: Readonly<Record<string, string>>;
+  /** What is changed for each sample that has them. */
+  readonly changes: readonly ImportChange[];
+}
 
 /** What all samples share. */
 export interface SampleContext {
@@ -58,9 +68,9 @@ export class SampleDecoder {
   #labelCount = 0;
   readonly #lastLabels: Uint32Array;
   #lastLabelCount = -1;
-  /** By label set, the series of each sample type; the key is the numbers of the set. */
-  readonly #seriesByLabels = new Map<string, Int32Array>();
-  #series: Int32Array = new Int32Array(0);
+  /** By label set; the key is the numbers of the set. */
+  readonly #labelSets = new Map<string, LabelSet>();
+  #labelSet: LabelSet = { series: new Int32Array(0), record: {}, changes: [] };
   #seriesCount = 0;
 
   constructor(reader: WireReader, builder: BlockBuilder, context: SampleContext) {
@@ -218,15 +228,17 @@ export class SampleDecoder {
   }
 
   #add(): void {
-    const { limits, timeMs } = this.#context;
+    const { limits, timeMs, changes } = this.#context;
     const builder = this.#builder;
     const stack = this.#stack();
-    const series = this.#seriesOfLabels();
+    const labelSet = this.#labelSetOf();
+    const { series } = labelSet;
+    for (const { what, count, example } of labelSet.changes) changes.note(what, example, count);
     for (let type = 0; type < this.#values.length; type++) {
       const value = this.#values[type]!;
       if (value === 0) continue;
       if (value < 0) this.#context.onNegative?.(this.#context.profileTypes[type]!, value, this.#reader.row);
-      if (series[type] === NO_SERIES) series[type] = this.#newSeries(type);
+      if (series[type] === NO_SERIES) series[type] = this.#newSeries(type, labelSet);
       if (builder.points >= limits.points) {
         throw this.#reader.tooMany('points', 'values that are not 0', limits.points);
       }
@@ -287,45 +299,48 @@ export class SampleDecoder {
       throw this.#reader.tooMany('stacks', 'distinct stack prefixes', stacks);
   }
 
-  /** The series of the sample's labels, one per sample type; looked up only when they change. */
-  #seriesOfLabels(): Int32Array {
+  /** What is known of the sample's labels; looked up only when they change. */
+  #labelSetOf(): LabelSet {
     const labels = this.#labels;
     const words = this.#labelCount * LABEL_WORDS;
     if (this.#labelCount === this.#lastLabelCount) {
       let same = 0;
       while (same < words && labels[same] === this.#lastLabels[same]) same++;
-      if (same === words) return this.#series;
+      if (same === words) return this.#labelSet;
     }
     const key = labels.subarray(0, words).join();
-    let series = this.#seriesByLabels.get(key);
-    if (series === undefined) {
+    let labelSet = this.#labelSets.get(key);
+    if (labelSet === undefined) {
       // Labels that no value comes with make no series, but they take memory all the same.
-      if (this.#seriesByLabels.size === this.#context.limits.series) this.#tooManySeries();
-      series = new Int32Array(this.#values.length).fill(NO_SERIES);
-      this.#seriesByLabels.set(key, series);
+      if (this.#labelSets.size === this.#context.limits.series) this.#tooManySeries();
+      labelSet = this.#newLabelSet();
+      this.#labelSets.set(key, labelSet);
     }
     this.#lastLabels.set(labels.subarray(0, words));
     this.#lastLabelCount = this.#labelCount;
-    this.#series = series;
-    return series;
+    this.#labelSet = labelSet;
+    return labelSet;
   }
 
-  #newSeries(type: number): number {
+  #newLabelSet(): LabelSet {
+    const { layout, labels, limits } = this.#context;
+    const changes = new ImportChanges();
+    const record = sampleLabels(this.#labels, this.#labelCount, layout.strings, { labels, limits, changes });
+    return { series: new Int32Array(this.#values.length).fill(NO_SERIES), record, changes: changes.list() };
+  }
+
+  #newSeries(type: number, { record }: LabelSet): number {
     const { limits, layout, profileTypes } = this.#context;
     if (this.#seriesCount++ === limits.series) this.#tooManySeries();
-    return this.#builder.series(profileTypes[type] ?? '', layout.period, this.#labelRecord());
+    return this.#builder.series(profileTypes[type] ?? '', layout.period, record);
   }
 
   #tooManySeries(): never {
     const { layout, limits } = this.#context;
     throw new TooManySeries(
-      manyValued([...this.#seriesByLabels.keys()], layout.strings),
+      manyValued([...this.#labelSets.keys()], layout.strings),
       this.#reader.tooMany('series', 'series (label sets times sample types)', limits.series),
     );
-  }
-
-  #labelRecord(): Record<string, string> {
-    return sampleLabels(this.#labels, this.#labelCount, this.#context.layout.strings, this.#context);
   }
 }
 

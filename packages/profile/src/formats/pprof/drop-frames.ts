@@ -69,7 +69,8 @@ function compile(pattern: string, changes: ImportChanges): RE2JS | undefined {
     repeats += Math.max(Number(low), Number(high ?? 0));
   }
   if (repeats * pattern.length > DROP_LIMITS.repeats) return ignore('too many repetitions');
-  if ((pattern.match(/\\[pPwWdDsS]|\[/g)?.length ?? 0) > DROP_LIMITS.classes) return ignore('too many classes');
+  if ((pattern.match(/\\[pPwWdDsS]|\[/g)?.length ?? 0) > DROP_LIMITS.classes)
+    return ignore('too many classes');
   try {
     const regex = RE2JS.compile(pattern);
     return regex.programSize() > DROP_LIMITS.instructions ? ignore('too large') : regex;

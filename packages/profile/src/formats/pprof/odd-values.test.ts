@@ -170,6 +170,14 @@ describe('one odd value costs nothing else', () => {
     expect(describeBlock(again)[1]).toContain('2,17]');
   });
 
+  test('changes of labels are counted by sample, however many types and equal label sets there are', () => {
+    const labels = [7, 8].map((value) => bytes(3, int(1, 6), int(2, value)));
+    const sample = bytes(2, bytes(2, [1, 2]), ...labels);
+    const sampleType = [...bytes(1, int(1, 1), int(2, 2)), ...bytes(1, int(1, 8), int(2, 8))];
+    const profile = rawProfile({ sampleType, sample: [...sample, ...sample, ...bytes(2, bytes(2, [1, 2]))] });
+    expect(changesOf(profile)).toEqual({ label_joined: [2, 'route=/a,bytes'] });
+  });
+
   test('ids that count from 0', () => {
     const profile = rawProfile({
       mapping: bytes(3, int(5, 9), int(6, 10)),
