@@ -1,6 +1,6 @@
 /**
  * What becomes of a whole file, wherever it came from: checked, converted and stored, or remembered with the reason
- * why not. One file at a time.
+ * why not. One file at a time, of each sender in turn.
  */
 import { closeSync, openSync } from 'node:fs';
 import { link, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -11,6 +11,7 @@ import { FleetflameError } from '@fleetflame/profile';
 import type { Logger } from 'pino';
 import type { BinaryRecord } from './binary-record.ts';
 import { BinaryRefused, type Converter } from './convert/converter.ts';
+import { FairTurns } from './fair-turns.ts';
 import { fileSource } from './file-source.ts';
 import type { SymbolLimits } from './limits.ts';
 import type { ServiceMetrics } from './service-metrics.ts';
@@ -28,11 +29,13 @@ export interface IntakeOptions {
 export interface IntakeFile extends StoredFile {
   /** Holds what debug files of other binaries refer to. */
   readonly supplementary: boolean;
+  /** Whose turn it takes: an address, or a sender's name. Default: the origin. */
+  readonly turnOf?: string;
 }
 
 export class Intake {
   readonly #options: IntakeOptions;
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns = new FairTurns();
   #waiting = 0;
   #scratch: Promise<string> | undefined;
   #serial = 0;
@@ -69,10 +72,8 @@ export class Intake {
     }
     this.#waiting++;
     const endTimer = metrics.conversion.startTimer();
-    const turn = this.#queue.then(() => this.#run(file, fetch));
-    this.#queue = turn.catch(() => undefined);
     try {
-      return await turn;
+      return await this.#turns.run(file.turnOf ?? file.origin ?? '', () => this.#run(file, fetch));
     } finally {
       this.#waiting--;
       endTimer();
@@ -88,7 +89,7 @@ export class Intake {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#queue;
+    await this.#turns.settled();
     if (this.#scratch !== undefined) await rm(await this.#scratch, { recursive: true, force: true });
   }
 

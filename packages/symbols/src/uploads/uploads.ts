@@ -414,6 +414,7 @@ export class Uploads {
         replace,
         origin,
         uploader: holder,
+        turnOf: head.address || holder,
       };
       const record = await intake.take(file, (path) => this.#parts.assemble(parts, path));
       clearInterval(timer);
