@@ -7,12 +7,11 @@ import type { MappingKind } from '../block/block.ts';
  *   memory   start ───────── address ── limit          address 0x55d000001234
  *   file     offset ──────── place                     place   0x1234 = address - start + offset
  *
- * The place is a file offset. ELF addresses, which symbols are found by, differ from it by what the
- * program headers say, often nothing; only who has the binary can tell. So such a mapping gets a kind
- * of its own, and the lookup of symbols converts (SymbolTable.addressOfOffset).
+ * The place is a file offset. ELF addresses, which symbols are found by, are the same in what GNU ld and
+ * gold link; lld and mold put code at other addresses than offsets, which only the program headers tell.
  *
  *   - Where the file's beginning is mapped too, its place in memory is the load bias, and address minus
- *     bias is the ELF address: a binary made for address 0 begins there.
+ *     bias is the ELF address of any linker: a binary made for address 0 begins there.
  *   - A program that is linked at a fixed address is mapped there: its addresses are ELF addresses
  *     already. Such programs lie low (0x400000; 0x8048000 in 32 bits), others are put above 4 GiB.
  *   - An address outside of its mapping was normalised by who wrote it, and stays.
@@ -33,6 +32,15 @@ export interface MemoryRange {
 export function loadBias({ start, offset }: MemoryRange): number {
   const bias = start - offset;
   return bias < FIXED_BELOW || start >= EXACT ? 0 : bias;
+}
+
+/**
+ * The same where `beginning` is known, the place in memory of the file's first byte: undefined where it is
+ * not mapped, or lies behind, as that of another copy of the file.
+ */
+export function loadBiasFrom(range: MemoryRange, beginning: number | undefined): number {
+  const bias = loadBias(range);
+  return bias === 0 || beginning === undefined || beginning > range.start ? bias : beginning;
 }
 
 export function isInRange(address: number, { start, limit }: MemoryRange): boolean {

@@ -1,6 +1,6 @@
 import type { BlockBuilder } from '../../block/block-builder.ts';
 import { eachLine } from '../file-text.ts';
-import { isInRange, loadBias, movesAsFile } from '../mapped-address.ts';
+import { isInRange, loadBiasFrom, movesAsFile } from '../mapped-address.ts';
 import type { MemoryRange } from '../mapped-address.ts';
 import { mappingKind } from '../mapping-kind.ts';
 
@@ -51,15 +51,8 @@ export class MemoryMap {
       return builder.location(0, address % TWO_32, Math.floor(address / TWO_32), []);
     const kind = mappingKind(mapped.file, mapped.buildId);
     const mapping = builder.mapping(builder.string(mapped.file), builder.string(mapped.buildId), kind);
-    const place = address - (movesAsFile(kind) ? this.#bias(mapped) : 0);
+    const place = address - (movesAsFile(kind) ? loadBiasFrom(mapped, this.#beginnings.get(mapped.file)) : 0);
     return builder.location(mapping, place % TWO_32, Math.floor(place / TWO_32), []);
-  }
-
-  #bias(mapped: MappedFile): number {
-    const bias = loadBias(mapped);
-    if (bias === 0) return 0;
-    const beginning = this.#beginnings.get(mapped.file);
-    return beginning === undefined || beginning > mapped.start ? bias : beginning;
   }
 
   #find(address: number): MappedFile | undefined {

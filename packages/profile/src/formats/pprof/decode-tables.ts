@@ -5,7 +5,7 @@ import { IdIndex } from './id-index.ts';
 import type { PprofLimits } from './limits.ts';
 import { cutMarker, markerLocation } from '../cut-marker.ts';
 import type { ImportChanges } from '../import-changes.ts';
-import { isInRange, loadBias, movesAsFile } from '../mapped-address.ts';
+import { isInRange, loadBiasFrom, movesAsFile } from '../mapped-address.ts';
 import type { MemoryRange } from '../mapped-address.ts';
 import { mappingKind } from '../mapping-kind.ts';
 import type { DropFrames } from './drop-frames.ts';
@@ -45,6 +45,8 @@ export class PprofTables {
   readonly #mappingFile: Uint32Array;
   readonly #mappingBuildId: Uint32Array;
   readonly #mappingRow: Uint32Array;
+  /** By string of the file. */
+  #beginnings: Map<number, number> | undefined;
 
   readonly #functionIds: IdIndex;
   readonly #functionName: Uint32Array;
@@ -378,6 +380,20 @@ export class PprofTables {
     return this.#builder.location(builderMapping, place % TWO_32, Math.floor(place / TWO_32), lines, columns);
   }
 
+  /** Where the first byte of a mapping's file lies in memory, undefined where it is not mapped. */
+  #beginning(mapping: number): number | undefined {
+    if (this.#beginnings === undefined) {
+      this.#beginnings = new Map();
+      for (let row = 0; row < this.#mappingFile.length; row++) {
+        const file = this.#mappingFile[row]!;
+        const { start, offset } = this.#range(row);
+        if (offset === 0 && start > 0 && file !== 0 && !this.#beginnings.has(file))
+          this.#beginnings.set(file, start);
+      }
+    }
+    return this.#beginnings.get(this.#mappingFile[mapping]!);
+  }
+
   #range(mapping: number): MemoryRange {
     const range = this.#mappingRange;
     return { start: range[3 * mapping]!, limit: range[3 * mapping + 1]!, offset: range[3 * mapping + 2]! };
@@ -391,7 +407,7 @@ export class PprofTables {
     const builder = this.#builder;
     const kind = mappingKind(file, buildId);
     const built = builder.mapping(builder.string(file), builder.string(buildId), kind);
-    this.#mappingBias[row] = movesAsFile(kind) ? loadBias(this.#range(row)) : 0;
+    this.#mappingBias[row] = movesAsFile(kind) ? loadBiasFrom(this.#range(row), this.#beginning(row)) : 0;
     this.#mappingRow[row] = built;
     return built;
   }

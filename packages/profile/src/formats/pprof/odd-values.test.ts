@@ -275,6 +275,28 @@ describe('addresses', () => {
   });
 });
 
+test('where the beginning of a file is mapped, addresses are counted from it', () => {
+  const start = 0x55d0_0000_0000;
+  const mapping = (id: number, at: number, offset: number): number[] =>
+    bytes(
+      3,
+      int(1, id),
+      int(2, start + at),
+      int(3, start + at + 0x1000),
+      int(4, offset),
+      int(5, 9),
+      int(6, 10),
+    );
+  const profile = rawProfile({
+    // As lld links: code at 0x3000, which is 0x1000 in the file.
+    mapping: [...mapping(1, 0x3000, 0x1000), ...mapping(2, 0, 0)],
+    function: [],
+    location: bytes(4, int(1, 1), int(2, 1), int(3, start + 0x3234)),
+    sample: bytes(2, bytes(1, varint(1)), bytes(2, varint(30))),
+  });
+  expect(frames(profile)).toEqual(['app+0x3234']);
+});
+
 describe('drop_frames', () => {
   const NAMES = [
     '',
