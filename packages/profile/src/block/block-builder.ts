@@ -63,6 +63,16 @@ export class BlockBuilder {
     return this.#tables.string(text);
   }
 
+  /** The string whose UTF-8 bytes these are; -1: it is not there yet. */
+  findString(bytes: Uint8Array, start: number, end: number): StringIndex {
+    return this.#tables.strings.findBytes(bytes, start, end);
+  }
+
+  /** As `location`, from a row that the caller filled: mapping, address low, address high, lines. */
+  locationRow(row: Uint32Array, size: number): LocationIndex {
+    return this.#tables.location(row, size);
+  }
+
   mapping(file: StringIndex, buildId: StringIndex, kind: MappingKind): MappingIndex {
     return this.#tables.mapping(file, buildId, MAPPING_KINDS.indexOf(kind));
   }

@@ -47,7 +47,10 @@ export function gzip(bytes: Uint8Array): Uint8Array {
 /** Throws limit_exceeded when the content is larger than `maxBytes`, invalid_input when it is broken. */
 export function gunzip(bytes: Uint8Array, maxBytes: number): Uint8Array {
   return decompress('gzip', 'invalid_input', maxBytes, () =>
-    zlib.gunzipSync(bytes, { maxOutputLength: Math.max(1, maxBytes) }),
+    zlib.gunzipSync(bytes, {
+      maxOutputLength: Math.max(1, maxBytes),
+      chunkSize: chunkSize(Math.min(maxBytes, gzipSaysBytes(bytes))),
+    }),
   );
 }
 
@@ -147,6 +150,12 @@ function gunzipMember(bytes: Uint8Array, room: number): Piece | undefined {
     throw new FleetflameError('invalid_input', 'The gzip data is broken or cut off: its checksum is wrong.');
   }
   return { content, read: read + GZIP.trailer };
+}
+
+/** The length of the content as a gzip file's last four bytes have it, modulo 2^32: a hint. */
+function gzipSaysBytes(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return bytes.length < 18 ? 0 : view.getUint32(bytes.length - 4, true);
 }
 
 function decompress(

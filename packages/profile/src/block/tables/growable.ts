@@ -16,6 +16,10 @@ export class GrowableU32 {
     this.#array[this.#length++] = value;
   }
 
+  at(index: number): number {
+    return this.#array[index]!;
+  }
+
   /** A view that the next push may leave behind. */
   view(): Uint32Array {
     return this.#array.subarray(0, this.#length);

@@ -23,6 +23,7 @@ export class StringInterner implements StringBytes {
   #bytes = new Uint8Array(FIRST_BYTES);
   #length = 0;
   #next = 0;
+  #slot = 0;
   #scratch = new Uint8Array(256);
 
   /** String 0 is "". */
@@ -62,12 +63,17 @@ export class StringInterner implements StringBytes {
   /** The row of a text; -1: it has none. */
   find(text: string): number {
     const end = this.#encode(text);
-    let slot = this.#hash(this.#scratch, 0, end) & this.#mask;
-    for (let entry = this.#slots[slot]!; entry !== 0; entry = this.#slots[slot]!) {
-      if (this.#equals(entry - 1, this.#scratch, 0, end)) return entry - 1;
-      slot = (slot + 1) & this.#mask;
+    return this.findBytes(this.#scratch, 0, end);
+  }
+
+  /** The row of the bytes from `start` to `end`, whatever they are; -1: there is none. */
+  findBytes(from: Uint8Array, start: number, end: number): number {
+    const guess = this.#next;
+    if (guess < this.#length && this.#equals(guess, from, start, end)) {
+      this.#next = guess + 1;
+      return guess;
     }
-    return -1;
+    return this.#find(this.#hash(from, start, end), from, start, end);
   }
 
   /** The bytes from `start` to `end`, which are valid UTF-8. */
@@ -78,21 +84,14 @@ export class StringInterner implements StringBytes {
       return guess;
     }
     const hash = this.#hash(from, start, end);
-    const slots = this.#slots;
-    let slot = hash & this.#mask;
-    for (let entry = slots[slot]!; entry !== 0; entry = slots[slot]!) {
-      if (this.#hashes[entry - 1] === hash && this.#equals(entry - 1, from, start, end)) {
-        this.#next = entry;
-        return entry - 1;
-      }
-      slot = (slot + 1) & this.#mask;
-    }
+    const known = this.#find(hash, from, start, end);
+    if (known >= 0) return known;
     const index = this.#length++;
     this.#next = index + 1;
-    slots[slot] = index + 1;
+    this.#slots[this.#slot] = index + 1;
     this.#hashes[index] = hash;
     this.#append(index, from, start, end);
-    if (this.#length * 2 >= slots.length) this.#grow();
+    if (this.#length * 2 >= this.#slots.length) this.#grow();
     return index;
   }
 
@@ -103,6 +102,21 @@ export class StringInterner implements StringBytes {
   /** The strings so far, in an array of their own. */
   table(): StringTable {
     return new StringTable(this.#bytes.slice(0, this.arenaBytes), this.#starts.slice(0, this.#length + 1));
+  }
+
+  /** The row, -1: there is none; then `#slot` is where it would be. */
+  #find(hash: number, from: Uint8Array, start: number, end: number): number {
+    const slots = this.#slots;
+    let slot = hash & this.#mask;
+    for (let entry = slots[slot]!; entry !== 0; entry = slots[slot]!) {
+      if (this.#hashes[entry - 1] === hash && this.#equals(entry - 1, from, start, end)) {
+        this.#next = entry;
+        return entry - 1;
+      }
+      slot = (slot + 1) & this.#mask;
+    }
+    this.#slot = slot;
+    return -1;
   }
 
   /** Into the scratch; gives the number of bytes. Half a surrogate pair becomes U+FFFD. */

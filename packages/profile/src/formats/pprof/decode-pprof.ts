@@ -106,6 +106,7 @@ function decodeOnce(
     onNegative: options.onNegative,
   });
   samples.decode();
+  layout.strings.checkUnused();
   checkStrings(reader, layout, changes);
   const totals = new Map(profileTypes.map((type, index) => [type, samples.totals[index] ?? 0]));
   noteTotals(totals, builder, changes);
@@ -161,7 +162,7 @@ function profileTypesOf(reader: WireReader, layout: ProfileLayout, changes: Impo
     reader.field = '';
     throw reader.broken('there is none: this may be no pprof profile');
   }
-  const text = (index: number): string => typeWord(strings[index] ?? '', changes);
+  const text = (index: number): string => typeWord(strings.at(index), changes);
   const period = { type: text(periodType.type), unit: text(periodType.unit) };
   const profileTypes = new Set<string>();
   for (const { type, unit } of sampleTypes) {
@@ -171,7 +172,7 @@ function profileTypesOf(reader: WireReader, layout: ProfileLayout, changes: Impo
     let profileType = of(name);
     for (let n = 2; profileTypes.has(profileType); n++) profileType = of(`${name}_${n}`);
     if (text(type) === '' || profileType !== of(name)) {
-      changes.note('sample_type_renamed', `${strings[type] ?? ''} is ${profileType}`);
+      changes.note('sample_type_renamed', `${strings.at(type)} is ${profileType}`);
     }
     profileTypes.add(profileType);
   }

@@ -10,6 +10,7 @@ import type { PprofLimits } from './limits.ts';
 import { LABEL_WORDS, sampleLabels } from './sample-labels.ts';
 import { readKnownString } from './scan-profile.ts';
 import type { ProfileLayout } from './scan-profile.ts';
+import type { PprofStrings } from './pprof-strings.ts';
 import { WIRE } from './wire-reader.ts';
 import type { WireReader } from './wire-reader.ts';
 
@@ -222,7 +223,7 @@ export class SampleDecoder {
     }
     reader.leave(outer);
     reader.leaf = '';
-    const name = layout.strings[words[at]!] ?? '';
+    const name = layout.strings.at(words[at]!);
     if (leftOut.size > 0 && leftOut.has(name)) changes.note('label_left_out', `${name}: too many values`);
     else this.#labelCount = index + 1;
   }
@@ -358,7 +359,7 @@ export class TooManySeries extends Error {
 }
 
 /** Names of labels that have at least half as many values as the one with the most. */
-function manyValued(keys: readonly string[], strings: readonly string[]): string[] {
+function manyValued(keys: readonly string[], strings: PprofStrings): string[] {
   const values = new Map<number, Set<string>>();
   for (const key of keys) {
     const words = key.split(',');
@@ -370,5 +371,5 @@ function manyValued(keys: readonly string[], strings: readonly string[]): string
   }
   let most = 0;
   for (const { size } of values.values()) most = Math.max(most, size);
-  return [...values].filter(([, set]) => set.size * 2 >= most).map(([name]) => strings[name] ?? '');
+  return [...values].filter(([, set]) => set.size * 2 >= most).map(([name]) => strings.at(name));
 }

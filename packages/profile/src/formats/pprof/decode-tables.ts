@@ -1,5 +1,6 @@
 import type { BlockBuilder } from '../../block/block-builder.ts';
 import { GrowableU32 } from '../../block/tables/growable.ts';
+import { LINE_WORDS, LOCATION_HEAD } from '../../block/tables/interned-tables.ts';
 import { FUNCTION, LINE, LOCATION, MAPPING } from './fields.ts';
 import { IdIndex } from './id-index.ts';
 import type { PprofLimits } from './limits.ts';
@@ -65,6 +66,7 @@ export class PprofTables {
   /** Column of each line; undefined until a line has one, which is rare. */
   #columns: GrowableU32 | undefined;
   readonly #locationRow: Uint32Array;
+  #scratch = new Uint32Array(64);
   /** PRUNE of each location. */
   readonly #locationPrune: Uint8Array;
 
@@ -349,35 +351,32 @@ export class PprofTables {
     const mapping = this.#locationMapping[row]! - 1;
     // Lines are innermost first: drop_frames removes those up to the outermost that it matches.
     const dropped = this.pruning(row) === PRUNE.inner ? this.#droppedLine(row) + 1 : this.#lineStart[row]!;
-    const lines = this.#lines.view().slice(2 * dropped, 2 * this.#lineStart[row + 1]!);
-    for (let i = 0; i < lines.length; i += 2) lines[i] = this.#function(lines[i]!);
-    const low = this.#locationAddress[2 * row]!;
-    const high = this.#locationAddress[2 * row + 1]!;
-    const columns = this.#columns?.view().subarray(dropped, this.#lineStart[row + 1]);
-    const built =
-      mapping < 0
-        ? this.#builder.location(0, low, high, lines, columns)
-        : this.#mapped(mapping, low, high, lines, columns);
-    this.#locationRow[row] = built;
-    return built;
+    const end = this.#lineStart[row + 1]!;
+    const size = LOCATION_HEAD + LINE_WORDS * (end - dropped);
+    if (size > this.#scratch.length) this.#scratch = new Uint32Array(2 * size);
+    const out = this.#scratch;
+    out[0] = 0;
+    out[1] = this.#locationAddress[2 * row]!;
+    out[2] = this.#locationAddress[2 * row + 1]!;
+    for (let line = dropped, at = LOCATION_HEAD; line < end; line++, at += LINE_WORDS) {
+      out[at] = this.#function(this.#lines.at(2 * line));
+      out[at + 1] = this.#lines.at(2 * line + 1);
+      out[at + 2] = this.#columns?.at(line) ?? 0;
+    }
+    if (mapping >= 0) this.#place(out, mapping);
+    return (this.#locationRow[row] = this.#builder.locationRow(out, size));
   }
 
-  /** A location in a mapping, its address counted by where the mapping lies (mapped-address.ts). */
-  #mapped(
-    mapping: number,
-    low: number,
-    high: number,
-    lines: Uint32Array,
-    columns: Uint32Array | undefined,
-  ): number {
-    const builderMapping = this.#mapping(mapping);
-    const range = this.#range(mapping);
-    const address = high * TWO_32 + low;
+  /** Puts a location's row into a mapping, its address counted by where that lies (mapped-address.ts). */
+  #place(row: Uint32Array, mapping: number): void {
+    row[0] = this.#mapping(mapping);
     const bias = this.#mappingBias[mapping]!;
-    if (bias === 0 || !isInRange(address, range))
-      return this.#builder.location(builderMapping, low, high, lines, columns);
+    if (bias === 0) return;
+    const address = row[2]! * TWO_32 + row[1]!;
+    if (!isInRange(address, this.#range(mapping))) return;
     const place = address - bias;
-    return this.#builder.location(builderMapping, place % TWO_32, Math.floor(place / TWO_32), lines, columns);
+    row[1] = place % TWO_32;
+    row[2] = Math.floor(place / TWO_32);
   }
 
   /** Where the first byte of a mapping's file lies in memory, undefined where it is not mapped. */
@@ -416,10 +415,11 @@ export class PprofTables {
     const known = this.#functionRow[row]!;
     if (known !== UNUSED) return known;
     const builder = this.#builder;
+    const { strings } = this.#layout;
     const built = builder.function(
-      builder.string(this.#text(this.#functionName[row]!)),
-      builder.string(this.#text(this.#functionSystemName[row]!)),
-      builder.string(this.#text(this.#functionFilename[row]!)),
+      strings.intern(builder, this.#functionName[row]!),
+      strings.intern(builder, this.#functionSystemName[row]!),
+      strings.intern(builder, this.#functionFilename[row]!),
       this.#functionStartLine[row]!,
     );
     this.#functionRow[row] = built;
@@ -451,7 +451,7 @@ export class PprofTables {
   }
 
   #text(index: number): string {
-    return this.#layout.strings[index] ?? '';
+    return this.#layout.strings.at(index);
   }
 }
 

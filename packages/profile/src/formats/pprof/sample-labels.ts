@@ -1,3 +1,4 @@
+import type { PprofStrings } from './pprof-strings.ts';
 import { shortened } from '../import-changes.ts';
 import type { ImportChanges } from '../import-changes.ts';
 import type { PprofLimits } from './limits.ts';
@@ -26,7 +27,7 @@ interface LabelValues {
 export function sampleLabels(
   words: Uint32Array,
   count: number,
-  strings: readonly string[],
+  strings: PprofStrings,
   context: {
     readonly labels: Readonly<Record<string, string>>;
     readonly limits: PprofLimits;
@@ -65,18 +66,18 @@ export function sampleLabels(
 function readLabel(
   words: Uint32Array,
   at: number,
-  strings: readonly string[],
+  strings: PprofStrings,
   { limits, changes }: { readonly limits: PprofLimits; readonly changes: ImportChanges },
   byName: Map<string, LabelValues>,
 ): void {
-  const text = strings[words[at + 1]!] ?? '';
+  const text = strings.at(words[at + 1]!);
   const low = words[at + 2]!;
   const high = words[at + 3]!;
-  const unit = strings[words[at + 4]!] ?? '';
+  const unit = strings.at(words[at + 4]!);
   const numeric = low !== 0 || high !== 0 || unit !== '';
   // Neither is the empty string, which is the same as no label.
   if (!numeric && text === '') return;
-  const name = labelName(strings[words[at]!] ?? '', limits, changes);
+  const name = labelName(strings.at(words[at]!), limits, changes);
   if (name === '') {
     changes.note('label_left_out', () => `a label without a name: ${text}`);
     return;

@@ -1,9 +1,8 @@
 import { GrowableU32 } from '../../block/tables/growable.ts';
 import type { ImportChanges } from '../import-changes.ts';
-import { shortened } from '../import-changes.ts';
-import { decodeUtf8, escapeNonUtf8 } from '../lenient-utf8.ts';
 import { PROFILE, VALUE_TYPE } from './fields.ts';
 import type { PprofLimits } from './limits.ts';
+import { PprofStrings } from './pprof-strings.ts';
 import { WIRE } from './wire-reader.ts';
 import type { WireReader } from './wire-reader.ts';
 
@@ -24,7 +23,7 @@ export interface ProfileLayout {
   readonly mappings: Uint32Array;
   readonly locations: Uint32Array;
   readonly functions: Uint32Array;
-  readonly strings: readonly string[];
+  readonly strings: PprofStrings;
   readonly timeNanos: bigint;
   readonly durationNanos: bigint;
   readonly period: number;
@@ -41,7 +40,7 @@ export function scanProfile(reader: WireReader, limits: PprofLimits, changes: Im
   const mappings = new GrowableU32();
   const locations = new GrowableU32();
   const functions = new GrowableU32();
-  const strings: string[] = [];
+  const strings = new PprofStrings(reader.bytes, limits.stringBytes, changes);
   let dropFrames = 0;
   let keepFrames = 0;
   let defaultSampleType = 0;
@@ -79,7 +78,7 @@ export function scanProfile(reader: WireReader, limits: PprofLimits, changes: Im
       case PROFILE.stringTable:
         at(reader, 'string_table', strings.length);
         if (strings.length === limits.strings) throw reader.tooMany('strings', 'strings', limits.strings);
-        strings.push(readString(reader, limits, changes));
+        noteString(reader, strings);
         break;
       case PROFILE.timeNanos:
         reader.field = 'time_nanos';
@@ -120,9 +119,8 @@ export function scanProfile(reader: WireReader, limits: PprofLimits, changes: Im
     throw reader.broken('there is no string table: the file is cut off, or not a pprof profile');
   }
   // Index 0 means "none" wherever it stands.
-  const [first = ''] = strings;
+  const first = strings.first();
   if (first !== '') changes.note('string_missing', `string 0 must be empty, it is ${first}`);
-  strings[0] = '';
   const known = (field: string, index: number): number => {
     reader.table = field;
     return knownString(reader, index, strings.length, changes);
@@ -143,9 +141,9 @@ export function scanProfile(reader: WireReader, limits: PprofLimits, changes: Im
     timeNanos,
     durationNanos,
     period,
-    dropFrames: strings[known('drop_frames', dropFrames)] ?? '',
-    keepFrames: strings[known('keep_frames', keepFrames)] ?? '',
-    defaultSampleType: strings[known('default_sample_type', defaultSampleType)] ?? '',
+    dropFrames: strings.at(known('drop_frames', dropFrames)),
+    keepFrames: strings.at(known('keep_frames', keepFrames)),
+    defaultSampleType: strings.at(known('default_sample_type', defaultSampleType)),
   };
 }
 
@@ -231,27 +229,8 @@ function readValueType(reader: WireReader, into: RawValueType): void {
   reader.leave(outer);
 }
 
-function readString(reader: WireReader, limits: PprofLimits, changes: ImportChanges): string {
+function noteString(reader: WireReader, strings: PprofStrings): void {
   const outer = reader.enter();
-  const bytes = reader.rest();
-  const cut = bytes.length > limits.stringBytes;
-  const kept = cut ? bytes.subarray(0, wholeSequences(bytes, limits.stringBytes)) : bytes;
-  let text = decodeUtf8(kept);
-  if (text === undefined) {
-    text = escapeNonUtf8(kept);
-    changes.note('text_not_utf8', text);
-  }
-  if (cut) {
-    changes.note('text_cut', text);
-    text = shortened(`${text}…`, limits.stringBytes);
-  }
+  strings.push(reader.pos, reader.limit);
   reader.leave(outer);
-  return text;
-}
-
-/** At most so many bytes, without half a UTF-8 sequence at the end. */
-function wholeSequences(bytes: Uint8Array, most: number): number {
-  let end = most;
-  while (end > most - 3 && end > 0 && (bytes[end]! & 0xc0) === 0x80) end--;
-  return end;
 }

@@ -42,6 +42,16 @@ export class WireReader {
     this.#limit = bytes.length;
   }
 
+  /** All that is read. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** One past the last byte of the message being read. */
+  get limit(): number {
+    return this.#limit;
+  }
+
   more(): boolean {
     return this.pos < this.#limit;
   }
