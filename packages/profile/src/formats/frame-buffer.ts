@@ -14,12 +14,13 @@ export class FrameBuffer {
   readonly #tail: Uint32Array;
   #pushed = 0;
 
-  constructor(most: number) {
+  /** `words`: makes its arrays. */
+  constructor(most: number, words = (length: number): Uint32Array => new Uint32Array(length)) {
     this.#most = most;
     const tail = Math.floor((most - 1) / 2);
     this.#head = most - 1 - tail;
-    this.frames = new Uint32Array(most);
-    this.#tail = new Uint32Array(tail);
+    this.frames = words(most);
+    this.#tail = words(tail);
   }
 
   /** Frames pushed since `clear`. */

@@ -16,6 +16,15 @@ export class GrowableU32 {
     this.#array[this.#length++] = value;
   }
 
+  get capacity(): number {
+    return this.#array.length;
+  }
+
+  /** Keeps its memory. */
+  clear(): void {
+    this.#length = 0;
+  }
+
   at(index: number): number {
     return this.#array[index]!;
   }

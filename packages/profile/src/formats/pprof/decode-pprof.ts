@@ -28,6 +28,7 @@ import { PPROF_LIMITS } from './limits.ts';
 import type { PprofLimits } from './limits.ts';
 import { profileTypeOf } from './profile-type-of.ts';
 import { scanProfile } from './scan-profile.ts';
+import { scratch } from './scratch.ts';
 import type { ProfileLayout } from './scan-profile.ts';
 import { pprofLimitError, WireReader } from './wire-reader.ts';
 
@@ -88,6 +89,7 @@ function decodeOnce(
 ): Decoded {
   const { limits, outer, leftOut } = pass;
   const changes = new ImportChanges(outer);
+  scratch.begin();
   const reader = new WireReader(bytes);
   const layout = scanProfile(reader, limits, changes);
   const profileTypes = profileTypesOf(reader, layout, changes);

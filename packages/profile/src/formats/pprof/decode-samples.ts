@@ -11,6 +11,7 @@ import { LABEL_WORDS, sampleLabels } from './sample-labels.ts';
 import { readKnownString } from './scan-profile.ts';
 import type { ProfileLayout } from './scan-profile.ts';
 import type { PprofStrings } from './pprof-strings.ts';
+import { scratch } from './scratch.ts';
 import { WIRE } from './wire-reader.ts';
 import type { WireReader } from './wire-reader.ts';
 
@@ -83,12 +84,12 @@ export class SampleDecoder {
     this.#context = context;
     this.totals = new Float64Array(profileTypes.length);
     this.#values = new Float64Array(profileTypes.length);
-    this.#frames = new FrameBuffer(limits.stackDepth);
+    this.#frames = new FrameBuffer(limits.stackDepth, (words) => scratch.u32(words));
     this.#cutRow = (leftOut) => context.tables.cutRow(leftOut);
-    this.#lastLocations = new Uint32Array(limits.stackDepth);
-    this.#lastStacks = new Uint32Array(limits.stackDepth);
-    this.#labels = new Uint32Array(limits.labelsPerSample * LABEL_WORDS);
-    this.#lastLabels = new Uint32Array(limits.labelsPerSample * LABEL_WORDS);
+    this.#lastLocations = scratch.u32(limits.stackDepth);
+    this.#lastStacks = scratch.u32(limits.stackDepth);
+    this.#labels = scratch.u32(limits.labelsPerSample * LABEL_WORDS);
+    this.#lastLabels = scratch.u32(limits.labelsPerSample * LABEL_WORDS);
   }
 
   decode(): void {

@@ -11,6 +11,7 @@ import type { MemoryRange } from '../mapped-address.ts';
 import { mappingKind } from '../mapping-kind.ts';
 import type { DropFrames } from './drop-frames.ts';
 import { readKnownString } from './scan-profile.ts';
+import { scratch } from './scratch.ts';
 import type { ProfileLayout } from './scan-profile.ts';
 import { WIRE } from './wire-reader.ts';
 import type { WireReader } from './wire-reader.ts';
@@ -62,7 +63,7 @@ export class PprofTables {
   readonly #locationAddress: Uint32Array;
   /** Lines of location i are lineStart[i] to lineStart[i+1] pairs of (function, line). */
   readonly #lineStart: Uint32Array;
-  readonly #lines = new GrowableU32();
+  readonly #lines = scratch.growable();
   /** Column of each line; undefined until a line has one, which is rare. */
   #columns: GrowableU32 | undefined;
   readonly #locationRow: Uint32Array;
@@ -91,22 +92,22 @@ export class PprofTables {
     this.#drop = drop;
     const { mappings, functions, locations } = layout;
     this.#mappingIds = new IdIndex(mappings.length);
-    this.#mappingFile = new Uint32Array(mappings.length);
-    this.#mappingBuildId = new Uint32Array(mappings.length);
-    this.#mappingRow = new Uint32Array(mappings.length).fill(UNUSED);
+    this.#mappingFile = scratch.u32(mappings.length);
+    this.#mappingBuildId = scratch.u32(mappings.length);
+    this.#mappingRow = scratch.u32(mappings.length, UNUSED);
     this.#mappingRange = new Float64Array(mappings.length * 3);
     this.#mappingBias = new Float64Array(mappings.length).fill(Number.NaN);
     this.#functionIds = new IdIndex(functions.length);
-    this.#functionName = new Uint32Array(functions.length);
-    this.#functionSystemName = new Uint32Array(functions.length);
-    this.#functionFilename = new Uint32Array(functions.length);
-    this.#functionStartLine = new Uint32Array(functions.length);
-    this.#functionRow = new Uint32Array(functions.length).fill(UNUSED);
+    this.#functionName = scratch.u32(functions.length);
+    this.#functionSystemName = scratch.u32(functions.length);
+    this.#functionFilename = scratch.u32(functions.length);
+    this.#functionStartLine = scratch.u32(functions.length);
+    this.#functionRow = scratch.u32(functions.length, UNUSED);
     this.#locationIds = new IdIndex(locations.length);
-    this.#locationMapping = new Uint32Array(locations.length);
-    this.#locationAddress = new Uint32Array(locations.length * 2);
-    this.#lineStart = new Uint32Array(locations.length + 1);
-    this.#locationRow = new Uint32Array(locations.length).fill(UNUSED);
+    this.#locationMapping = scratch.u32(locations.length);
+    this.#locationAddress = scratch.u32(locations.length * 2);
+    this.#lineStart = scratch.u32(locations.length + 1);
+    this.#locationRow = scratch.u32(locations.length, UNUSED);
     this.#locationPrune = new Uint8Array(locations.length);
 
     reader.entry = -1;

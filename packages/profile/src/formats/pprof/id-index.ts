@@ -1,3 +1,5 @@
+import { scratch } from './scratch.ts';
+
 const NONE = -1;
 
 /**
@@ -5,16 +7,17 @@ const NONE = -1;
  * 1: small ones are looked up in an array, the others in a map.
  */
 export class IdIndex {
-  readonly #dense: Int32Array;
+  /** Row + 1; 0: none. */
+  readonly #dense: Uint32Array;
   readonly #sparse = new Map<bigint, number>();
 
   constructor(rows: number) {
-    this.#dense = new Int32Array(rows * 2 + 2).fill(NONE);
+    this.#dense = scratch.u32(rows * 2 + 2);
   }
 
   /** The row of the id (halves of a uint64), or -1. */
   row(low: number, high: number): number {
-    if (high === 0 && low < this.#dense.length) return this.#dense[low]!;
+    if (high === 0 && low < this.#dense.length) return this.#dense[low]! - 1;
     return this.#sparse.get(wide(low, high)) ?? NONE;
   }
 
@@ -22,7 +25,7 @@ export class IdIndex {
   claim(low: number, high: number, row: number): number {
     const taken = this.row(low, high);
     if (taken !== NONE) return taken;
-    if (high === 0 && low < this.#dense.length) this.#dense[low] = row;
+    if (high === 0 && low < this.#dense.length) this.#dense[low] = row + 1;
     else this.#sparse.set(wide(low, high), row);
     return NONE;
   }

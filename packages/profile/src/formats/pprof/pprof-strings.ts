@@ -4,19 +4,19 @@
  */
 import type { BlockBuilder } from '../../block/block-builder.ts';
 import type { StringIndex } from '../../block/block.ts';
-import { GrowableU32 } from '../../block/tables/growable.ts';
 import { shortened } from '../import-changes.ts';
 import type { ImportChanges } from '../import-changes.ts';
 import { decodeUtf8, escapeNonUtf8 } from '../lenient-utf8.ts';
+import { scratch } from './scratch.ts';
 
 export class PprofStrings {
   readonly #bytes: Uint8Array;
   readonly #stringBytes: number;
   readonly #changes: ImportChanges;
-  readonly #starts = new GrowableU32();
-  readonly #ends = new GrowableU32();
+  readonly #starts = scratch.growable();
+  readonly #ends = scratch.growable();
   /** The builder's string + 1; 0: not asked for yet. */
-  #rows = new Uint32Array(0);
+  #rows: Uint32Array = new Uint32Array(0);
   readonly #texts = new Map<number, string>();
 
   /** `stringBytes`: of longer strings the end is left out. */
@@ -51,7 +51,7 @@ export class PprofStrings {
   /** The string in the builder. */
   intern(builder: BlockBuilder, index: number): StringIndex {
     if (index === 0 || index >= this.length) return 0;
-    if (this.#rows.length === 0) this.#rows = new Uint32Array(this.length);
+    if (this.#rows.length === 0) this.#rows = scratch.u32(this.length);
     const known = this.#rows[index]!;
     if (known !== 0) return known - 1;
     const start = this.#starts.at(index);

@@ -1,8 +1,9 @@
-import { GrowableU32 } from '../../block/tables/growable.ts';
+import type { GrowableU32 } from '../../block/tables/growable.ts';
 import type { ImportChanges } from '../import-changes.ts';
 import { PROFILE, VALUE_TYPE } from './fields.ts';
 import type { PprofLimits } from './limits.ts';
 import { PprofStrings } from './pprof-strings.ts';
+import { scratch } from './scratch.ts';
 import { WIRE } from './wire-reader.ts';
 import type { WireReader } from './wire-reader.ts';
 
@@ -36,10 +37,10 @@ export interface ProfileLayout {
 export function scanProfile(reader: WireReader, limits: PprofLimits, changes: ImportChanges): ProfileLayout {
   const sampleTypes: RawValueType[] = [];
   const periodType: RawValueType = { type: 0, unit: 0 };
-  const samples = new GrowableU32();
-  const mappings = new GrowableU32();
-  const locations = new GrowableU32();
-  const functions = new GrowableU32();
+  const samples = scratch.growable();
+  const mappings = scratch.growable();
+  const locations = scratch.growable();
+  const functions = scratch.growable();
   const strings = new PprofStrings(reader.bytes, limits.stringBytes, changes);
   let dropFrames = 0;
   let keepFrames = 0;
