@@ -288,7 +288,7 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   const where = `${host}:${port}`;
   if (error.code === 'EADDRINUSE') {
     return new FleetflameError(
-      'unsupported',
+      'unavailable',
       `${where} is in use: is fleetflame running already? Choose another with --listen`,
       { cause: error },
     );
