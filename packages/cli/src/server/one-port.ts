@@ -287,6 +287,7 @@ function answerRaw(socket: Duplex, status: string | undefined): void {
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): FleetflameError {
   const where = `${host}:${port}`;
   if (error.code === 'EADDRINUSE') {
+    // It may be free the next time: who restarts it tries again.
     return new FleetflameError(
       'unavailable',
       `${where} is in use: is fleetflame running already? Choose another with --listen`,

@@ -5,6 +5,7 @@ import type { DoorHandler, Visit } from './door/guard.ts';
 import { Refusal } from './door/refusal.ts';
 import type { Response } from './one-port.ts';
 import type { ServerRole } from './services.ts';
+import { withoutPaths } from './without-paths.ts';
 
 export interface AgentStatus {
   readonly state: string;
@@ -75,7 +76,7 @@ export function servePages(options: PageOptions, next: DoorHandler): DoorHandler
           ...(agent === undefined ? {} : { agent: withoutIdentity(await agent.status()) }),
           ...(store === undefined ? {} : { store: await storeStatus(store) }),
         };
-        send(response, 200, 'application/json', `${JSON.stringify(status)}\n`);
+        send(response, 200, 'application/json', `${JSON.stringify(status, forStrangers)}\n`);
       },
     ],
   ]);
@@ -112,6 +113,11 @@ function withoutIdentity(status: AgentStatus): AgentStatus {
     ...status,
     stats: Object.fromEntries(Object.entries(stats).filter(([name]) => !IDENTITY.has(name))),
   };
+}
+
+/** Last errors may name files. */
+function forStrangers(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? withoutPaths(value) : value;
 }
 
 const IDENTITY: ReadonlySet<string> = new Set(['agentId', 'seq']);

@@ -1,6 +1,7 @@
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 import { ERROR_CODE_HEADER, ERROR_CODES, FleetflameError } from '@fleetflame/profile';
 import type { Logger } from 'pino';
+import { withoutPaths } from './without-paths.ts';
 
 /** The Connect status of every name that ERROR_CODES uses. */
 const STATUS: Readonly<Record<(typeof ERROR_CODES)[keyof typeof ERROR_CODES]['status'], Code>> = {
@@ -15,13 +16,10 @@ const STATUS: Readonly<Record<(typeof ERROR_CODES)[keyof typeof ERROR_CODES]['st
   canceled: Code.Canceled,
 };
 
-/** Paths in quotes, as the system's own messages have them: where a server keeps its files is nobody's business. */
-const QUOTED_PATH = /(['"])\/[^'"]*\1/g;
-
 /** What is wrong with a request repeats what the request said, and nothing of ours. */
 function forStrangers({ code, message }: FleetflameError): string {
   const isAboutTheRequest = code === 'invalid_input' || code === 'limit_exceeded';
-  return isAboutTheRequest ? message : message.replaceAll(QUOTED_PATH, 'a file of the server');
+  return isAboutTheRequest ? message : withoutPaths(message);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { INGEST_LIMITS } from '@fleetflame/ingest';
 import { QUERY_LIMITS } from '@fleetflame/query';
 import {
@@ -68,7 +69,8 @@ export async function runServer(
     ...(role === 'up' || role === 'compactor' ? { maintenanceLimits: config.limits('maintenance') } : {}),
     ...(role === 'up' || role === 'query' ? { eraseLimits: config.limits('erase') } : {}),
     doorLimits: config.limits('door'),
-    allowHost: config.list('allowHost'),
+    // The name that it listens on is its own.
+    allowHost: [...config.list('allowHost'), ...(isIP(host) === 0 && host !== 'localhost' ? [host] : [])],
     trustedProxies: config.list('trustedProxies'),
     debuginfod: config.list('symbols.debuginfod'),
     ...(agent === undefined ? {} : { agent: agent(config, log) }),

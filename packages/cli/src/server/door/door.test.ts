@@ -4,7 +4,12 @@ import * as http2 from 'node:http2';
 import * as net from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { create, toBinary } from '@bufbuild/protobuf';
-import type { ConnectRouter } from '@connectrpc/connect';
+import { Code, createClient, type ConnectRouter, type Transport } from '@connectrpc/connect';
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from '@connectrpc/connect-node';
 import { IngestService, WriteRequestSchema } from '@fleetflame/proto/ingest/v1/ingest';
 import { JobService } from '@fleetflame/proto/store/v1/jobs';
 import { pino } from 'pino';
@@ -390,5 +395,40 @@ describe('a page elsewhere', () => {
     const { port } = await start({ host: '0.0.0.0' });
     expect((await post(port, ERASE, '{}', json)).status).toBe(403);
     expect((await post(port, '/fleetflame.store.v1.JobService/ListJobs', '{}', json)).status).toBe(200);
+  });
+});
+
+describe('every protocol passes, and is told in its own words', () => {
+  const transports: readonly (readonly [string, (baseUrl: string) => Transport])[] = [
+    ['Connect by HTTP/1', (baseUrl) => createConnectTransport({ baseUrl, httpVersion: '1.1' })],
+    [
+      'Connect by HTTP/2',
+      (baseUrl) => createConnectTransport({ baseUrl, httpVersion: '2', useBinaryFormat: true }),
+    ],
+    ['gRPC', (baseUrl) => createGrpcTransport({ baseUrl })],
+    ['gRPC-web by HTTP/1', (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '1.1' })],
+    ['gRPC-web by HTTP/2', (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '2' })],
+  ];
+
+  test.each(transports)('%s', async (_name, transportTo) => {
+    const started = await start({ limits: { messageBytes: 200 } });
+    const transport = transportTo(`http://127.0.0.1:${started.port}`);
+    const ingest = createClient(IngestService, transport);
+    for (let i = 0; i < 3; i++) {
+      expect(await ingest.write({ agentId: 'a', block: new Uint8Array(100_000) })).toMatchObject({
+        duplicate: false,
+      });
+    }
+    expect(started.blocks).toEqual([100_000, 100_000, 100_000]);
+    // Refused before Connect sees it.
+    const jobs = createClient(JobService, transport);
+    const refusal: unknown = await jobs
+      .erase({ labelName: 'x'.repeat(1000) })
+      .catch((error: unknown) => error);
+    expect(refusal).toMatchObject({
+      code: Code.OutOfRange,
+      rawMessage: expect.stringContaining('bytes, which is the limit'),
+    });
+    expect(await jobs.erase({ labelName: 'x' })).toMatchObject({ jobId: 'job' });
   });
 });
