@@ -93,3 +93,14 @@ test('a trusted proxy has no share', async () => {
   await expect.poll(() => port.connections.open).toBe(10);
   expect(own.every(({ socket }) => !socket.destroyed)).toBe(true);
 });
+
+test('nobody sits on the connections that are kept for health', async () => {
+  const { bound, port } = await start({ connections: 8, addressShare: 1, healthConnections: 2 });
+  for (let i = 0; i < 8; i++) await open(bound, '127.0.0.1', get('/never'));
+  await expect.poll(() => port.connections).toEqual({ open: 8, idle: 0 });
+  for (let i = 0; i < 2; i++) await open(bound, '127.0.0.1');
+  await expect.poll(() => port.connections).toEqual({ open: 10, idle: 2 });
+  await expect
+    .poll(async () => answered(bound, '127.0.0.1', '/healthz'), { timeout: 10_000 })
+    .toBe('HTTP/1.1 200 OK');
+});

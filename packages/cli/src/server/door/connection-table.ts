@@ -13,6 +13,9 @@ import type { ClientAddresses } from './client-address.ts';
 import type { DoorMetrics } from './door-metrics.ts';
 import type { DoorLimits } from './limits.ts';
 
+/** A connection for a question of health that has not asked within this goes for the next. */
+const HEALTH_IDLE_MS = 250;
+
 export interface Connection {
   readonly socket: Socket;
   /** Whose share it counts against; undefined: a trusted proxy's. */
@@ -38,8 +41,9 @@ export class ConnectionTable {
   readonly #metrics: DoorMetrics | undefined;
   readonly #addresses: ClientAddresses;
   readonly #all = new Set<Connection>();
-  /** Longest idle first. */
+  /** Longest idle first; those for health apart. */
   readonly #idle = new Set<Connection>();
+  readonly #idleHealth = new Set<Connection>();
   readonly #owners = new Map<string, Owner>();
   #healthOnly = 0;
 
@@ -54,7 +58,7 @@ export class ConnectionTable {
   }
 
   get idle(): number {
-    return this.#idle.size;
+    return this.#idle.size + this.#idleHealth.size;
   }
 
   /** All of them, for a stop. */
@@ -68,15 +72,21 @@ export class ConnectionTable {
     const name = this.#addresses.ofConnection(socket.remoteAddress);
     const owner = name === undefined ? undefined : this.#ownerOf(name);
     const share = Math.max(1, Math.floor(connections * addressShare));
-    const isOver = owner !== undefined && owner.connections >= share && !this.#makeRoom(owner.idle);
+    const isOver =
+      owner !== undefined &&
+      owner.connections >= share &&
+      !this.#makeRoom(owner.idle, this.#limits.idleAtLeastMs);
     const taken = this.#all.size - this.#healthOnly;
     // One goes for each that comes.
-    if (!isOver && taken >= connections * idleAboveShare) this.#makeRoom(this.#idle);
+    if (!isOver && taken >= connections * idleAboveShare)
+      this.#makeRoom(this.#idle, this.#limits.idleAtLeastMs);
     const isFull = this.#all.size - this.#healthOnly >= connections;
     const healthOnly = isOver || isFull;
     if (healthOnly) {
       this.#metrics?.refuse(isOver ? 'addressShare' : 'connections');
-      if (this.#healthOnly >= healthConnections) {
+      // Who asks about health asks at once: nobody may sit there.
+      const isTaken = this.#healthOnly >= healthConnections;
+      if (isTaken && !this.#makeRoom(this.#idleHealth, HEALTH_IDLE_MS)) {
         this.#drop(name);
         return undefined;
       }
@@ -114,11 +124,10 @@ export class ConnectionTable {
   }
 
   /** Ends the longest idle one; false: none of them is idle. */
-  #makeRoom(among: ReadonlySet<Connection>): boolean {
-    const latest = performance.now() - this.#limits.idleAtLeastMs;
+  #makeRoom(among: ReadonlySet<Connection>, idleMs: number): boolean {
+    const latest = performance.now() - idleMs;
     for (const connection of among) {
       if (connection.idleSince > latest) return false;
-      if (connection.healthOnly) continue;
       this.#metrics?.cut.inc({ reason: 'idle' });
       this.remove(connection);
       connection.end();
@@ -130,12 +139,17 @@ export class ConnectionTable {
   #markIdle(connection: Connection): void {
     this.#markBusy(connection);
     connection.idleSince = performance.now();
+    if (connection.healthOnly) {
+      this.#idleHealth.add(connection);
+      return;
+    }
     this.#idle.add(connection);
     if (connection.owner !== undefined) this.#ownerOf(connection.owner).idle.add(connection);
   }
 
   #markBusy(connection: Connection): void {
     this.#idle.delete(connection);
+    this.#idleHealth.delete(connection);
     if (connection.owner !== undefined) this.#owners.get(connection.owner)?.idle.delete(connection);
   }
 
