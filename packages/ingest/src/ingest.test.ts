@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { scaled, testSeed } from '@fleetflame/testing';
 import { BlockBuilder, encodeBlock, encodePprof, FleetflameError, type Block } from '@fleetflame/profile';
@@ -459,6 +460,46 @@ test('a push without a service, of another age, or that is no pprof is refused w
     code: Code.InvalidArgument,
     field: 'push_id',
   });
+});
+
+const text = (words: string): Uint8Array => new TextEncoder().encode(words);
+
+test('WriteProfile takes any format, with the type that is said, and names what is none', async () => {
+  using directory = temporaryDirectory();
+  await using server = await startIngestServer(directory.path, { limits: QUICK });
+  const labels = { service_name: 'pushed' };
+  const folded = {
+    profile: gzipSync(text('main;parse 30\nmain;write 12\n')),
+    labels,
+    type: 'cpu',
+    pushId: 'p',
+  };
+  const stored = await server.client.writeProfile(folded);
+  expect(stored).toMatchObject({ format: 'folded', rows: 2n, duplicate: false });
+  expect(stored.totals).toMatchObject([{ profileType: TEST_PROFILE_TYPE, total: 42n }]);
+  expect(stored.changes).toMatchObject([{ what: 'time_missing', count: 1n }]);
+  expect(await storeSums(server.store)).toEqual(
+    new Map([
+      ['pushed parse', 30],
+      ['pushed write', 12],
+    ]),
+  );
+  expect(await server.client.writeProfile(folded)).toMatchObject({ duplicate: true });
+  // Read as something else it is something else.
+  expect(await refusal(server.client.writeProfile({ ...folded, type: 'wall' }))).toMatchObject({
+    code: Code.AlreadyExists,
+  });
+  for (const [request, message] of [
+    [{ profile: text('<!doctype html>') }, /an HTML page/],
+    [{ profile: text('main 1'), format: 'pprof' }, /pprof/],
+    [{ profile: text('main 1'), format: 'x' }, /There is no format/],
+    [{ profile: text('main 1'), type: 'a:b' }, /is not a profile type/],
+  ] as const) {
+    const refused = await refusal(server.client.writeProfile({ labels, ...request }));
+    expect(refused).toMatchObject({ code: Code.InvalidArgument });
+    expect(refused.message).toMatch(message);
+  }
+  expect(await metric(server.registry, 'fleetflame_ingest_refused_total', '{reason="format"}')).toBe(4);
 });
 
 test('odd values of a pushed file cost nothing else, are told and counted; a file without samples is taken', async () => {

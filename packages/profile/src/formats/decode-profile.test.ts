@@ -302,6 +302,11 @@ describe('what is no profile is named with the remedy', () => {
     ['pprof as text', 'PeriodType: cpu nanoseconds\nPeriod: 1\nSamples:\n', /go tool pprof -raw.*-proto/],
     ['goroutines as text', 'goroutine profile: total 5\n1 @ 0x1\n', /without debug=/],
     ['bytes', Buffer.from([0xff, 0, 1, 2]), /a binary file of no known kind/],
+    [
+      'pprof whose first length is wrong',
+      Buffer.from([0x0a, 0xff, 0xff, 0xff, 0x7f]),
+      /sample_type\[0\].*bytes.*left/,
+    ],
     ['gzip cut short', gzipSync('main;a 1\n').subarray(0, 15), /cut short or damaged.*gzip/],
     [
       'an unfinished recording',

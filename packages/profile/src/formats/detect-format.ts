@@ -60,11 +60,15 @@ function textStart(bytes: Uint8Array): string | undefined {
   if ((start[0] === 0xff && start[1] === 0xfe) || (start[0] === 0xfe && start[1] === 0xff)) {
     return new TextDecoder(start[0] === 0xff ? 'utf-16le' : 'utf-16be').decode(start);
   }
-  let odd = 0;
-  for (const byte of start)
-    if (byte < 0x20 && byte !== 9 && byte !== 10 && byte !== 13 && byte !== 0x1b) odd++;
-  if (odd > 0) return undefined;
-  return new TextDecoder().decode(start);
+  let beyondAscii = 0;
+  for (const byte of start) {
+    // Names may hold escape sequences and tabs; texts have no other control characters.
+    if (byte < 0x09 || (byte > 0x0d && byte < 0x20 && byte !== 0x1b)) return undefined;
+    if (byte >= 0x80) beyondAscii++;
+  }
+  const text = new TextDecoder().decode(start);
+  // Names in Latin-1 are no UTF-8 either, but few bytes of theirs are not.
+  return beyondAscii * 3 > start.length && text.includes('\uFFFD') ? undefined : text;
 }
 
 /** speedscope and V8 by the names that their files have, wherever they stand. */
