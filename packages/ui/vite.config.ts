@@ -2,7 +2,14 @@ import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 
 export default defineConfig({
-  plugins: [react()],
+  // Text of all elements passes src/jsx.
+  plugins: [react({ jsxImportSource: '@fleetflame/ui' })],
+  resolve: {
+    alias: {
+      '@fleetflame/ui/jsx-runtime': new URL('src/jsx/jsx-runtime.ts', import.meta.url).pathname,
+      '@fleetflame/ui/jsx-dev-runtime': new URL('src/jsx/jsx-dev-runtime.ts', import.meta.url).pathname,
+    },
+  },
   // `pnpm dev` shows the page with hot reload on the data of a running `./fleetflame up`.
   server: { proxy: { '/fleetflame.': 'http://127.0.0.1:7171' } },
   build: {

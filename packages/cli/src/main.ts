@@ -1,6 +1,8 @@
+import { visibleLines } from '@fleetflame/profile';
 import { Command } from 'commander';
 import { explain } from './client/connection.ts';
 import { exitCode } from './client/exit-code.ts';
+import { printError } from './client/output.ts';
 import { addBlocks } from './commands/blocks.ts';
 import { CLUSTER_ROLES, isClusterRole } from './commands/cluster-roles.ts';
 import { addDoctor } from './commands/doctor.ts';
@@ -15,10 +17,12 @@ import { addTop } from './commands/top.ts';
 async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('fleetflame')
     .description('Where is the CPU of our whole infrastructure going, now and at any moment in the past?')
+    // It quotes arguments, which scripts fill with names.
+    .configureOutput({ writeErr: (text) => process.stderr.write(visibleLines(text)) })
     .showHelpAfterError('(--help shows how to use it)')
     .addHelpText(
       'after',
-      '\nAlso:\n  test                         set up and run all tests of this checkout\n\nExamples:\n  fleetflame up\n  fleetflame top --last 5m\n  fleetflame flame --last 1h --selector \'{service_name="api"}\' --format pprof -o api.pb.gz',
+      '\nAlso:\n  test                         set up and run all tests of this checkout\n  bench NAME                   run a benchmark of this checkout; bench --help lists them\n\nExamples:\n  fleetflame up\n  fleetflame top --last 5m\n  fleetflame flame --last 1h --selector \'{service_name="api"}\' --format pprof -o api.pb.gz',
     );
   // The roles bring the whole server along; a client verb starts without it.
   const verb = argv[2];
@@ -53,6 +57,6 @@ try {
 } catch (error) {
   const at = process.argv.indexOf('--server');
   const server = at > 0 ? process.argv[at + 1] : process.env['FLEETFLAME_SERVER'];
-  process.stderr.write(`error: ${explain(error, server ?? 'http://127.0.0.1:7171')}\n`);
+  printError(explain(error, server ?? 'http://127.0.0.1:7171'));
   process.exitCode = exitCode(error, process.argv[2]);
 }

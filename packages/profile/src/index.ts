@@ -69,6 +69,7 @@ export { FunctionLines } from './projection/function-lines.ts';
 export type { FunctionBuild, FunctionLine, FunctionName } from './projection/function-lines.ts';
 export type { StoppedStacks } from './projection/stopped-stacks.ts';
 export { SeriesBuilder } from './projection/series-builder.ts';
+export { visibleJson, visibleLines, visibleText } from './text/visible-text.ts';
 export { liveRangeStartMs, seriesStepMs } from './projection/series-step.ts';
 export type { SeriesGroup, SeriesOptions } from './projection/series-builder.ts';
 export { decodePprof, decodePprofRows } from './formats/pprof/decode-pprof.ts';

@@ -1,4 +1,5 @@
-import { type LossKind, lossKind } from '@fleetflame/profile';
+import { type LossKind, lossKind, visibleText } from '@fleetflame/profile';
+import { displayWidth } from './display-width.ts';
 import type { Coverage } from '@fleetflame/proto/query/v1/query';
 
 /** `value` in words that fit the unit; nanoseconds over a window become cores. */
@@ -30,24 +31,26 @@ export function significant(value: number): string {
   return value.toFixed(digits);
 }
 
-/** Columns padded to their widest cell; numbers are right-aligned by the caller's choice. */
+/** Columns, whose cells are one line each whatever they contain, padded to their widest cell; numbers are right-aligned by the caller's choice. */
 export function formatTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
   right: readonly boolean[],
 ): string {
+  const shown = rows.map((row) => row.map(visibleText));
   const widths = header.map((title, column) =>
-    rows.reduce((widest, row) => Math.max(widest, (row[column] ?? '').length), title.length),
+    shown.reduce((widest, row) => Math.max(widest, displayWidth(row[column] ?? '')), displayWidth(title)),
   );
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, column) => {
         const width = widths[column] ?? 0;
-        if (right[column] === true) return cell.padStart(width);
-        return column === cells.length - 1 ? cell : cell.padEnd(width);
+        const padding = ' '.repeat(width - displayWidth(cell));
+        if (right[column] === true) return padding + cell;
+        return column === cells.length - 1 ? cell : cell + padding;
       })
       .join('  ');
-  return [header, ...rows].map(line).join('\n');
+  return [header.map(visibleText), ...shown].map(line).join('\n');
 }
 
 const LOSS_WORDS: Readonly<Record<LossKind, string>> = {

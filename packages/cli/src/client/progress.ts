@@ -1,3 +1,5 @@
+import { showProgress } from './output.ts';
+
 /** Often enough to see that it goes on. */
 const EVERY_MS = 200;
 
@@ -11,11 +13,11 @@ export class Progress {
     if (!process.stderr.isTTY || nowMs - this.#shownMs < EVERY_MS) return;
     this.#shownMs = nowMs;
     this.#shown = true;
-    process.stderr.write(`\r\u001B[K${text}`);
+    showProgress(text);
   }
 
   clear(): void {
-    if (this.#shown) process.stderr.write('\r\u001B[K');
+    if (this.#shown) showProgress('');
     this.#shown = false;
   }
 }

@@ -1,5 +1,5 @@
 /** A block for people, and for scripts. */
-import type { TableSize } from '@fleetflame/profile';
+import { type TableSize, visibleText } from '@fleetflame/profile';
 import type { Footer } from '@fleetflame/proto/block/v1/footer';
 import type { Block } from '@fleetflame/proto/store/v1/blocks';
 import type { BlockObject } from './block-object.ts';
@@ -47,7 +47,7 @@ export function printFooter(object: BlockObject, footer: Footer, tables: readonl
   printLine(`${object.name}${row === undefined ? '' : `, level ${row.level}`}, ${formatBytes(object.size)}`);
   printLine(`${iso(footer.timeStartMs)} to ${iso(footer.timeEndMs)}, format version ${footer.formatVersion}`);
   if (row !== undefined && row.quarantineReason !== '') {
-    printLine(`quarantined since ${iso(row.quarantinedMs)}: ${row.quarantineReason}`);
+    printLine(`quarantined since ${iso(row.quarantinedMs)}: ${visibleText(row.quarantineReason)}`);
   }
   printLine('');
   const lines: string[][] = [];
@@ -80,7 +80,7 @@ export function printFooter(object: BlockObject, footer: Footer, tables: readonl
   ]);
   const header = ['profile type', 'service_name', 'series', 'sample rows', 'sum'];
   printLine(formatTable(header, datasets, [false, false, true, true, true]));
-  for (const { cause, samples } of footer.losses) printLine(`${samples} samples: ${cause}`);
+  for (const { cause, samples } of footer.losses) printLine(`${samples} samples: ${visibleText(cause)}`);
 }
 
 const RIGHT_BUT_FIRST = [false, true, true, true, true];

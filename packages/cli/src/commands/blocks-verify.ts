@@ -1,5 +1,5 @@
 import { Code, ConnectError, type Client } from '@connectrpc/connect';
-import { decodeBlock, FleetflameError } from '@fleetflame/profile';
+import { decodeBlock, FleetflameError, visibleText } from '@fleetflame/profile';
 import type { Block, BlockService } from '@fleetflame/proto/store/v1/blocks';
 import type { Command } from 'commander';
 import { isGone, openBlockObject, remoteBlock, type BlockObject } from '../client/block-object.ts';
@@ -88,7 +88,7 @@ class VerifyRun {
       printJson({ checked: this.#checked, gone: this.#gone, bytes: this.#bytes, damaged: this.#damaged });
     } else {
       for (const { block, problem, quarantined } of this.#damaged) {
-        printLine(`${block}: ${problem}${quarantined ? ' (quarantined)' : ''}`);
+        printLine(`${block}: ${visibleText(problem)}${quarantined ? ' (quarantined)' : ''}`);
       }
       const gone = this.#gone === 0 ? '' : `, ${this.#gone} were merged meanwhile`;
       printLine(

@@ -131,7 +131,7 @@ async function exportOne(
   // Loaded when needed: other verbs should not wait for it.
   const { exportTable } = await import('../client/export-table.ts');
   const bytes = await exportTable(block, table, options.format);
-  await writeOutput(bytes, options.output === '-' ? undefined : options.output);
+  await writeOutput(bytes, options.output === '-' ? undefined : options.output, 'binary');
 }
 
 function iso(ms: bigint): string {

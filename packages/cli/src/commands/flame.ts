@@ -41,7 +41,10 @@ export function addFlame(program: Command): void {
         .choices(['folded', 'pprof', 'json'])
         .default('folded'),
     )
-    .option('-o, --output <file>', 'write here instead of to standard output')
+    .option(
+      '-o, --output <file>',
+      'write here, names as they are; standard output shows control characters as \\x1b',
+    )
     .option('--by <label>', 'labels whose values become the first frames', collect, [])
     .option(
       '--max-nodes <count>',
@@ -71,7 +74,7 @@ export function addFlame(program: Command): void {
           pruned: { nodes: Number(answer.prunedNodes), value: Number(answer.prunedValue) },
           coverage: coverageJson(answer.coverage),
         };
-        await writeOutput(`${JSON.stringify(json)}\n`, options.output);
+        await writeOutput(`${JSON.stringify(json)}\n`, options.output, 'json');
         return;
       }
       if (options.format === 'pprof' && options.output === undefined && process.stdout.isTTY) {
@@ -84,7 +87,7 @@ export function addFlame(program: Command): void {
         groupBy: [...options.by],
         annotate: options.annotate,
       });
-      await writeOutput(answer.file, options.output);
+      await writeOutput(answer.file, options.output, options.format === 'pprof' ? 'binary' : 'text');
       printWarnings(coverageWarnings(answer.coverage, Number(answer.total)));
     });
 }

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { ERROR_CODE_HEADER, FleetflameError, FORMAT_NAMES } from '@fleetflame/profile';
+import { ERROR_CODE_HEADER, FleetflameError, FORMAT_NAMES, visibleText } from '@fleetflame/profile';
 import {
   WriteProfileRequestSchema,
   type WriteProfileRequest,
@@ -15,7 +15,7 @@ import { parseTimeMs } from '../client/duration.ts';
 import { connect, explain, type Clients } from '../client/connection.ts';
 import { formatBytes } from '../client/format.ts';
 import { messageOf } from '../client/message.ts';
-import { printJson, printLine, printWarnings } from '../client/output.ts';
+import { printError, printJson, printLine, printWarnings, showProgress } from '../client/output.ts';
 import { serverOption } from '../client/scope.ts';
 import { collect } from './options.ts';
 
@@ -77,7 +77,7 @@ export function addPush(program: Command): void {
           if (files.length === 1) throw error;
           const reason = `${file}: ${explain(error, options.server)}`;
           if (options.json === true) answers.push({ file, error: explain(error, options.server) });
-          else process.stderr.write(`error: ${reason}\n`);
+          else printError(reason);
           process.exitCode = 1;
           // The other files would not get through either.
           if (error instanceof ConnectError && error.code === Code.Unavailable) break;
@@ -93,10 +93,7 @@ async function pushed(
   file: string,
   request: WriteProfileRequest,
 ): Promise<WriteProfileResponse> {
-  const show = process.stderr.isTTY
-    ? (text: string) => process.stderr.write(`\r\u001B[K${text}`)
-    : () => true;
-  show(`pushing ${JSON.stringify(file)} (${formatBytes(request.profile.length)}) …`);
+  showProgress(`pushing ${JSON.stringify(file)} (${formatBytes(request.profile.length)}) …`);
   try {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -108,7 +105,7 @@ async function pushed(
       }
     }
   } finally {
-    show('');
+    showProgress('');
   }
 }
 
@@ -120,22 +117,16 @@ function report(answer: WriteProfileResponse, prefix: string): void {
       ? `${prefix}no samples (${answer.format}): nothing to store`
       : `${prefix}stored ${answer.rows} sample rows at ${time} (${answer.format})${again}`,
   );
-  for (const total of answer.totals) printLine(`  ${printable(total.profileType)}  ${total.total}`);
+  for (const total of answer.totals) printLine(`  ${visibleText(total.profileType)}  ${total.total}`);
   printWarnings(
     answer.changes
       .filter(({ what }) => what !== 'no_samples')
       .map(({ count, meaning, example }) => {
-        const first = example === '' ? '' : `; the first: ${printable(example)}`;
+        const first = example === '' ? '' : `; the first: ${visibleText(example)}`;
         return `${prefix}${count} × ${meaning}${first}`;
       }),
   );
 }
-
-/** Text of the file, without what a terminal would obey. */
-function printable(text: string): string {
-  return JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll('\\\\', '\\');
-}
-
 function jsonOf(answer: WriteProfileResponse): object {
   return {
     format: answer.format,

@@ -1,4 +1,4 @@
-import { unnamedAdvice } from '@fleetflame/profile';
+import { unnamedAdvice, visibleText } from '@fleetflame/profile';
 import type { Command } from 'commander';
 import { connect, connectSymbols } from '../client/connection.ts';
 import { coverageJson, coverageWarnings, formatPercent, formatTable, formatValue } from '../client/format.ts';
@@ -80,7 +80,7 @@ export async function listUnnamed(
       printLine(`and ${omitted.length} more binaries with ${formatPercent(omittedSelf, total)} of the total`);
     }
     printLine('');
-    for (const { binary, remedy } of oncePerRemedy(rows)) printLine(`${binary}: ${remedy}`);
+    for (const { binary, remedy } of oncePerRemedy(rows)) printLine(`${visibleText(binary)}: ${remedy}`);
   }
   // What has no name was said above.
   printWarnings(coverageWarnings(answer.coverage && { ...answer.coverage, unnamedSelf: 0n }, total));

@@ -14,12 +14,12 @@ import {
   type SendResult,
 } from '@fleetflame/agent/upload';
 import { cutShort, elfConstants, ElfError, ElfFile } from '@fleetflame/elf';
-import { FleetflameError } from '@fleetflame/profile';
+import { FleetflameError, visibleText } from '@fleetflame/profile';
 import type { BinaryStatus, SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
 import { connectSymbols, explain } from '../client/connection.ts';
 import { formatBytes } from '../client/format.ts';
 import { messageOf } from '../client/message.ts';
-import { printJson, printLine, printWarnings } from '../client/output.ts';
+import { printError, printJson, printLine, printWarnings, showProgress } from '../client/output.ts';
 import { statusJson } from './symbols-status.ts';
 
 interface PushOptions {
@@ -53,7 +53,7 @@ export async function pushFiles(files: readonly string[], options: PushOptions):
     } catch (error) {
       const reason = `${file}: ${explain(error, options.server)}`;
       answers.push({ file, error: reason });
-      if (options.json !== true) process.stderr.write(`error: ${reason}\n`);
+      if (options.json !== true) printError(reason);
       process.exitCode = 1;
       // The other files would not get through either.
       if (error instanceof ConnectError && error.code === Code.Unavailable) break;
@@ -177,9 +177,9 @@ function progressOf({ fileName, bytes }: PreparedUpload): {
     show(done) {
       const state =
         done < bytes.size ? `${formatBytes(done)} of ${formatBytes(bytes.size)}` : 'being converted';
-      process.stderr.write(`\r\u001B[K${fileName}: ${state}`);
+      showProgress(`${fileName}: ${state}`);
     },
-    end: () => process.stderr.write('\r\u001B[K'),
+    end: () => showProgress(''),
   };
 }
 
@@ -189,7 +189,7 @@ function statusOf({ upload, result }: Pushed): object {
 
 function report({ file, upload, result }: Pushed): void {
   const { binary } = result;
-  const name = `${basename(file)} (build id ${upload.buildId})`;
+  const name = `${visibleText(basename(file))} (build id ${upload.buildId})`;
   if (upload.supplementary) {
     printLine(`${name}: stored, for the debug files that refer to it; push those again`);
     return;

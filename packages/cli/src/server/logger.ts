@@ -1,7 +1,9 @@
+import { visibleJson } from '@fleetflame/profile';
 import { pino, type Logger } from 'pino';
 
-/** JSON lines on standard error, so that standard output stays free for answers. */
+/** JSON lines on standard error, so that standard output stays free for answers. A terminal may show them: names in them cannot steer it. */
 export function createLogger(role: string, level: string): Logger {
+  const output = pino.destination({ fd: 2, sync: true });
   return pino(
     {
       level,
@@ -9,6 +11,6 @@ export function createLogger(role: string, level: string): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    pino.destination({ fd: 2, sync: true }),
+    { write: (line) => output.write(visibleJson(line)) },
   );
 }

@@ -1,3 +1,5 @@
+import { visibleText } from '@fleetflame/profile';
+
 /**
  * Ever shorter forms of a function name, all still recognisable:
  *
@@ -30,7 +32,8 @@ export function shortForms(name: string): readonly string[] {
 }
 
 /** The longest form of at most `maxChars` characters; '' when not even three fit. */
-export function fitName(name: string, maxChars: number): string {
+export function fitName(raw: string, maxChars: number): string {
+  const name = visibleText(raw);
   if (name.length <= maxChars) return name;
   if (maxChars < 3) return '';
   const forms = shortForms(name);
@@ -43,7 +46,8 @@ export function fitName(name: string, maxChars: number): string {
 }
 
 /** The beginning of a text, with an ellipsis where it does not fit; '' when not even three characters do. */
-export function cutText(text: string, maxChars: number): string {
+export function cutText(raw: string, maxChars: number): string {
+  const text = visibleText(raw);
   if (text.length <= maxChars) return text;
   return maxChars < 3 ? '' : `${text.slice(0, maxChars - 1)}…`;
 }

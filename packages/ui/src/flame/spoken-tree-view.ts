@@ -1,3 +1,4 @@
+import { visibleText } from '@fleetflame/profile';
 import type { NodeIndex } from '@fleetflame/profile';
 import type { BoxBatch } from './box-batch.ts';
 import { spokenBox } from './describe.ts';
@@ -32,7 +33,7 @@ export class SpokenTree {
       element.setAttribute('aria-posinset', String(item.position));
       element.setAttribute('aria-setsize', String(item.setSize));
       element.setAttribute('aria-selected', String(item.node === cursor));
-      element.textContent = spokenBox(data, item.node);
+      element.textContent = visibleText(spokenBox(data, item.node));
       return element;
     });
     this.#group.replaceChildren(...items);

@@ -1,3 +1,4 @@
+import { visibleText } from '@fleetflame/profile';
 import type { BoxDescription } from './describe.ts';
 
 /**
@@ -54,7 +55,7 @@ export class Tooltip {
     const make = (tag: string, className: string, text: string): HTMLElement => {
       const element = document.createElement(tag);
       element.className = className;
-      element.textContent = text;
+      element.textContent = visibleText(text);
       return element;
     };
     const parts: HTMLElement[] = [make('div', 'tooltip-title', description.title)];
