@@ -5,6 +5,7 @@ export { StringTable } from './block/string-table.ts';
 export { mergeRows, rowsOfBlock, seriesOfRows } from './block/batch-rows.ts';
 export type { BatchRows, SeriesWithStrings } from './block/batch-rows.ts';
 export { InternedTables } from './block/tables/interned-tables.ts';
+export { selectProfiles } from './block/select-profiles.ts';
 export { mergeBlocks, hasTotalsOnly } from './block/merge-blocks.ts';
 export { encodeBlock } from './block/encode-block.ts';
 export { withOrigin } from './block/with-origin.ts';

@@ -9,6 +9,7 @@ import { mergeBlocks, timeRangeOf } from './merge-blocks.ts';
 import { assembleSamples, assembleSeries } from './tables/assemble-block.ts';
 import { SERIES_HEAD, type InternedTables } from './tables/interned-tables.ts';
 import { pickTables } from './tables/pick-tables.ts';
+import { ProfileList } from './tables/profile-list.ts';
 import { remapBlock } from './tables/remap-block.ts';
 
 export interface BatchRows {
@@ -25,6 +26,8 @@ export interface BatchRows {
   /** Ms since timeStartMs. */
   readonly time: Uint32Array;
   readonly value: Float64Array;
+  /** What the series were taken from. */
+  readonly profiles: ProfileList;
 }
 
 /** What of a batch says whose it is; blocks are of this form, too. */
@@ -36,7 +39,8 @@ export interface SeriesWithStrings {
 /** The samples of a block that was read with its points. */
 export function rowsOfBlock(tables: InternedTables, block: Block): BatchRows {
   const { samples, timeStartMs, timeEndMs, losses } = block;
-  const map = remapBlock(tables, block);
+  const profiles = new ProfileList();
+  const map = remapBlock(tables, block, profiles);
   return {
     tables,
     timeStartMs,
@@ -47,6 +51,7 @@ export function rowsOfBlock(tables: InternedTables, block: Block): BatchRows {
     pointStart: samples.pointStart,
     time: samples.time,
     value: samples.value,
+    profiles,
   };
 }
 
@@ -96,9 +101,11 @@ function mergeGroup(tables: InternedTables, batches: readonly BatchRows[]): Bloc
   const start = new Uint32Array(rows + 1);
   const time = new Uint32Array(points);
   const value = new Float64Array(points);
+  const profiles = new ProfileList();
   let row = 0;
   let point = 0;
   for (const batch of batches) {
+    profiles.addAll(batch.profiles);
     series.set(batch.series, row);
     stack.set(batch.stack, row);
     for (let i = 0; i < batch.series.length; i++) start[row + i + 1] = point + batch.pointStart[i + 1]!;
@@ -108,7 +115,7 @@ function mergeGroup(tables: InternedTables, batches: readonly BatchRows[]): Bloc
     row += batch.series.length;
     point += batch.time.length;
   }
-  const { seriesTable, newRow } = assembleSeries(tables, series);
+  const { seriesTable, newRow } = assembleSeries(tables, series, profiles, startMs);
   const { stackMap, ...picked } = pickTables(tables, stack, seriesTable);
   for (let i = 0; i < rows; i++) {
     series[i] = newRow[series[i]!]!;

@@ -18,10 +18,11 @@ import type {
   MappingIndex,
   MappingKind,
   SeriesIndex,
+  SeriesKind,
   StackIndex,
   StringIndex,
 } from './block.ts';
-import { MAPPING_KINDS } from './block.ts';
+import { MAPPING_KINDS, SERIES_KINDS } from './block.ts';
 import { compareStrings } from './tables/compare-strings.ts';
 import { GrowableF64, GrowableU32 } from './tables/growable.ts';
 import {
@@ -32,6 +33,7 @@ import {
   periodWords,
 } from './tables/interned-tables.ts';
 import { BLOCK_LIMITS } from './limits.ts';
+import { ProfileList } from './tables/profile-list.ts';
 import { TupleInterner } from './tables/tuple-interner.ts';
 
 export class BlockBuilder {
@@ -42,6 +44,7 @@ export class BlockBuilder {
   readonly #pointTime = new GrowableF64();
   readonly #pointValue = new GrowableF64();
   readonly #losses = new Map<string, number>();
+  readonly #profiles = new ProfileList();
   #scratch = new Uint32Array(64);
 
   /** `tables`: such as others intern into, too; then `rows` is what is asked for, not `build`. */
@@ -122,7 +125,12 @@ export class BlockBuilder {
   }
 
   /** Labels in any order; one with an empty value is the same as none. `period` 0 is unknown. */
-  series(profileType: string, period: number, labels: Readonly<Record<string, string>>): SeriesIndex {
+  series(
+    profileType: string,
+    period: number,
+    labels: Readonly<Record<string, string>>,
+    kind: SeriesKind = 'rate',
+  ): SeriesIndex {
     if (!Number.isSafeInteger(period) || period < 0) {
       throw new FleetflameError('invalid_input', `A sampling period is an integer from 0, not ${period}.`, {
         field: 'series.period',
@@ -135,6 +143,7 @@ export class BlockBuilder {
     const row = this.#row(size);
     row[0] = this.string(profileType);
     [row[1], row[2]] = periodWords(period);
+    row[3] = SERIES_KINDS.indexOf(kind);
     for (const [i, name] of names.entries()) {
       row[SERIES_HEAD + 2 * i] = this.string(name);
       row[SERIES_HEAD + 2 * i + 1] = this.string(labels[name] ?? '');
@@ -163,6 +172,21 @@ export class BlockBuilder {
     this.#pointValue.push(value);
   }
 
+  /**
+   * A profile that the series was taken from: it began at `timeMs`, where its points lie, and took `durationMs`.
+   * Gauges and cumulative series need one for each snapshot, also for those that a stack is missing from.
+   */
+  profile(series: SeriesIndex, timeMs: number, durationMs: number): void {
+    if (!Number.isSafeInteger(timeMs) || timeMs < 0 || !isDuration(durationMs)) {
+      throw new FleetflameError(
+        'invalid_input',
+        `A profile needs a time in whole Unix milliseconds and a duration of at most ${BLOCK_LIMITS.profileDurationMs} ms, not ${timeMs} and ${durationMs}.`,
+        { field: 'series.profiles' },
+      );
+    }
+    this.#profiles.add(series, timeMs, durationMs, 1);
+  }
+
   /** Counts samples that were taken but could not be kept. */
   loss(cause: string, samples: number): void {
     if (samples !== 0) this.#losses.set(cause, (this.#losses.get(cause) ?? 0) + samples);
@@ -170,8 +194,8 @@ export class BlockBuilder {
 
   /** The canonical block; its start is the first sample's time, its end just after the last. */
   build(): Block {
-    const { series, stack, pointStart: start, time, value, ...range } = this.rows();
-    const rows = { series, stack, total: new Float64Array(0), points: { start, time, value } };
+    const { series, stack, pointStart: start, time, value, profiles, ...range } = this.rows();
+    const rows = { series, stack, total: new Float64Array(0), points: { start, time, value }, profiles };
     return assembleBlock(this.#tables, rows, range.timeStartMs, range.timeEndMs, range.losses);
   }
 
@@ -184,7 +208,10 @@ export class BlockBuilder {
       if (times[i]! < first) first = times[i]!;
       if (times[i]! > last) last = times[i]!;
     }
-    if (times.length === 0) {
+    const profiles = this.#profiles.span();
+    first = Math.min(first, profiles.firstMs);
+    last = Math.max(last, profiles.lastMs);
+    if (first === Infinity) {
       first = 0;
       last = -1;
     }
@@ -200,6 +227,7 @@ export class BlockBuilder {
       pointStart: start,
       time,
       value,
+      profiles: this.#profiles,
     };
   }
 
@@ -226,6 +254,10 @@ export class BlockBuilder {
     if (size > this.#scratch.length) this.#scratch = new Uint32Array(size * 2);
     return this.#scratch;
   }
+}
+
+function isDuration(ms: number): boolean {
+  return Number.isSafeInteger(ms) && ms >= 0 && ms <= BLOCK_LIMITS.profileDurationMs;
 }
 
 /** Sample times are u32 milliseconds from the block's start. */

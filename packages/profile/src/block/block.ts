@@ -28,7 +28,16 @@ export type MappingIndex = number;
 /** Index into `Block.strings`; 0 is "". */
 export type StringIndex = number;
 
-/** One row per label set. Sorted by profile type, service_name, labels, period; strings by code point. */
+/**
+ * What the values of a series are; the number is what the `kind` column stores.
+ *   rate        what happened since the value before: they add up (CPU time, samples)
+ *   gauge       what there is at a moment: they do not (goroutines, bytes in use)
+ *   cumulative  what has happened since the process began: differences add up (bytes allocated)
+ */
+export const SERIES_KINDS = ['rate', 'gauge', 'cumulative'] as const;
+export type SeriesKind = (typeof SERIES_KINDS)[number];
+
+/** One row per label set. Sorted by profile type, service_name, labels, period, kind; strings by code point. */
 export interface SeriesTable {
   readonly length: number;
   /** String: name:sample_type:sample_unit:period_type:period_unit. */
@@ -40,6 +49,19 @@ export interface SeriesTable {
   /** Strings, ascending by name within a row. */
   readonly labelName: Uint32Array;
   readonly labelValue: Uint32Array;
+  /** Index into SERIES_KINDS. */
+  readonly kind: Uint8Array;
+  /**
+   * Profiles that the series was taken from are entries profileStart[i] to profileStart[i+1] (length + 1 entries),
+   * strictly ascending by (time, duration). None: its points are instants that need none, such as an agent's.
+   */
+  readonly profileStart: Uint32Array;
+  /** Milliseconds since the block's start: where the profile begins, and where its points lie. */
+  readonly profileTime: Uint32Array;
+  /** Milliseconds that its values are spread over; 0 is a moment. */
+  readonly profileDuration: Uint32Array;
+  /** How many such profiles there were, from 1. */
+  readonly profileCount: Uint32Array;
 }
 
 /** One row per (series, stack), sorted by both. */

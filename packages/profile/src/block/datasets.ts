@@ -15,6 +15,10 @@ export interface DatasetRange {
   readonly timeMaxMs: number;
   /** Sum of the samples' totals, in row order. */
   readonly total: number;
+  /** Bit k: there is a series of kind k; 0: all are rates. */
+  readonly kinds: number;
+  /** The longest duration of a profile among its rates; 0: all are instants. */
+  readonly reachMs: number;
 }
 
 /** Datasets that have samples, in order. */
@@ -37,11 +41,25 @@ export function findDatasets(block: Block): DatasetRange[] {
     while (sample < samples.length && samples.series[sample]! < end) sample++;
     if (sample > sampleStart) {
       const range = { profileType, serviceName, seriesStart: start, seriesEnd: end };
-      datasets.push({ ...range, ...summarize(block, sampleStart, sample) });
+      datasets.push({ ...range, ...summarize(block, sampleStart, sample), ...meaningOf(block, start, end) });
     }
     start = end;
   }
   return datasets;
+}
+
+function meaningOf({ series }: Block, start: number, end: number): Pick<DatasetRange, 'kinds' | 'reachMs'> {
+  let kinds = 0;
+  let reachMs = 0;
+  for (let row = start; row < end; row++) {
+    const kind = series.kind[row]!;
+    kinds |= 1 << kind;
+    if (kind !== 0) continue;
+    for (let at = series.profileStart[row]!; at < series.profileStart[row + 1]!; at++) {
+      reachMs = Math.max(reachMs, series.profileDuration[at]!);
+    }
+  }
+  return { kinds: kinds === 1 ? 0 : kinds, reachMs };
 }
 
 export function serviceOf({ series, strings }: Block, row: SeriesIndex): string {

@@ -274,7 +274,7 @@ describe('decodeBlock on columns that say something else', () => {
           .filter((array) => array.length > 0);
         const array = columns[column % columns.length]!;
         // The writer, which trusts offsets, would count up to them.
-        const offsets = [series.labelStart, samples.pointStart, locations.lineStart];
+        const offsets = [series.labelStart, series.profileStart, samples.pointStart, locations.lineStart];
         array[row % array.length] = offsets.some((o) => o === array) ? value % 1000 : value;
         const expected = orRefused(() => {
           validateBlock(changed);

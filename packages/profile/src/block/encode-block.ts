@@ -11,6 +11,7 @@ import {
   encodeSamples,
   encodeSeries,
   encodeStacks,
+  hasInstantsOnly,
 } from './arrow/encode-tables.ts';
 import type { WrittenTable } from './arrow/write-table.ts';
 import type { Block } from './block.ts';
@@ -109,8 +110,9 @@ function batchChecksums({ bytes, batches }: WrittenTable): number[] {
 }
 
 /** Columns of lines are what version 3 has and version 2 has not. */
-function versionOf({ locations }: Block): number {
-  return locations.lineColumn.some((column) => column !== 0) ? FORMAT_VERSION : OLDEST_FORMAT_VERSION;
+function versionOf({ locations, series }: Block): number {
+  const isNew = locations.lineColumn.some((column) => column !== 0) || !hasInstantsOnly(series);
+  return isNew ? FORMAT_VERSION : OLDEST_FORMAT_VERSION;
 }
 
 function encodeFooter(
@@ -139,6 +141,8 @@ function encodeFooter(
         total: BigInt(dataset.total),
         batchCrc32c: sampleChecksums[i]!,
         pointsCrc32c: pointChecksums[i]!,
+        kinds: dataset.kinds,
+        reachMs: dataset.reachMs,
       })),
       losses: losses.map(([cause, samples]) => ({ cause, samples: BigInt(samples) })),
     }),

@@ -166,9 +166,10 @@ function manyPoints(): Block {
   return builder.build();
 }
 
-function seriesLine({ profile_type: type, period, labels }: Row): string {
+function seriesLine({ profile_type: type, period, labels, kind = 0 }: Row): string {
   const pairs = (labels as { name: string; value: string }[]).map(({ name, value }) => [name, value]);
-  return `${String(type)} ${String(period)} ${JSON.stringify(Object.fromEntries(pairs))}`;
+  const suffix = ['', ' gauge', ' cumulative'][Number(kind)];
+  return `${String(type)} ${String(period)} ${JSON.stringify(Object.fromEntries(pairs))}${suffix}`;
 }
 
 /** The same lines as describeBlock gives, from the document's tables. */
@@ -211,8 +212,26 @@ function describeDocumentBlock({ footer, tables }: DocumentBlock): string[] {
     const head = `${seriesLine(table('series')[row['series'] as number]!)} ${stack(row['stack'] as number)}`;
     return `${head} = ${String(row['total'])}: ${points}`;
   });
+  for (const row of table('series')) {
+    const profiles = (row['profiles'] ?? []) as { time: number; duration: number; count: number }[];
+    const list = profiles.map(({ time, duration, count }) => `${start + time}+${duration} x${count}`);
+    if (list.length > 0) lines.push(`profiles ${seriesLine(row)}: ${list.join(', ')}`);
+  }
   const losses = footer.messages(6).map((loss) => `loss ${loss.string(1)} ${loss.number(2)}`);
   return [`time ${start} ${footer.number(3)}`, ...losses.sort(), ...lines.sort()];
+}
+
+/** What makes a block one of version 3. */
+function snapshots(): Block {
+  const builder = new BlockBuilder();
+  const gauge = builder.series('goroutine:goroutine:count::', 1, { service_name: 'api' }, 'gauge');
+  const cpu = builder.series('process_cpu:cpu:nanoseconds:cpu:nanoseconds', 1, { service_name: 'api' });
+  for (const timeMs of [1000, 11_000]) builder.profile(gauge, timeMs, 0);
+  builder.profile(cpu, 1000, 60_000);
+  builder.profile(cpu, 1000, 60_000);
+  builder.add(gauge, 0, 1000, 100);
+  builder.add(cpu, 0, 1000, 6e9);
+  return mergeBlocks([builder.build(), symbolized().build()]);
 }
 
 function symbolized(columns: readonly number[] = []): BlockBuilder {
@@ -243,10 +262,22 @@ describe('a reader written from docs/format.md', () => {
     ['values beyond 32 bits', () => blockFromText('main 9000000000\nmain;f 1 @+5')],
     ['mappings, inlined lines, losses, negative values', () => symbolized().build()],
     ['columns of lines, which make version 3', () => symbolized([4, 0]).build()],
+    ['kinds and profiles', snapshots],
     ['nothing', () => new BlockBuilder().build()],
   ])('finds in an object what was put in: %s', (_, make) => {
     const block = make();
     expect(describeDocumentBlock(readObject(encodeBlock(block)))).toEqual(describeBlock(block));
+  });
+
+  test('finds version 2 where nothing needs version 3, so that a build from before reads it', () => {
+    expect(readObject(encodeBlock(blockFromText('main 1'))).footer.number(1)).toBe(2);
+    const { footer } = readObject(encodeBlock(snapshots()));
+    expect(footer.number(1)).toBe(3);
+    expect(footer.messages(5).map((dataset) => [dataset.number(12), dataset.number(13)])).toEqual([
+      [2, 0],
+      [0, 0],
+      [0, 60_000],
+    ]);
   });
 
   test('finds each dataset with its sums', () => {

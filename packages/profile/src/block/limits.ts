@@ -19,6 +19,11 @@ export const BLOCK_LIMITS = {
   labelsPerSeries: 256,
   /** Frames of one stack. Deep recursion in Java and Python stays below 4,096; a flame table's depth is u16. */
   stackDepth: 16_384,
+  /**
+   * What a profile may be spread over, ms: a question reads so much more before its range. Profilers send one a
+   * minute or more often; what took longer is stored as several.
+   */
+  profileDurationMs: 900_000,
   /** Counter names of the agent: a dozen. */
   lossCauses: 1024,
   /** Sample times are u32 milliseconds from the block's start: 2^32 ms are 49.7 days. */

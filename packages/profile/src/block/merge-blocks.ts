@@ -16,6 +16,7 @@ import { assembleBlock, type SampleRows } from './tables/assemble-block.ts';
 import { checkTimeSpan } from './block-builder.ts';
 import type { Block } from './block.ts';
 import { InternedTables } from './tables/interned-tables.ts';
+import { ProfileList } from './tables/profile-list.ts';
 import { remapBlock } from './tables/remap-block.ts';
 
 export function mergeBlocks(blocks: readonly Block[]): Block {
@@ -50,10 +51,15 @@ export function hasTotalsOnly(block: Block): boolean {
   return block.samples.length > 0 && block.samples.pointStart[block.samples.length] === 0;
 }
 
-function concatenate(tables: InternedTables, blocks: readonly Block[], startMs: number): SampleRows {
-  const used = blocks.filter((block) => block.samples.length > 0);
-  const totalsOnly = used.filter(hasTotalsOnly).length;
-  if (totalsOnly > 0 && totalsOnly < used.length) {
+function concatenate(
+  tables: InternedTables,
+  blocks: readonly Block[],
+  startMs: number,
+): SampleRows & { readonly profiles: ProfileList } {
+  const used = blocks.filter(({ samples, series }) => samples.length > 0 || series.profileTime.length > 0);
+  const withSamples = used.filter(({ samples }) => samples.length > 0);
+  const totalsOnly = withSamples.filter(hasTotalsOnly).length;
+  if (totalsOnly > 0 && totalsOnly < withSamples.length) {
     throw new FleetflameError(
       'invalid_input',
       'Blocks read without points and blocks with points cannot be merged: read all of them one way.',
@@ -72,11 +78,12 @@ function concatenate(tables: InternedTables, blocks: readonly Block[], startMs: 
   const start = new Uint32Array(rowCount + 1);
   const time = new Uint32Array(pointCount);
   const value = new Float64Array(pointCount);
+  const profiles = new ProfileList();
   let row = 0;
   let point = 0;
   for (const block of used) {
     const { samples } = block;
-    const map = remapBlock(tables, block);
+    const map = remapBlock(tables, block, profiles);
     const shift = block.timeStartMs - startMs;
     for (let i = 0; i < samples.length; i++) {
       series[row + i] = map.series[samples.series[i]!]!;
@@ -89,5 +96,5 @@ function concatenate(tables: InternedTables, blocks: readonly Block[], startMs: 
     row += samples.length;
     point += samples.time.length;
   }
-  return { series, stack, total, points: totalsOnly > 0 ? undefined : { start, time, value } };
+  return { series, stack, total, points: totalsOnly > 0 ? undefined : { start, time, value }, profiles };
 }

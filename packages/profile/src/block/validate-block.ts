@@ -4,7 +4,7 @@
  */
 import { FleetflameError, type ErrorCode } from '../errors.ts';
 import type { Block } from './block.ts';
-import { MAPPING_KINDS } from './block.ts';
+import { MAPPING_KINDS, SERIES_KINDS } from './block.ts';
 import { serviceOf } from './datasets.ts';
 import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
 import { compareStrings } from './tables/compare-strings.ts';
@@ -140,6 +140,29 @@ class BlockCheck {
       this.#labels(row);
       if (row > 0 && compareSeries(this.#block, row - 1, row) >= 0) {
         this.#fail(`series[${row}]`, 'it repeats the row before it or belongs before it');
+      }
+    }
+    this.#profiles();
+  }
+
+  #profiles(): void {
+    const { series, timeStartMs, timeEndMs } = this.#block;
+    const { length, kind, profileStart, profileTime, profileDuration, profileCount } = series;
+    this.#sizes('series', length, { kind });
+    this.#starts('series.profiles', profileStart, length, profileTime.length);
+    this.#sizes('series.profiles', profileTime.length, { duration: profileDuration, count: profileCount });
+    for (let row = 0; row < length; row++) {
+      if (kind[row]! >= SERIES_KINDS.length) this.#fail(`series[${row}].kind`, `${kind[row]} is no kind`);
+      for (let at = profileStart[row]!; at < profileStart[row + 1]!; at++) {
+        const field = `series[${row}].profiles[${at - profileStart[row]!}]`;
+        this.#limit('profileDurationMs', profileDuration[at]!, `${field}.duration`);
+        if (profileCount[at] === 0) this.#fail(`${field}.count`, 'it is not an integer from 1');
+        if (timeStartMs + profileTime[at]! >= timeEndMs)
+          this.#fail(`${field}.time`, 'it is not before the end');
+        if (at === profileStart[row]) continue;
+        const later =
+          profileTime[at]! - profileTime[at - 1]! || profileDuration[at]! - profileDuration[at - 1]!;
+        if (later <= 0) this.#fail(field, 'it repeats the profile before it or belongs before it');
       }
     }
   }
@@ -278,7 +301,7 @@ function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-/** The order of series: profile type, service_name, labels, period. */
+/** The order of series: profile type, service_name, labels, period, kind. */
 function compareSeries(block: Block, a: number, b: number): number {
   const { series, strings } = block;
   const byHead =
@@ -294,6 +317,8 @@ function compareSeries(block: Block, a: number, b: number): number {
     if (byLabel !== 0) return byLabel;
   }
   return (
-    series.labelStart[a + 1]! - x - (series.labelStart[b + 1]! - y) || series.period[a]! - series.period[b]!
+    series.labelStart[a + 1]! - x - (series.labelStart[b + 1]! - y) ||
+    series.period[a]! - series.period[b]! ||
+    series.kind[a]! - series.kind[b]!
   );
 }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 
-import { MAPPING_KINDS, type Block } from '../block/block.ts';
+import { MAPPING_KINDS, SERIES_KINDS, type Block } from '../block/block.ts';
 import { BlockBuilder } from '../block/block-builder.ts';
 import { TEST_PROFILE_TYPE, TEST_TIME_MS } from './block-from-text.ts';
 
@@ -26,6 +26,8 @@ const sample = fc.record({
     }),
     { maxLength: 4 },
   ),
+  kind: fc.constantFrom('rate', ...SERIES_KINDS),
+  profile: fc.option(fc.constantFrom(0, 60_000), { nil: undefined, freq: 3 }),
   time: fc.oneof(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 2 ** 30 })),
   value: fc.oneof(fc.integer({ min: -3, max: 9 }), fc.integer({ min: 2 ** 33, max: 2 ** 40 })),
 });
@@ -37,7 +39,7 @@ export function arbitraryBlock(): fc.Arbitrary<Block> {
   const input = { samples: fc.array(sample, { maxLength: 24 }), losses: fc.array(loss, { maxLength: 2 }) };
   return fc.record(input).map(({ samples, losses }) => {
     const builder = new BlockBuilder();
-    for (const { profileType, period, labels, frames, time, value } of samples) {
+    for (const { profileType, period, labels, frames, kind, profile, time, value } of samples) {
       let stack = 0;
       for (const { file, kind, addressLow, addressHigh, names, line, column } of frames) {
         const mapping = builder.mapping(builder.string(file), builder.string(file && 'ab12'), kind);
@@ -56,7 +58,9 @@ export function arbitraryBlock(): fc.Arbitrary<Block> {
           ),
         );
       }
-      builder.add(builder.series(profileType, period, labels), stack, TEST_TIME_MS + time, value);
+      const series = builder.series(profileType, period, labels, kind);
+      if (profile !== undefined) builder.profile(series, TEST_TIME_MS + time, profile);
+      builder.add(series, stack, TEST_TIME_MS + time, value);
     }
     for (const [cause, count] of losses) builder.loss(cause, count);
     return builder.build();

@@ -1,4 +1,4 @@
-import { MAPPING_KINDS, type Block } from '../block/block.ts';
+import { MAPPING_KINDS, SERIES_KINDS, type Block } from '../block/block.ts';
 
 /**
  * A block as sorted lines of text that do not depend on row numbers: two blocks hold the same
@@ -7,6 +7,7 @@ import { MAPPING_KINDS, type Block } from '../block/block.ts';
  *   time 1700000000000 1700000001001
  *   loss ring_full 3
  *   process_cpu:cpu:... 10000000 {"service_name":"api"} main;handle = 42: 1700000000000 30, 1700000001000 12
+ *   profiles goroutine:... 1 {"service_name":"api"} gauge: 1700000000000+0 x2
  */
 export function describeBlock(block: Block): string[] {
   const { samples } = block;
@@ -21,6 +22,10 @@ export function describeBlock(block: Block): string[] {
     const stack = describeStack(block, frames, samples.stack[row]!);
     lines.push(`${series} ${stack} = ${samples.total[row]!}: ${points.join(', ')}`);
   }
+  for (let row = 0; row < block.series.length; row++) {
+    const profiles = describeProfiles(block, row);
+    if (profiles !== '') lines.push(`profiles ${describeSeries(block, row)}: ${profiles}`);
+  }
   const losses = [...block.losses].map(([cause, count]) => `loss ${cause} ${count}`);
   return [`time ${block.timeStartMs} ${block.timeEndMs}`, ...losses.sort(), ...lines.sort()];
 }
@@ -30,7 +35,22 @@ function describeSeries({ series, strings }: Block, row: number): string {
   for (let label = series.labelStart[row]!; label < series.labelStart[row + 1]!; label++) {
     labels[strings.at(series.labelName[label]!)] = strings.at(series.labelValue[label]!);
   }
-  return `${strings.at(series.profileType[row]!)} ${series.period[row]!} ${JSON.stringify(labels)}`;
+  const kind = SERIES_KINDS[series.kind[row]!] ?? 'invalid';
+  const suffix = kind === 'rate' ? '' : ` ${kind}`;
+  return `${strings.at(series.profileType[row]!)} ${series.period[row]!} ${JSON.stringify(labels)}${suffix}`;
+}
+
+function describeProfiles({ series, timeStartMs }: Block, row: number): string {
+  const profiles: string[] = [];
+  for (let at = series.profileStart[row]!; at < series.profileStart[row + 1]!; at++) {
+    const [time, duration, count] = [
+      series.profileTime[at]!,
+      series.profileDuration[at]!,
+      series.profileCount[at]!,
+    ];
+    profiles.push(`${timeStartMs + time}+${duration} x${count}`);
+  }
+  return profiles.join(', ');
 }
 
 function describeStack({ stacks }: Block, frames: readonly string[], row: number): string {

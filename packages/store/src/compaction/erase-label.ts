@@ -1,5 +1,5 @@
 /** A block without the series that have a label with a value: nothing of them is left, names included. */
-import { mergeBlocks, SERVICE_NAME, type Block } from '@fleetflame/profile';
+import { mergeBlocks, selectProfiles, SERVICE_NAME, type Block } from '@fleetflame/profile';
 import { datasetName } from './dataset-sums.ts';
 import { selectSamples } from './select-samples.ts';
 
@@ -37,7 +37,13 @@ export function eraseLabel(block: Block, { name, value }: LabelValue): ErasedBlo
     removed.set(dataset, (removed.get(dataset) ?? 0n) + BigInt(samples.total[row]!));
   }
   // The merge leaves out what no row refers to any more: series, stacks, names.
-  const rest = mergeBlocks([{ ...block, samples: selectSamples(samples, kept) }]);
+  const rest = mergeBlocks([
+    {
+      ...block,
+      series: selectProfiles(block, (row) => kept[row] === 1),
+      samples: selectSamples(samples, kept),
+    },
+  ]);
   return { block: rest, removed, removedRows };
 }
 

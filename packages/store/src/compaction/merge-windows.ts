@@ -37,7 +37,7 @@ export function mergeIntoWindows(blocks: readonly Block[], target: MergeTarget):
       if (fromMs === block.timeStartMs && block.timeEndMs <= window.endMs) put(window, block);
       else {
         const slice = sliceBlock(block, fromMs, window.endMs);
-        if (slice.samples.length > 0 || slice.losses.size > 0) put(window, slice);
+        if (holdsAnything(slice)) put(window, slice);
       }
       fromMs = window.endMs;
       if (fromMs >= block.timeEndMs) break;
@@ -46,6 +46,10 @@ export function mergeIntoWindows(blocks: readonly Block[], target: MergeTarget):
   return [...parts.values()]
     .toSorted((a, b) => a.window.startMs - b.window.startMs)
     .flatMap((part) => divide(part.window, part.blocks, target));
+}
+
+function holdsAnything({ samples, series, losses }: Block): boolean {
+  return samples.length > 0 || series.profileTime.length > 0 || losses.size > 0;
 }
 
 function divide(
@@ -58,9 +62,7 @@ function divide(
   }
   const outputs: WindowBlock[] = [];
   for (let shard = 0; shard < shards; shard++) {
-    const parts = blocks
-      .map((block) => shardBlock(block, { tenant, shard, shards }))
-      .filter((part) => part.samples.length > 0 || part.losses.size > 0);
+    const parts = blocks.map((block) => shardBlock(block, { tenant, shard, shards })).filter(holdsAnything);
     if (parts.length > 0) outputs.push({ window, shard, block: mergeBlocks(parts) });
   }
   return outputs;

@@ -1,17 +1,21 @@
 import { describeBlock, arbitraryBlock, blockFromText, TEST_TIME_MS } from '@fleetflame/profile/testing';
-import { mergeBlocks, type Block } from '@fleetflame/profile';
+import { mergeBlocks, SERIES_KINDS, type Block } from '@fleetflame/profile';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { rollUpBlock } from './rollup-block.ts';
 
 const FIVE = 300_000;
 
-function points(block: Block): Map<number, number> {
+/** Sums by time of the series that are made coarse, or of those that are not. */
+function points(block: Block, coarse = true): Map<number, number> {
   const sums = new Map<number, number>();
-  const { time, value } = block.samples;
-  for (let at = 0; at < time.length; at++) {
-    const ms = block.timeStartMs + time[at]!;
-    sums.set(ms, (sums.get(ms) ?? 0) + value[at]!);
+  const { time, value, pointStart, series } = block.samples;
+  for (let row = 0; row < block.samples.length; row++) {
+    if ((SERIES_KINDS[block.series.kind[series[row]!]!] === 'cumulative') === coarse) continue;
+    for (let at = pointStart[row]!; at < pointStart[row + 1]!; at++) {
+      const ms = block.timeStartMs + time[at]!;
+      sums.set(ms, (sums.get(ms) ?? 0) + value[at]!);
+    }
   }
   return sums;
 }
@@ -55,6 +59,7 @@ test('any block: totals are equal to the last integer, times are multiples, and 
           cells.set(cell, (cells.get(cell) ?? 0) + value);
         }
         expect(points(rolled)).toEqual(cells);
+        expect(points(rolled, false)).toEqual(points(whole, false));
         expect(describeBlock(rollUpBlock(rolled, shape))).toEqual(describeBlock(rolled));
         // In any order, and in parts: it is a merge like others.
         const parts = mergeBlocks(blocks.map((block) => rollUpBlock(block, shape)));

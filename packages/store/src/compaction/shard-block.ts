@@ -2,7 +2,7 @@
  * The part of a block whose services are of one shard. Tables that its rows pointed to stay: the merge
  * that follows drops what is no longer referred to. Losses have no service: they stay with shard 0.
  */
-import { SERVICE_NAME, type Block } from '@fleetflame/profile';
+import { selectProfiles, SERVICE_NAME, type Block } from '@fleetflame/profile';
 import { shardOf } from '../shard-of.ts';
 import { selectSamples } from './select-samples.ts';
 
@@ -24,6 +24,7 @@ export function shardBlock(block: Block, { tenant, shard, shards }: Shard): Bloc
   }
   return {
     ...block,
+    series: selectProfiles(block, (row) => wanted[row] === 1),
     samples: selectSamples(samples, wanted),
     losses: shard === 0 ? block.losses : new Map(),
   };

@@ -3,7 +3,7 @@
  * tables they pointed to stay, and the merge that follows drops what is no longer referred to.
  * Losses have no time: they stay with the part that holds the block's start.
  */
-import type { Block, SampleTable } from '@fleetflame/profile';
+import { selectProfiles, type Block, type SampleTable } from '@fleetflame/profile';
 
 export function sliceBlock(block: Block, fromMs: number, toMs: number): Block {
   const startMs = Math.max(block.timeStartMs, fromMs);
@@ -13,6 +13,11 @@ export function sliceBlock(block: Block, fromMs: number, toMs: number): Block {
     ...block,
     timeStartMs: startMs,
     timeEndMs: Math.max(startMs, endMs),
+    series: selectProfiles(
+      block,
+      (_, time) => time >= startMs - block.timeStartMs && time < endMs - block.timeStartMs,
+      startMs - block.timeStartMs,
+    ),
     samples: sliceSamples(block.samples, startMs - block.timeStartMs, endMs - block.timeStartMs),
     losses: first ? block.losses : new Map(),
   };

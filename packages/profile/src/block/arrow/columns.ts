@@ -62,11 +62,22 @@ export const TABLE_NAMES = [
 ] as const;
 export type TableName = (typeof TABLE_NAMES)[number];
 
-export const SERIES_COLUMNS = [
+/** Of series of instants: all that an agent's have. */
+const INSTANT_SERIES_COLUMNS = [
   column('profile_type', TEXT),
   column('period', I64),
   column('labels', list(struct(column('name', TEXT), column('value', TEXT)))),
 ];
+const PROFILE_COLUMNS = [column('time', U32), column('duration', U32), column('count', U32)];
+/** `instants`: all are rates and none has profiles; the other columns would say nothing. */
+export const SERIES_COLUMNS = {
+  instants: INSTANT_SERIES_COLUMNS,
+  profiles: [
+    ...INSTANT_SERIES_COLUMNS,
+    column('kind', U8),
+    column('profiles', list(struct(...PROFILE_COLUMNS))),
+  ],
+} as const;
 export const STACKS_COLUMNS = [column('parent_distance', U32), column('location', U32)];
 const locationsColumns = (...more: readonly Column[]): readonly Column[] => [
   column('mapping', U32),
@@ -109,7 +120,7 @@ export function fieldPath(path: string, name: string): string {
 
 /** The column lists that each table may have. */
 export const COLUMNS: Readonly<Record<TableName, readonly (readonly Column[])[]>> = {
-  series: [SERIES_COLUMNS],
+  series: Object.values(SERIES_COLUMNS),
   stacks: [STACKS_COLUMNS],
   locations: Object.values(LOCATIONS_COLUMNS),
   functions: [FUNCTIONS_COLUMNS],

@@ -15,6 +15,7 @@ import { float64FromInt64 } from './int64.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { readTable, type TableRead } from './read-table.ts';
 import type { StringBytes, StringTable } from '../string-table.ts';
+import type { ProfileColumns } from '../tables/profile-list.ts';
 import { StringInterner } from '../tables/string-interner.ts';
 
 const NO_STRINGS: StringBytes = { bytes: new Uint8Array(0), starts: new Uint32Array(1) };
@@ -39,8 +40,18 @@ export class TableDecoder {
   }
 
   series(file: TableFile): SeriesTable {
-    const columns = this.#read('series', file, SERIES_COLUMNS);
+    const columns = this.#read('series', file, SERIES_COLUMNS.instants, SERIES_COLUMNS.profiles);
+    const profiles = columns.has('profiles')
+      ? {
+          kind: columns.u8('kind'),
+          profileStart: columns.offsets('profiles'),
+          profileTime: columns.u32('profiles[].time'),
+          profileDuration: columns.u32('profiles[].duration'),
+          profileCount: columns.u32('profiles[].count'),
+        }
+      : noProfiles(file.rows);
     return {
+      ...profiles,
       length: file.rows,
       profileType: columns.text('profile_type'),
       period: columns.float64('period'),
@@ -173,6 +184,18 @@ class DecodedColumns {
   #get<T extends ColumnArray>(path: string, kind: new (length: number) => T, empty: () => T): T {
     return this.#read === undefined ? empty() : arrayOf(this.#read.arrays, path, kind);
   }
+}
+
+/** Of series of instants. */
+function noProfiles(rows: number): ProfileColumns & Pick<SeriesTable, 'kind'> {
+  const none = new Uint32Array(0);
+  return {
+    kind: new Uint8Array(rows),
+    profileStart: new Uint32Array(rows + 1),
+    profileTime: none,
+    profileDuration: none,
+    profileCount: none,
+  };
 }
 
 /** Sums of differences modulo 2^64, in place. */

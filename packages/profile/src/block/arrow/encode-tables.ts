@@ -1,5 +1,5 @@
 /** Each table of a block as an Arrow IPC file. decode-tables.ts mirrors it. */
-import type { Block, SampleTable } from '../block.ts';
+import type { Block, SampleTable, SeriesTable } from '../block.ts';
 import { WHOLE_BATCH_BYTES } from '../container/layout.ts';
 import type { DatasetRange } from '../datasets.ts';
 import {
@@ -26,13 +26,28 @@ const RAW_BATCH_BYTES = WHOLE_BATCH_BYTES / 2;
 
 export function encodeSeries({ series, strings }: Block, rawBelowBytes: number): WrittenTable {
   const dictionary = new DictionaryOut(strings);
-  return single(SERIES_COLUMNS, series.length, dictionary, rawBelowBytes, {
+  const instants = {
     profile_type: dictionary.indices(series.profileType),
     period: int64FromFloat64(series.period),
     labels: asInt32(series.labelStart),
     'labels[].name': dictionary.indices(series.labelName),
     'labels[].value': dictionary.indices(series.labelValue),
+  };
+  if (hasInstantsOnly(series))
+    return single(SERIES_COLUMNS.instants, series.length, dictionary, rawBelowBytes, instants);
+  return single(SERIES_COLUMNS.profiles, series.length, dictionary, rawBelowBytes, {
+    ...instants,
+    kind: series.kind,
+    profiles: asInt32(series.profileStart),
+    'profiles[].time': series.profileTime,
+    'profiles[].duration': series.profileDuration,
+    'profiles[].count': series.profileCount,
   });
+}
+
+/** True when all are rates and none has profiles: such a block has the columns, and the version, of format 2. */
+export function hasInstantsOnly({ kind, profileTime }: SeriesTable): boolean {
+  return profileTime.length === 0 && kind.every((one) => one === 0);
 }
 
 /** `order`: of the locations. */

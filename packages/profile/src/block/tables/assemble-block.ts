@@ -9,6 +9,7 @@
 import type { Block, SampleTable, SeriesTable } from '../block.ts';
 import { SERIES_HEAD, periodFromWords, type InternedTables } from './interned-tables.ts';
 import { orderSeries } from './order-series.ts';
+import type { ProfileList } from './profile-list.ts';
 import { sortPoints } from './sort-points.ts';
 
 /** Rows in any order. `series` and `stack` are rows of the interned tables. */
@@ -25,12 +26,12 @@ export interface SampleRows {
 
 export function assembleBlock(
   tables: InternedTables,
-  rows: SampleRows,
+  rows: SampleRows & { readonly profiles: ProfileList },
   timeStartMs: number,
   timeEndMs: number,
   losses: ReadonlyMap<string, number>,
 ): Block {
-  const { seriesTable, newRow } = assembleSeries(tables, rows.series);
+  const { seriesTable, newRow } = assembleSeries(tables, rows.series, rows.profiles, timeStartMs);
   const series = new Uint32Array(rows.series.length);
   for (let i = 0; i < series.length; i++) series[i] = newRow[rows.series[i]!]!;
   const samples = assembleSamples({ ...rows, series }, seriesTable.length, tables.stackCount);
@@ -57,18 +58,22 @@ export function assembleSamples(rows: SampleRows, seriesCount: number, stackCoun
     : groupPoints(order, series, stack, points);
 }
 
-/** Series that have samples, in order; `newRow` maps the interned rows to them. */
+/** Series that have samples or profiles, in order; `newRow` maps the interned rows to them. */
 export function assembleSeries(
   tables: InternedTables,
   used: Uint32Array,
+  profiles: ProfileList,
+  timeStartMs: number,
 ): { seriesTable: SeriesTable; newRow: Uint32Array } {
   const { data, starts } = tables.seriesRows();
   const seen = new Uint8Array(tables.seriesCount);
   for (let i = 0; i < used.length; i++) seen[used[i]!] = 1;
+  profiles.mark(seen);
   const order = orderSeries(tables.strings, data, starts, seen);
   const newRow = new Uint32Array(tables.seriesCount);
   const profileType = new Uint32Array(order.length);
   const period = new Float64Array(order.length);
+  const kind = new Uint8Array(order.length);
   const labelStart = new Uint32Array(order.length + 1);
   for (let row = 0; row < order.length; row++) {
     const old = order[row]!;
@@ -76,6 +81,7 @@ export function assembleSeries(
     newRow[old] = row;
     profileType[row] = data[start]!;
     period[row] = periodFromWords(data[start + 1]!, data[start + 2]!);
+    kind[row] = data[start + 3]!;
     labelStart[row + 1] = labelStart[row]! + (starts[old + 1]! - start - SERIES_HEAD) / 2;
   }
   const labelName = new Uint32Array(labelStart[order.length]!);
@@ -88,7 +94,16 @@ export function assembleSeries(
     }
   }
   return {
-    seriesTable: { length: order.length, profileType, period, labelStart, labelName, labelValue },
+    seriesTable: {
+      length: order.length,
+      profileType,
+      period,
+      labelStart,
+      labelName,
+      labelValue,
+      kind,
+      ...profiles.columns(newRow, order.length, timeStartMs),
+    },
     newRow,
   };
 }

@@ -22,8 +22,8 @@ import { TupleInterner } from './tuple-interner.ts';
 export const LOCATION_HEAD = 3;
 /** Function, line and column of a location's line. */
 export const LINE_WORDS = 3;
-/** Of a series row: profile type, period low, period high; then label name and value in turns. */
-export const SERIES_HEAD = 3;
+/** Of a series row: profile type, period low, period high, kind; then label name and value in turns. */
+export const SERIES_HEAD = 4;
 
 const TWO_32 = 0x1_0000_0000;
 

@@ -6,7 +6,7 @@ import type { StringInterner } from './string-interner.ts';
 
 /**
  * Rows that were seen, ordered by profile type, service_name, label list (name, value, name, value,
- * ...; service_name has its place in it, too) and period. Strings are ranked once, so that comparing two series compares integers.
+ * ...; service_name has its place in it, too), period and kind. Strings are ranked once, so that comparing two series compares integers.
  */
 export function orderSeries(
   strings: StringInterner,
@@ -27,7 +27,8 @@ export function orderSeries(
       rank[service[a]!]! - rank[service[b]!]! ||
       compareLabels(a, b) ||
       data[starts[a]! + 2]! - data[starts[b]! + 2]! ||
-      data[starts[a]! + 1]! - data[starts[b]! + 1]!,
+      data[starts[a]! + 1]! - data[starts[b]! + 1]! ||
+      data[starts[a]! + 3]! - data[starts[b]! + 3]!,
   );
 
   function serviceOf(row: number): number {

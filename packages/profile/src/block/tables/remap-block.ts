@@ -1,9 +1,10 @@
 /**
  * Interns what the samples of a block refer to, and says where its series and stacks went. Rows
- * that no sample refers to are left behind; their entries in the maps are meaningless.
+ * that no sample refers to are left behind, but for series of profiles without samples; their entries in the maps are meaningless.
  */
 import type { Block } from '../block.ts';
 import type { StringTable } from '../string-table.ts';
+import type { ProfileList } from './profile-list.ts';
 import {
   LINE_WORDS,
   LOCATION_HEAD,
@@ -20,16 +21,21 @@ export interface BlockMap {
 /** Not yet interned; no table has this many rows. */
 const UNMAPPED = 0xffff_ffff;
 
-export function remapBlock(tables: InternedTables, block: Block): BlockMap {
+/** `profiles`: takes what the series were taken from. */
+export function remapBlock(tables: InternedTables, block: Block, profiles: ProfileList): BlockMap {
   const seriesUsed = new Uint8Array(block.series.length);
   const stackUsed = new Uint8Array(block.stacks.length);
   for (let row = 0; row < block.samples.length; row++) {
     seriesUsed[block.samples.series[row]!] = 1;
     stackUsed[block.samples.stack[row]!] = 1;
   }
+  const { profileStart } = block.series;
+  for (let row = 0; row < seriesUsed.length; row++) {
+    if (profileStart[row] !== profileStart[row + 1]) seriesUsed[row] = 1;
+  }
   const string = stringMapper(tables, block.strings);
   return {
-    series: mapSeries(tables, block, seriesUsed, string),
+    series: mapSeries({ tables, profiles }, block, seriesUsed, string),
     stack: mapStacks(tables, block, stackUsed, string),
   };
 }
@@ -48,8 +54,8 @@ function stringMapper(tables: InternedTables, strings: StringTable): StringMappe
 }
 
 function mapSeries(
-  tables: InternedTables,
-  { series }: Block,
+  { tables, profiles }: { readonly tables: InternedTables; readonly profiles: ProfileList },
+  { series, timeStartMs }: Block,
   used: Uint8Array,
   string: StringMapper,
 ): Uint32Array {
@@ -63,11 +69,16 @@ function mapSeries(
     if (size > scratch.length) scratch = new Uint32Array(size * 2);
     scratch[0] = string(series.profileType[row]!);
     [scratch[1], scratch[2]] = periodWords(series.period[row]!);
+    scratch[3] = series.kind[row]!;
     for (let label = start, at = SERIES_HEAD; label < end; label++, at += 2) {
       scratch[at] = string(series.labelName[label]!);
       scratch[at + 1] = string(series.labelValue[label]!);
     }
     map[row] = tables.series(scratch, size);
+    for (let at = series.profileStart[row]!; at < series.profileStart[row + 1]!; at++) {
+      const timeMs = timeStartMs + series.profileTime[at]!;
+      profiles.add(map[row]!, timeMs, series.profileDuration[at]!, series.profileCount[at]!);
+    }
   }
   return map;
 }

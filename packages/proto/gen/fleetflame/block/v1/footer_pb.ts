@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fleetflame/block/v1/footer.proto.
  */
 export const file_fleetflame_block_v1_footer: GenFile = /*@__PURE__*/
-  fileDesc("CiBmbGVldGZsYW1lL2Jsb2NrL3YxL2Zvb3Rlci5wcm90bxITZmxlZXRmbGFtZS5ibG9jay52MSLoAQoGRm9vdGVyEhYKDmZvcm1hdF92ZXJzaW9uGAEgASgNEhUKDXRpbWVfc3RhcnRfbXMYAiABKAMSEwoLdGltZV9lbmRfbXMYAyABKAMSLwoGdGFibGVzGAQgAygLMh8uZmxlZXRmbGFtZS5ibG9jay52MS5UYWJsZUVudHJ5Ei4KCGRhdGFzZXRzGAUgAygLMhwuZmxlZXRmbGFtZS5ibG9jay52MS5EYXRhc2V0EikKBmxvc3NlcxgGIAMoCzIZLmZsZWV0ZmxhbWUuYmxvY2sudjEuTG9zcxIOCgZvcmlnaW4YFCABKAwiXAoKVGFibGVFbnRyeRIMCgRuYW1lGAEgASgJEg4KBm9mZnNldBgCIAEoBBISCgpzaXplX2J5dGVzGAMgASgEEg4KBmNyYzMyYxgEIAEoBxIMCgRyb3dzGAUgASgEIvMBCgdEYXRhc2V0EhQKDHByb2ZpbGVfdHlwZRgBIAEoCRIUCgxzZXJ2aWNlX25hbWUYAiABKAkSFAoMc2VyaWVzX3N0YXJ0GAMgASgNEhQKDHNlcmllc19jb3VudBgEIAEoDRIUCgxzYW1wbGVfc3RhcnQYBSABKA0SFAoMc2FtcGxlX2NvdW50GAYgASgNEhMKC3RpbWVfbWluX21zGAcgASgDEhMKC3RpbWVfbWF4X21zGAggASgDEg0KBXRvdGFsGAkgASgSEhQKDGJhdGNoX2NyYzMyYxgKIAEoBxIVCg1wb2ludHNfY3JjMzJjGAsgASgHIiYKBExvc3MSDQoFY2F1c2UYASABKAkSDwoHc2FtcGxlcxgCIAEoBGIGcHJvdG8z");
+  fileDesc("CiBmbGVldGZsYW1lL2Jsb2NrL3YxL2Zvb3Rlci5wcm90bxITZmxlZXRmbGFtZS5ibG9jay52MSLoAQoGRm9vdGVyEhYKDmZvcm1hdF92ZXJzaW9uGAEgASgNEhUKDXRpbWVfc3RhcnRfbXMYAiABKAMSEwoLdGltZV9lbmRfbXMYAyABKAMSLwoGdGFibGVzGAQgAygLMh8uZmxlZXRmbGFtZS5ibG9jay52MS5UYWJsZUVudHJ5Ei4KCGRhdGFzZXRzGAUgAygLMhwuZmxlZXRmbGFtZS5ibG9jay52MS5EYXRhc2V0EikKBmxvc3NlcxgGIAMoCzIZLmZsZWV0ZmxhbWUuYmxvY2sudjEuTG9zcxIOCgZvcmlnaW4YFCABKAwiXAoKVGFibGVFbnRyeRIMCgRuYW1lGAEgASgJEg4KBm9mZnNldBgCIAEoBBISCgpzaXplX2J5dGVzGAMgASgEEg4KBmNyYzMyYxgEIAEoBxIMCgRyb3dzGAUgASgEIpQCCgdEYXRhc2V0EhQKDHByb2ZpbGVfdHlwZRgBIAEoCRIUCgxzZXJ2aWNlX25hbWUYAiABKAkSFAoMc2VyaWVzX3N0YXJ0GAMgASgNEhQKDHNlcmllc19jb3VudBgEIAEoDRIUCgxzYW1wbGVfc3RhcnQYBSABKA0SFAoMc2FtcGxlX2NvdW50GAYgASgNEhMKC3RpbWVfbWluX21zGAcgASgDEhMKC3RpbWVfbWF4X21zGAggASgDEg0KBXRvdGFsGAkgASgSEhQKDGJhdGNoX2NyYzMyYxgKIAEoBxIVCg1wb2ludHNfY3JjMzJjGAsgASgHEg0KBWtpbmRzGAwgASgNEhAKCHJlYWNoX21zGA0gASgNIiYKBExvc3MSDQoFY2F1c2UYASABKAkSDwoHc2FtcGxlcxgCIAEoBGIGcHJvdG8z");
 
 /**
  * The footer of a block object: where its tables are and what they hold.
@@ -195,6 +195,20 @@ export type Dataset = Message<"fleetflame.block.v1.Dataset"> & {
    * @generated from field: fixed32 points_crc32c = 11;
    */
   pointsCrc32c: number;
+
+  /**
+   * Bit k: there is a series of kind k (0 rate, 1 gauge, 2 cumulative); 0: all are rates.
+   *
+   * @generated from field: uint32 kinds = 12;
+   */
+  kinds: number;
+
+  /**
+   * The longest duration of a profile among its rates: so long after time_max_ms its values may count. 0: all are instants.
+   *
+   * @generated from field: uint32 reach_ms = 13;
+   */
+  reachMs: number;
 };
 
 /**
