@@ -4,8 +4,8 @@ export const IMPORT_LIMITS = {
   compressedBytes: 32 << 20,
   /** Bytes behind compression: bounds time and memory, every byte is read a few times. */
   inflatedBytes: 128 << 20,
-  /** Bytes of a file that is JSON: parsed, it takes several times as many. */
-  jsonBytes: 64 << 20,
+  /** Bytes of a file that is JSON: parsed, it takes up to twenty times as many. */
+  jsonBytes: 32 << 20,
   /** Samples, or lines of a format with a sample in each. */
   samples: 2_000_000,
   /** Values that are not 0: each takes 20 bytes until the block is built. */

@@ -74,12 +74,10 @@ class JfrSamples {
   read(): void {
     const chunk = this.#chunk;
     chunk.eachEvent(new Set([SETTING]), (setting) => this.#readSetting(setting));
-    const samples: JfrObject[] = [];
     chunk.eachEvent(SAMPLES, (sample) => {
       this.#writer.countSample();
-      samples.push(sample);
+      this.#add(sample);
     });
-    for (const sample of samples) this.#add(sample);
     for (const [name, count] of chunk.countEvents()) {
       if (!SAMPLES.has(name) && /Alloc|Sample|Monitor|ThreadPark|WallClock|Malloc/.test(name)) {
         this.#writer.changes.note('event_left_out', name, count);

@@ -40,6 +40,7 @@ export class JfrChunk {
   readonly #pools = new Map<number, Map<number, number>>();
   /** Values read: arrays of things without fields could say any number of them. */
   #work = 0;
+  readonly #mostWork: number;
 
   constructor(bytes: JfrBytes, at: number, fileBytes: number) {
     this.#bytes = bytes;
@@ -59,6 +60,7 @@ export class JfrChunk {
     bytes.skip(16);
     bytes.compressed = (bytes.u32() & 1) === 1;
     this.end = at + size;
+    this.#mostWork = FREE_WORK + 4 * size;
     if (size < HEADER_BYTES || metadataAt === 0 || poolsAt === 0) {
       throw brokenFile(
         'jfr',
@@ -80,7 +82,11 @@ export class JfrChunk {
     const wanted = new Map([...this.#classes].filter(([, { name }]) => names.has(name)));
     this.#eachRecord((type) => {
       const found = wanted.get(type);
-      if (found !== undefined) event({ class: found, values: this.#struct(found, 0) });
+      if (found === undefined) return;
+      const object = { class: found, values: this.#struct(found, 0) };
+      // What it refers to lies elsewhere in the chunk.
+      this.#bytes.limit = this.end;
+      event(object);
     });
   }
 
@@ -218,7 +224,7 @@ export class JfrChunk {
   #value(type: JfrClass, depth: number): JfrValue {
     const bytes = this.#bytes;
     if (depth > MOST_DEPTH) throw brokenFile('jfr', `the type ${type.name} is nested too deep`);
-    if (++this.#work > MOST_WORK) throw brokenFile('jfr', 'it has too many values');
+    if (++this.#work > this.#mostWork) throw brokenFile('jfr', 'it has too many values');
     switch (type.name) {
       case 'boolean':
       case 'byte':
@@ -242,5 +248,5 @@ export class JfrChunk {
   }
 }
 
-/** More than one for each byte of the largest file. */
-const MOST_WORK = 400_000_000;
+/** Values that a chunk may have beside four for each of its bytes: they are read a few times. */
+const FREE_WORK = 1_000_000;
