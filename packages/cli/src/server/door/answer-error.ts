@@ -9,6 +9,8 @@ const RPC_PATH = /^\/[a-z0-9_.]+\.[A-Z][A-Za-z0-9]*\/[A-Za-z0-9]+$/;
 
 /** The answer to what was refused, or went wrong, in the words of the protocol that was asked in. */
 export function answerError(request: Request, response: Response, error: unknown): void {
+  // Nobody is there any more.
+  if (streamOf(response)?.destroyed ?? request.socket.destroyed) return;
   const refusal = error instanceof Refusal ? error : undefined;
   if (response.headersSent) {
     // Half of an answer cannot be taken back: the client sees that it is cut.
@@ -21,9 +23,7 @@ export function answerError(request: Request, response: Response, error: unknown
   for (const [name, value] of Object.entries(refusal?.headers ?? {})) response.setHeader(name, value);
   const type = request.headers['content-type'] ?? '';
   const isRpc = RPC_PATH.test((request.url ?? '').split('?')[0] ?? '');
-  // What is left of the body is not read: the connection cannot be used again.
   const isWhole = request.complete || request.readableEnded;
-  if (!isWhole && request.httpVersionMajor === 1) response.setHeader('connection', 'close');
   if (isRpc && type.startsWith('application/grpc')) {
     response.writeHead(200, {
       'content-type': type,
@@ -42,8 +42,11 @@ export function answerError(request: Request, response: Response, error: unknown
   finish(request, response, isWhole, request.method === 'HEAD' ? undefined : body);
 }
 
-/** How long the rest of a refused HTTP/1 request is read: a reset before the answer was read would lose the answer. */
-const LINGER_MS = 1000;
+/**
+ * How long the rest of a refused HTTP/1 request is read and thrown away. A connection that is closed with bytes unread is
+ * reset, and a reset takes the answer along: the sender would never learn what was wrong, and send it again.
+ */
+const LINGER_MS = 2000;
 
 /** A sender that goes on sending does not get to send for long. */
 function finish(request: Request, response: Response, isWhole: boolean, body?: string): void {
@@ -51,6 +54,10 @@ function finish(request: Request, response: Response, isWhole: boolean, body?: s
   response.end(body);
   if (isWhole) return;
   request.resume();
-  if (stream === undefined) setTimeout(() => request.socket.destroy(), LINGER_MS).unref();
-  else stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
+  if (stream === undefined) {
+    const cut = setTimeout(() => request.socket.destroy(), LINGER_MS);
+    request.once('end', () => clearTimeout(cut));
+  } else {
+    stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
+  }
 }

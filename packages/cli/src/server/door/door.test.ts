@@ -326,6 +326,16 @@ describe('a body', () => {
   });
 });
 
+test('who sends too much is told so, however much he sends', async () => {
+  const started = await start();
+  const answers = await Promise.all(
+    Array.from({ length: 4 }, async () => post(started.port, WRITE, new Uint8Array(40 << 20))),
+  );
+  expect(answers.map(({ status, body }) => [status, body.includes('out_of_range')])).toEqual(
+    answers.map(() => [400, true]),
+  );
+});
+
 test('one connection of HTTP/2 carries as many pushes as it likes: they wait their turn', async () => {
   const started = await start({ limits: { receivingBytes: 4 << 20 } });
   // Node's client has a limit of its own for what it has not sent yet; balancers have none.
