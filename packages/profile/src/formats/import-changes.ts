@@ -31,7 +31,7 @@ export const IMPORT_CHANGES = {
   period_unknown: 'periods that cannot be: unknown instead',
   time_missing: 'no time in the file: that of its arrival instead',
   duration_unknown: 'durations that cannot be: unknown instead',
-  trailing_bytes: 'bytes behind the compressed data: ignored',
+  trailing_bytes: 'bytes behind the compressed data or the profile: ignored',
   no_samples: 'no samples: nothing to store',
   line_skipped: 'lines that are no samples: skipped',
   event_mended: 'frames that were closed in the wrong order: those inside were closed, too',

@@ -221,6 +221,15 @@ describe('one odd value costs nothing else', () => {
     expect(describeBlock(decodePprof(trailing).block)).toEqual(expected);
     expect(changesOf(trailing)).toEqual({ trailing_bytes: [7, '7 bytes'] });
     expect(describeBlock(decodePprof(gzipSync(gzipSync(plain))).block)).toEqual(expected);
+    for (const [padding, count] of [
+      ['\n', 1],
+      ['\r\n', 2],
+      ['\0\0\0\0\0', 5],
+    ] as const) {
+      const padded = Buffer.concat([plain, Buffer.from(padding)]);
+      expect(describeBlock(decodePprof(padded).block)).toEqual(expected);
+      expect(changesOf(padded)).toEqual({ trailing_bytes: [count, `${count} bytes`] });
+    }
     const split = Buffer.concat([
       zstdCompressSync(plain.subarray(0, 50)),
       zstdCompressSync(plain.subarray(50)),

@@ -50,6 +50,11 @@ export function scanProfile(reader: WireReader, limits: PprofLimits, changes: Im
   let period = 0;
 
   while (reader.more()) {
+    const padding = reader.padding();
+    if (padding > 0) {
+      changes.note('trailing_bytes', `${padding} bytes`, padding);
+      break;
+    }
     reader.table = '';
     reader.row = -1;
     reader.field = '';

@@ -56,6 +56,21 @@ export class WireReader {
     return this.pos < this.#limit;
   }
 
+  /**
+   * Bytes left, where all of them are padding: zeros, or a line break that a tool for texts appended. No
+   * field begins with a zero, and none has two bytes like these.
+   */
+  padding(): number {
+    const first = this.#bytes[this.pos];
+    const left = this.#limit - this.pos;
+    if (first !== 0 && (left > 2 || (first !== 0x0a && first !== 0x0d))) return 0;
+    for (let at = this.pos; at < this.#limit; at++) {
+      const byte = this.#bytes[at];
+      if (byte !== 0 && (left > 2 || (byte !== 0x0a && byte !== 0x0d))) return 0;
+    }
+    return left;
+  }
+
   /** The field number of the next field. */
   tag(): number {
     const low = this.varint();
