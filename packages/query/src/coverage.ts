@@ -8,6 +8,7 @@ import { unitOf } from './plan.ts';
 /** Collects, while a query runs, how much of what was asked for is behind its answer. */
 export class CoverageBuilder {
   readonly #snapshot: Snapshot;
+  readonly #range: { readonly fromMs: number; readonly toMs: number };
   readonly #missing = new Map<string, { readonly entry: BlockEntry; readonly reason: string }>();
   readonly #losses = new Map<string, bigint>();
   readonly #series = new Set<number>();
@@ -18,8 +19,9 @@ export class CoverageBuilder {
   #framesTooDeep = 0;
   #stopped: readonly StoppedStacks[] = [];
 
-  constructor(snapshot: Snapshot) {
+  constructor(snapshot: Snapshot, range: { readonly fromMs: number; readonly toMs: number }) {
     this.#snapshot = snapshot;
+    this.#range = range;
     for (const entry of snapshot.quarantined) this.missing(entry, entry.reason);
   }
 
@@ -95,6 +97,9 @@ export class CoverageBuilder {
       sampleRows: BigInt(this.#rows),
       series: this.#series.size,
       framesTooDeep: BigInt(this.#framesTooDeep),
+      fromMs: BigInt(this.#range.fromMs),
+      toMs: BigInt(this.#range.toMs),
+      averageOverMs: BigInt(this.#range.toMs - this.#range.fromMs),
       stopped: this.#stopped.map(({ reason, binary, value }) => ({ reason, binary, value: BigInt(value) })),
     });
   }

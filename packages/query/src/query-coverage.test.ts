@@ -301,3 +301,29 @@ describe('JSON without a client library', () => {
     expect((await server.json('Top', { nope: 1 })).status).toBe(400);
   });
 });
+
+test('every answer says its range and the divisor of its averages, and groups how long they have data', async () => {
+  await startFleet();
+  const asked = scope({ from: -60_000, to: 240_000 });
+  const range = { fromMs: BigInt(T - 60_000), toMs: BigInt(T + 240_000), averageOverMs: 300_000n };
+  const top = await server.client.top({ scope: asked });
+  const flame = await server.client.flameGraph({ scope: asked });
+  const series = await server.client.series({ scope: asked, stepMs: 60_000n });
+  for (const { coverage } of [top, flame, series]) expect(coverage).toMatchObject(range);
+  const [group] = series.groups;
+  const steps = group?.values.filter((value) => value !== 0n).length ?? 0;
+  expect(steps).toBeGreaterThan(0);
+  expect(group?.dataMs).toBeGreaterThan(0n);
+  expect(Number(group?.dataMs)).toBeLessThanOrEqual(steps * 60_000);
+});
+
+/** 400 days and so many ms that end with the fleet's. */
+function back(ms: number) {
+  return scope({ from: 60_000 - 400 * 86_400_000 - ms, to: 60_000 });
+}
+
+test('a range of the longest kind that counts back has room for the cell it begins with', async () => {
+  await startFleet();
+  expect((await server.client.top({ scope: back(3_599_999) })).total).toBeGreaterThan(0n);
+  expect(await refusal(server.client.top({ scope: back(3_600_001) }))).toMatch(/at most 400/);
+});

@@ -68,7 +68,7 @@ export class QueryRun {
   ) {
     this.context = context;
     this.scope = scope;
-    this.coverage = new CoverageBuilder(snapshot);
+    this.coverage = new CoverageBuilder(snapshot, scope);
     this.breather = new Breather(signal);
     this.#snapshot = snapshot;
   }

@@ -6,6 +6,9 @@ import type { QueryMetrics } from './query-metrics.ts';
 /** The range of a scope that names no start. */
 const DEFAULT_RANGE_MS = 3_600_000;
 
+/** A range that counts back begins up to a cell of rollups earlier, and is not longer than it says because of that. */
+const COARSEST_CELL_MS = 3_600_000;
+
 /** A checked scope: what to look at. */
 export interface Scope {
   /** Unix ms: from inclusive, to exclusive. */
@@ -78,7 +81,7 @@ export class LimitCheck {
     }
     this.atMost(
       'rangeMs',
-      toMs - fromMs,
+      toMs - fromMs - COARSEST_CELL_MS,
       `${path}to_ms`,
       `The time range is ${Math.round((toMs - fromMs) / 86_400_000)} days, at most ` +
         `${this.limits.rangeMs / 86_400_000} are answered: from_ms and to_ms are Unix milliseconds.`,

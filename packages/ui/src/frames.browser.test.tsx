@@ -95,16 +95,17 @@ describe('a box', () => {
 });
 
 describe('the selected function', () => {
+  // Ten seconds of data in the default range of fifteen minutes: averages are over the range.
   test('shows the lines that its time went to, called and inlined', async () => {
     open('/?v=1', [makeBlock(OLD_BUILD, 10)]);
     await page.getByRole('row', { name: /^work/u }).click();
     await expect
       .poll(() => rowsOf('function-lines'))
-      .toEqual(['shop.c:12 0.600 0.600', 'shop.c:15 0.100 0.100', 'shop.c:17 0 0.200']);
+      .toEqual(['shop.c:12 0.00667 0.00667', 'shop.c:15 0.00111 0.00111', 'shop.c:17 0 0.00222']);
     const details = page.getByTestId('function-details');
     await expect.element(details).toMatchTextContent(/native.*shop.*aa1122334455….*src\/shop\.c:10/u);
     await page.getByRole('row', { name: /^scan/u }).click();
-    await expect.poll(() => rowsOf('function-lines')).toEqual(['shop.c:92 0.200 0.200']);
+    await expect.poll(() => rowsOf('function-lines')).toEqual(['shop.c:92 0.00222 0.00222']);
     await expect.element(details).toMatchTextContent('inlined');
     await page.getByRole('button', { name: 'Close the details' }).click();
     await expect.element(details).not.toBeInTheDocument();

@@ -1,4 +1,5 @@
 import { type LossKind, lossKind, visibleText } from '@fleetflame/profile';
+import { formatDuration } from './duration.ts';
 import { displayWidth } from './display-width.ts';
 import type { Coverage } from '@fleetflame/proto/query/v1/query';
 
@@ -73,7 +74,9 @@ export function coverageWarnings(coverage: Coverage | undefined, total: number):
     const kind = lossKind(cause);
     // Below, `stopped` says what these weigh.
     if (kind === 'shortened' && coverage.stopped.length > 0) continue;
-    warnings.push(`${samples} ${samples === 1n ? 'sample' : 'samples'} ${LOSS_WORDS[kind]}: ${cause}`);
+    warnings.push(
+      `${samples} ${samples === 1n ? 'sample' : 'samples'} ${LOSS_WORDS[kind]}: ${cause} (of the whole host, not only of what was asked for)`,
+    );
   }
   if (coverage.unnamedSelf > 0n) {
     const worst = coverage.unnamed
@@ -96,10 +99,27 @@ export function coverageWarnings(coverage: Coverage | undefined, total: number):
   return warnings;
 }
 
+function iso(ms: bigint): string {
+  return new Date(Number(ms)).toISOString();
+}
+
+/** "2026-12-01T10:00:00.000Z to 2026-12-01T10:05:00.000Z, averages over 5m": the range that was answered, and the divisor. */
+export function rangeLine(coverage: Coverage | undefined, asked: { fromMs: bigint; toMs: bigint }): string {
+  const { fromMs, toMs, averageOverMs } = coverage ?? { ...asked, averageOverMs: 0n };
+  // A server of before says neither.
+  const from = toMs > 0n ? fromMs : asked.fromMs;
+  const to = toMs > 0n ? toMs : asked.toMs;
+  const over = Number(averageOverMs > 0n ? averageOverMs : to - from);
+  return `${iso(from)} to ${iso(to)}, averages over ${formatDuration(over)}`;
+}
+
 /** Coverage as plain JSON with numbers in place of 64-bit strings. */
 export function coverageJson(coverage: Coverage | undefined): object {
   if (coverage === undefined) return {};
   return {
+    fromMs: Number(coverage.fromMs),
+    toMs: Number(coverage.toMs),
+    averageOverMs: Number(coverage.averageOverMs),
     profileType: coverage.profileType,
     unit: coverage.unit,
     blocksExpected: coverage.blocksExpected,

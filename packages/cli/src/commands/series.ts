@@ -1,8 +1,15 @@
 import { seriesStepMs } from '@fleetflame/profile';
 import type { Command } from 'commander';
-import { parseDurationMs } from '../client/duration.ts';
+import { formatDuration, parseDurationMs } from '../client/duration.ts';
 import { connect } from '../client/connection.ts';
-import { coverageJson, coverageWarnings, formatPercent, formatTable, formatValue } from '../client/format.ts';
+import {
+  coverageJson,
+  coverageWarnings,
+  formatPercent,
+  formatTable,
+  formatValue,
+  rangeLine,
+} from '../client/format.ts';
 import { printJson, printLine, printWarnings } from '../client/output.ts';
 import { addScopeOptions, type ScopeOptions, scopeOf } from '../client/scope.ts';
 import { collect, parseCount } from './options.ts';
@@ -52,12 +59,14 @@ export function addSeries(program: Command): void {
             labels: group.labels,
             rest: group.rest,
             total: Number(group.total),
+            dataMs: Number(group.dataMs),
             values: group.values.map(Number),
           })),
           coverage: coverageJson(answer.coverage),
         });
         return;
       }
+      printLine(rangeLine(answer.coverage, scope));
       if (total === 0) printLine('no samples in this range');
       else {
         const rows = answer.groups.map((group) => {
@@ -68,16 +77,16 @@ export function addSeries(program: Command): void {
             formatValue(Number(group.total), unit, rangeMs),
             formatPercent(Number(group.total), total),
             formatValue(peak, unit, stepMs),
+            formatDuration(Number(group.dataMs)),
             bars(values),
           ];
         });
         printLine(
-          formatTable([options.by.join(', ') || 'series', 'average', '%', 'peak step', 'over time'], rows, [
-            false,
-            true,
-            true,
-            true,
-          ]),
+          formatTable(
+            [options.by.join(', ') || 'series', 'average', '%', 'peak step', 'with data', 'over time'],
+            rows,
+            [false, true, true, true, true],
+          ),
         );
       }
       printWarnings(coverageWarnings(answer.coverage, total));

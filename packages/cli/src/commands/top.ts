@@ -1,7 +1,14 @@
 import type { TopFunction } from '@fleetflame/proto/query/v1/query';
 import type { Command } from 'commander';
 import { connect } from '../client/connection.ts';
-import { coverageJson, coverageWarnings, formatPercent, formatTable, formatValue } from '../client/format.ts';
+import {
+  coverageJson,
+  coverageWarnings,
+  formatPercent,
+  formatTable,
+  formatValue,
+  rangeLine,
+} from '../client/format.ts';
 import { printJson, printLine, printWarnings } from '../client/output.ts';
 import { addScopeOptions, type ScopeOptions, scopeOf } from '../client/scope.ts';
 import { parseCount } from './options.ts';
@@ -37,6 +44,7 @@ export function addTop(program: Command): void {
         return;
       }
       const windowMs = Number(scope.toMs - scope.fromMs);
+      printLine(rangeLine(answer.coverage, scope));
       if (total === 0) printLine('no samples in this range');
       else {
         printLine(`total ${formatValue(total, unit, windowMs)}`);

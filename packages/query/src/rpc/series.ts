@@ -65,6 +65,7 @@ export async function series(
           values: Array.from(sums, BigInt),
           total: BigInt(total),
           rest,
+          dataMs: BigInt(dataMs(sums, builder.timesMs, stepMs, scope)),
         })),
         coverage: run.coverage.build(),
       });
@@ -119,6 +120,22 @@ function labelsOf(groupBy: readonly string[], values: readonly string[]): Record
  * Footers answer for blocks within one step, where they know the groups; the cache for blocks that the
  * range does not cut and that were asked the same before; totals or points for the rest.
  */
+/** How much of the range its steps with data are. */
+function dataMs(
+  sums: ArrayLike<number>,
+  timesMs: ArrayLike<number>,
+  stepMs: number,
+  { fromMs, toMs }: Scope,
+): number {
+  let total = 0;
+  for (let step = 0; step < sums.length; step++) {
+    if (sums[step] === 0) continue;
+    const startMs = timesMs[step] ?? 0;
+    total += Math.max(0, Math.min(toMs, startMs + stepMs) - Math.max(fromMs, startMs));
+  }
+  return total;
+}
+
 async function fill(
   run: QueryRun,
   builder: SeriesBuilder,

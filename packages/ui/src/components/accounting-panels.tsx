@@ -123,7 +123,9 @@ export function LostPanel(props: {
         </p>
       )}
       {all.length > 0 && (
-        <p className="panel-note">Counted per stored block: blocks that the range cuts count whole.</p>
+        <p className="panel-note">
+          These are of the whole host, not only of what was asked for. Blocks that the range cuts count whole.
+        </p>
       )}
     </div>
   );

@@ -39,14 +39,16 @@ export function Headline() {
   }
   const isPartial = (flame.coverage?.missing.length ?? 0) > 0;
   const windowMs = flame.window.toMs - flame.window.fromMs;
-  const isCut = quantity.spanMs < windowMs * 0.98;
+  const dataMs = presence === undefined ? windowMs : presence.span.toMs - presence.span.fromMs;
+  const isCut = dataMs < windowMs * 0.98;
   const unnamed = flame.coverage?.unnamedSelf ?? 0n;
   const lost = (flame.coverage?.lost ?? [])
     .filter(({ cause }) => lossKind(cause) === 'lost')
     .reduce((sum, { samples }) => sum + samples, 0n);
   const stopped = (flame.coverage?.stopped ?? []).reduce((sum, { value }) => sum + Number(value), 0);
   const taken = flame.period > 0 ? flame.total / flame.period : undefined;
-  const span = formatDuration(Math.round(quantity.spanMs / 1000) * 1000);
+  const span = formatDuration(Math.round(windowMs / 1000) * 1000);
+  const dataSpan = formatDuration(Math.round(dataMs / 1000) * 1000);
   return (
     <section
       className={`headline ${isPartial ? 'is-partial' : ''}`}
@@ -59,9 +61,9 @@ export function Headline() {
           {amount.number}
         </span>
         <span className="headline-unit">{amount.suffix === '' ? quantityName(quantity) : amount.suffix}</span>
-        <span className="headline-note" title={noteTitle(isCut, span, formatDuration(windowMs))}>
+        <span className="headline-note" title={noteTitle(isCut, span, dataSpan)}>
           {isCores(quantity) ? 'average over' : 'in'} {span}
-          {isCut && <span className="muted"> with data, of {formatDuration(windowMs)}</span>}
+          {isCut && <span className="muted">, with data in {dataSpan} of it</span>}
         </span>
       </div>
       <dl className="headline-facts">
@@ -142,10 +144,9 @@ export function Headline() {
   );
 }
 
-function noteTitle(isCut: boolean, span: string, window: string): string {
-  return isCut
-    ? `The range is ${window} long, but there is data for ${span} of it only; averages are over those.`
-    : `Averages are over ${span}.`;
+function noteTitle(isCut: boolean, span: string, dataSpan: string): string {
+  const over = `Averages are over the whole range, ${span}.`;
+  return isCut ? `${over} There is data for ${dataSpan} of it.` : over;
 }
 
 function HeadlineSkeleton() {

@@ -2,6 +2,7 @@ import { useState } from 'react';
 import {
   formatAge,
   formatClock,
+  formatOffset,
   formatDuration,
   fromLocalInput,
   LIVE_PRESETS,
@@ -74,11 +75,13 @@ export function TimeControl() {
 function RangePanel(props: { readonly close: () => void }) {
   const { session } = usePage();
   const { range } = useView();
-  const window = session.window.get();
+  // As it was when the panel opened: what is shown and not changed is kept, to the millisecond and in either
+  // hour of the night in which clocks are set back.
+  const [window] = useState(() => session.window.get());
   const [from, setFrom] = useState(() => toLocalInput(window.fromMs));
   const [to, setTo] = useState(() => toLocalInput(window.toMs));
-  const fromMs = fromLocalInput(from);
-  const toMs = fromLocalInput(to);
+  const fromMs = from === toLocalInput(window.fromMs) ? window.fromMs : fromLocalInput(from);
+  const toMs = to === toLocalInput(window.toMs) ? window.toMs : fromLocalInput(to);
   const isValid = fromMs !== undefined && toMs !== undefined && fromMs < toMs;
   return (
     <div className="range-panel">
@@ -126,7 +129,9 @@ function RangePanel(props: { readonly close: () => void }) {
           <input type="datetime-local" step="1" value={to} onChange={(event) => setTo(event.target.value)} />
         </label>
         <p className="muted" role="status">
-          {isValid ? `${formatDuration(toMs - fromMs)}, local time` : 'The start must be before the end.'}
+          {isValid
+            ? `${formatDuration(toMs - fromMs)}, local time (${zonesOf(fromMs, toMs)})`
+            : 'The start must be before the end.'}
         </p>
         <button type="submit" className="button primary" disabled={!isValid}>
           Show this range
@@ -134,6 +139,12 @@ function RangePanel(props: { readonly close: () => void }) {
       </form>
     </div>
   );
+}
+
+/** "UTC+01:00", or both where the clocks are set in between. */
+function zonesOf(fromMs: number, toMs: number): string {
+  const [from, to] = [formatOffset(fromMs), formatOffset(toMs)];
+  return from === to ? from : `${from} to ${to}`;
 }
 
 /** How old the newest sample is; amber when live data has stopped coming. */

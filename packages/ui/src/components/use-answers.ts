@@ -9,10 +9,10 @@ import { useSignal } from './use-signal.ts';
 /** What the numbers of the current answers mean. */
 export function useQuantity(): Quantity {
   const { session } = usePage();
-  const presence = useSignal(session.presence.state).value;
   const flame = useSignal(session.flame.state).value;
   const window = useSignal(session.window);
-  const span = presence?.span ?? window;
+  // The whole range that was asked: so rows add up, and the command line says the same.
+  const span = flame?.window ?? window;
   const id = flame?.coverage?.profileType ?? '';
   const unit = flame?.coverage?.unit ?? '';
   const spanMs = span.toMs - span.fromMs;

@@ -14,7 +14,7 @@ export interface TypesAnswer {
 /** Which part of the window holds data at all, and how much the whole fleet used. */
 export interface PresenceAnswer {
   readonly window: TimeWindow;
-  /** The window cut to where there is data of any kind; averages are over this span. */
+  /** The window cut to where there is data of any kind. */
   readonly span: TimeWindow;
   /** Total of the whole fleet. */
   readonly total: number;

@@ -1,7 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   formatAge,
+  formatClock,
   formatDuration,
+  formatOffset,
   fromLocalInput,
   resolveRange,
   shiftWindow,
@@ -46,5 +48,34 @@ describe('time ranges', () => {
   test('a local date field gives back the second it was given', () => {
     expect(fromLocalInput(toLocalInput(1_700_000_000_000))).toBe(1_700_000_000_000);
     expect(fromLocalInput('')).toBeUndefined();
+  });
+
+  describe('where clocks are set back', () => {
+    const zone = process.env['TZ'];
+    beforeAll(() => {
+      process.env['TZ'] = 'Europe/Berlin';
+    });
+    afterAll(() => {
+      if (zone === undefined) delete process.env['TZ'];
+      else process.env['TZ'] = zone;
+    });
+
+    const summer = Date.UTC(2026, 9, 25, 0, 15);
+    const winter = Date.UTC(2026, 9, 25, 1, 15);
+    const later = Date.UTC(2026, 11, 1);
+
+    test('both hours of the night can be told apart', () => {
+      expect(toLocalInput(summer)).toBe(toLocalInput(winter));
+      expect(formatClock(summer, later)).toBe('25 Oct 02:15:00 UTC+02:00');
+      expect(formatClock(winter, later)).toBe('25 Oct 02:15:00 UTC+01:00');
+      expect(formatClock(winter, winter)).toBe('02:15:00 UTC+01:00');
+    });
+
+    test('other hours say no offset, other years the year', () => {
+      expect(formatClock(Date.UTC(2026, 9, 25, 2, 0), later)).toBe('25 Oct 03:00:00');
+      expect(formatClock(Date.UTC(2026, 2, 29, 1, 0), later)).toBe('29 Mar 03:00:00');
+      expect(formatClock(Date.UTC(2025, 10, 30, 9), later)).toBe('30 Nov 2025 10:00:00');
+      expect(formatOffset(summer)).toBe('UTC+02:00');
+    });
   });
 });

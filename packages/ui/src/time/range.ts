@@ -61,12 +61,35 @@ export function formatAge(ms: number): string {
   return `${Math.floor(ms / DAY)} d`;
 }
 
-/** Local wall-clock time, with the date when it is not today's. */
+/**
+ * Local wall-clock time, with the date when it is not today's, the year when it is not this one, and the offset where
+ * the clock says the same twice.
+ */
 export function formatClock(ms: number, nowMs: number): string {
   const time = new Date(ms);
-  const clock = time.toLocaleTimeString('en-GB');
-  if (time.toDateString() === new Date(nowMs).toDateString()) return clock;
-  return `${time.toLocaleDateString('en-GB', { day: '2-digit', month: 'short' })} ${clock}`;
+  const zone = isTwice(ms) ? ` ${formatOffset(ms)}` : '';
+  const clock = `${time.toLocaleTimeString('en-GB')}${zone}`;
+  const now = new Date(nowMs);
+  if (time.toDateString() === now.toDateString()) return clock;
+  const year = time.getFullYear() === now.getFullYear() ? {} : { year: 'numeric' as const };
+  return `${time.toLocaleDateString('en-GB', { day: '2-digit', month: 'short', ...year })} ${clock}`;
+}
+
+/** Whether the same local time is there twice: clocks are set back by an hour, somewhere by half of one. */
+function isTwice(ms: number): boolean {
+  const local = toLocalInput(ms);
+  return [HOUR, HOUR / 2].some((by) => toLocalInput(ms - by) === local || toLocalInput(ms + by) === local);
+}
+
+function digits(value: number): string {
+  return String(value).padStart(2, '0');
+}
+
+/** "UTC+02:00": what local time is at this moment. */
+export function formatOffset(ms: number): string {
+  const minutes = -new Date(ms).getTimezoneOffset();
+  const size = Math.abs(minutes);
+  return `UTC${minutes < 0 ? '-' : '+'}${digits(Math.floor(size / 60))}:${digits(size % 60)}`;
 }
 
 /** Value of an <input type="datetime-local" step="1">, local time. */
