@@ -21,16 +21,8 @@ export interface OnePortOptions {
   readonly metrics?: DoorMetrics;
 }
 
-/**
- * HTTP/2 flow control. What a stream has sent before anybody reads it lies in its window, so this times the open streams
- * is memory that strangers hold; with 64 KiB a batch of 100 KiB takes a round trip more.
- */
-const H2_STREAM_WINDOW = 128 << 10;
 /** Bytes of all streams of a connection that are on the way; what has arrived is no longer counted by it. */
 const H2_SESSION_WINDOW = 16 << 20;
-/** Streams that a client may reset in a burst, and a second: a browser that is closed resets some, an attacker thousands. */
-const H2_RESET_BURST = 1000;
-const H2_RESETS_PER_S = 100;
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 /** Connections whose client has gone without a word are noticed after this and some probes. */
 const KEEP_ALIVE_MS = 60_000;
@@ -154,10 +146,11 @@ export class OnePort {
   }
 
   #createH2(): http2.Http2Server {
-    const { streams, sessionBytes, headers, headerBytes } = this.#limits;
+    const { streams, streamWindowBytes, sessionBytes, resetBurst, resetsPerSecond, headers, headerBytes } =
+      this.#limits;
     const server = http2.createServer({
       settings: {
-        initialWindowSize: H2_STREAM_WINDOW,
+        initialWindowSize: streamWindowBytes,
         maxConcurrentStreams: streams,
         maxHeaderListSize: headerBytes,
         enablePush: false,
@@ -165,8 +158,8 @@ export class OnePort {
       // In megabytes.
       maxSessionMemory: Math.ceil(sessionBytes / 1e6),
       maxHeaderListPairs: headers + 4,
-      streamResetBurst: H2_RESET_BURST,
-      streamResetRate: H2_RESETS_PER_S,
+      streamResetBurst: resetBurst,
+      streamResetRate: resetsPerSecond,
     });
     const take = (h2Request: http2.Http2ServerRequest, h2Response: http2.Http2ServerResponse): void => {
       const session = h2Request.stream.session;

@@ -31,6 +31,14 @@ export interface DoorLimits {
   readonly headers: number;
   /** Requests open at once on one HTTP/2 connection, such as that of a load balancer. */
   readonly streams: number;
+  /**
+   * Bytes that a stream may have sent before anybody reads them: this times the open streams is memory that strangers
+   * hold. With 64 KiB a batch of 100 KiB takes a round trip more.
+   */
+  readonly streamWindowBytes: number;
+  /** Streams that a client of HTTP/2 may reset in a burst, and a second after it; then its connection ends. */
+  readonly resetBurst: number;
+  readonly resetsPerSecond: number;
   /** Memory of one HTTP/2 connection, bytes: its streams' windows and answers. Beyond it new streams are refused. */
   readonly sessionBytes: number;
   /** Bytes of bodies that are being received or worked on, as sent. */
@@ -66,6 +74,9 @@ export const DOOR_LIMITS: DoorLimits = {
   headerBytes: 16 << 10,
   headers: 100,
   streams: 1000,
+  streamWindowBytes: 128 << 10,
+  resetBurst: 250,
+  resetsPerSecond: 100,
   sessionBytes: 192 << 20,
   receivingBytes: 64 << 20,
   inflatedBytes: 64 << 20,

@@ -6,8 +6,6 @@ import type { Watch } from './watch.ts';
 
 /** What is reserved for a body that does not say its size. */
 const UNKNOWN_BYTES = 64 << 10;
-/** What a sender may have in our memory before it is read (the window of a stream, the buffer of a socket). */
-const WINDOW_BYTES = 128 << 10;
 
 export interface BodyOptions {
   readonly request: Request;
@@ -35,7 +33,12 @@ export async function readBody(options: BodyOptions): Promise<Body> {
   const declared = declaredSize(request);
   if (declared !== undefined && declared > limitBytes) throw tooLarge(limitBytes);
   const expected = declared ?? Math.min(UNKNOWN_BYTES, limitBytes);
-  const lease = await budget.take(owner, expected, Math.min(expected, WINDOW_BYTES), signal);
+  const lease = await budget.take(
+    owner,
+    expected,
+    Math.min(expected, options.limits.streamWindowBytes),
+    signal,
+  );
   try {
     if (request.headers.expect !== undefined) response.writeContinue();
     const bytes = await receive(options, lease, declared);
