@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -10,6 +12,10 @@ import { SCRIPTS } from './testing/scripts.ts';
 import { countEnds, describeEnds } from './testing/stack-ends.ts';
 
 const TIMEOUT_MS = 120_000;
+/** Some seconds of work for a checker of types. */
+const TYPES = `type Tuple<N extends number, T extends unknown[] = []> = T['length'] extends N ? T : Tuple<N, [...T, N]>;
+${Array.from({ length: 700 }, (_, i) => `export const a${i}: Tuple<${i % 900}>['length'] = ${i % 900};`).join('\n')}
+`;
 const ENOUGH = 100;
 
 interface Program {
@@ -41,11 +47,27 @@ beforeAll(() => {
     sqlite3: { file: '/usr/bin/sqlite3', args: [':memory:', SCRIPTS.sql], share: 0.999 },
     node: { file: process.execPath, args: ['-e', SCRIPTS.node], share: 0.98 },
     go: { file: `${directory}/busy`, args: [], share: 0.999 },
+    'go, stripped': { file: `${directory}/busy-stripped`, args: [], share: 0.999 },
+    'go, stripped, position-independent': { file: `${directory}/busy-pie`, args: [], share: 0.999 },
+    'go, stripped, linked by C': { file: `${directory}/busy-linked`, args: [], share: 0.999 },
   };
-  if (existsSync('/usr/bin/go')) {
-    const source = fileURLToPath(new URL('testing/programs/busy.go', import.meta.url));
-    execFileSync('/usr/bin/go', ['build', '-o', `${directory}/busy`, source], { stdio: 'inherit' });
+  const source = fileURLToPath(new URL('testing/programs/busy.go', import.meta.url));
+  for (const [name, ...options] of [
+    ['busy'],
+    ['busy-stripped', '-ldflags=-s -w'],
+    ['busy-pie', '-buildmode=pie', '-ldflags=-s -w'],
+    ['busy-linked', '-ldflags=-linkmode=external -s -w'],
+  ]) {
+    execFileSync('go', ['build', ...options, '-o', `${directory}/${name}`, source], { stdio: 'inherit' });
   }
+  // Shipped, stripped, and of a Go since 1.26 wherever this runs: what types are checked with.
+  const compiler = createRequire(import.meta.resolve('typescript/package.json'));
+  const platform = `${process.platform}-${process.arch}`;
+  const tsc = join(dirname(compiler.resolve(`@typescript/typescript-${platform}/package.json`)), 'lib/tsc');
+  const types = `${directory}/types.ts`;
+  writeFileSync(types, TYPES);
+  const once = `${tsc} --ignoreConfig --noEmit --strict ${types}`;
+  programs['tsc'] = { file: '/bin/sh', args: ['-c', `while :; do ${once} > /dev/null; done`], share: 0.99 };
 }, TIMEOUT_MS);
 
 afterAll(() => {
