@@ -319,6 +319,15 @@ describe('what is no profile is named with the remedy', () => {
   });
 });
 
+test('a file that is said to be of another format is told what it looks like', () => {
+  const folded = EXAMPLES['folded']?.file ?? new Uint8Array();
+  expect(() => decode(folded, { format: 'pprof' })).toThrow(
+    /The pprof profile is not valid.* It looks like folded\./,
+  );
+  expect(() => decode('<!doctype html>', { format: 'pprof' })).toThrow(/not valid.*This is an HTML page/);
+  expect(() => decode('some words', { format: 'jfr' })).toThrow(/a chunk begins with FLR\.$/);
+});
+
 test('a profile of this Node, as node --cpu-prof writes it', () => {
   const directory = mkdtempSync(join(tmpdir(), 'fleetflame-cpuprofile-'));
   try {

@@ -59,10 +59,13 @@ const IMPORTERS: Readonly<Record<Exclude<FormatName, 'pprof'>, Importer>> = {
  * file is instead, or limit_exceeded.
  */
 export function decodeProfile(bytes: Uint8Array, options: DecodeAnyOptions = {}): DecodedFile {
-  const { format, inner, limits, changes } = open(bytes, options);
-  if (format !== 'pprof') return { format, ...IMPORTERS[format](inner, options, limits, changes) };
-  const decoded = decodePprof(inner, { ...options, limits: options.pprofLimits });
-  return { format, ...decoded, changes: [...changes.list(), ...decoded.changes] };
+  const file = open(bytes, options);
+  const { format, inner, limits, changes } = file;
+  return explained(file, options, () => {
+    if (format !== 'pprof') return { format, ...IMPORTERS[format](inner, options, limits, changes) };
+    const decoded = decodePprof(inner, { ...options, limits: options.pprofLimits });
+    return { format, ...decoded, changes: [...changes.list(), ...decoded.changes] };
+  });
 }
 
 /** The same over tables that are shared with others. */
@@ -71,20 +74,53 @@ export function decodeProfileRows(
   tables: InternedTables,
   options: DecodeAnyOptions = {},
 ): DecodedFileRows {
-  const { format, inner, limits, changes } = open(bytes, options);
-  if (format !== 'pprof') {
-    const { block, ...decoded } = IMPORTERS[format](inner, options, limits, changes);
-    return { format, ...decoded, rows: rowsOfBlock(tables, block) };
+  const file = open(bytes, options);
+  const { format, inner, limits, changes } = file;
+  return explained(file, options, () => {
+    if (format !== 'pprof') {
+      const { block, ...decoded } = IMPORTERS[format](inner, options, limits, changes);
+      return { format, ...decoded, rows: rowsOfBlock(tables, block) };
+    }
+    const decoded = decodePprofRows(inner, tables, { ...options, limits: options.pprofLimits });
+    return { format, ...decoded, changes: [...changes.list(), ...decoded.changes] };
+  });
+}
+
+/** Of a file that cannot be read as the format that was said: also what it looks like. */
+function explained<T>({ format, inner }: OpenFile, { format: said }: DecodeAnyOptions, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    const isWrong = error instanceof FleetflameError && error.code === 'invalid_input';
+    if (!isWrong || said === undefined || said === '') throw error;
+    const likeness = likenessOf(inner, format);
+    if (likeness === '') throw error;
+    throw new FleetflameError(error.code, `${error.message} ${likeness}`, {
+      ...(error.field === undefined ? {} : { field: error.field }),
+      cause: error,
+    });
   }
-  const decoded = decodePprofRows(inner, tables, { ...options, limits: options.pprofLimits });
-  return { format, ...decoded, changes: [...changes.list(), ...decoded.changes] };
+}
+
+function likenessOf(bytes: Uint8Array, said: FormatName): string {
+  try {
+    const found = detectFormat(bytes);
+    return found === said ? '' : `It looks like ${found}.`;
+  } catch (error) {
+    if (!(error instanceof FleetflameError)) throw error;
+    return error.message.includes('of no known kind') ? '' : error.message;
+  }
+}
+
+interface OpenFile {
+  readonly format: FormatName;
+  readonly inner: Uint8Array;
+  readonly limits: ImportLimits;
+  readonly changes: ImportChanges;
 }
 
 /** The file without its compression, and what it is. */
-function open(
-  bytes: Uint8Array,
-  options: DecodeAnyOptions,
-): { format: FormatName; inner: Uint8Array; limits: ImportLimits; changes: ImportChanges } {
+function open(bytes: Uint8Array, options: DecodeAnyOptions): OpenFile {
   const limits: ImportLimits = { ...IMPORT_LIMITS, ...options.limits };
   if (bytes.length > limits.compressedBytes)
     throw tooLargeFile('profile', 'bytes', limits.compressedBytes, 'compressedBytes');
