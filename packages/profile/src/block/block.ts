@@ -90,7 +90,10 @@ export interface StackTable {
 export interface LocationTable {
   readonly length: number;
   readonly mapping: Uint32Array;
-  /** ELF virtual address for native code; the address as sampled for kernel and JIT code. */
+  /**
+   * ELF virtual address for native code, in pushed profiles at times the offset in the file (docs/import.md,
+   * Addresses); the address as sampled for kernel and JIT code.
+   */
   readonly address: BigUint64Array;
   /** Lines of row i are entries lineStart[i] to lineStart[i+1] (length + 1 entries), innermost inline first. */
   readonly lineStart: Uint32Array;
