@@ -5,7 +5,7 @@ import { Refusal } from './refusal.ts';
 import type { Watch } from './watch.ts';
 
 /** What is reserved for a body that does not say its size. */
-const UNKNOWN_BYTES = 64 << 10;
+const UNKNOWN_BYTES = 32 << 10;
 
 export interface BodyOptions {
   readonly request: Request;
