@@ -28,6 +28,9 @@ interface ServerStat {
   readonly cpuSeconds: number;
   readonly peakBytes: number;
   readonly metrics: string;
+  /** Of maintenance. */
+  readonly openJobs: number;
+  readonly storedBytes: number;
 }
 
 export class Server {
@@ -45,8 +48,10 @@ export class Server {
     this.client = createClient(IngestService, transport);
   }
 
-  static async start(dataDir: string): Promise<Server> {
-    const child = fork(fileURLToPath(new URL('./server.ts', import.meta.url)), [dataDir]);
+  /** `maintained`: with compaction, as `up` has it. */
+  static async start(dataDir: string, maintained = false): Promise<Server> {
+    const path = fileURLToPath(new URL('./server.ts', import.meta.url));
+    const child = fork(path, maintained ? [dataDir, 'maintained'] : [dataDir]);
     const { port } = await reply<{ readonly port: number }>(child);
     return new Server(child, port);
   }

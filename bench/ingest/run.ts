@@ -1,4 +1,4 @@
-/** `./fleetflame bench ingest [--hosts N] [--minutes N] [--seconds N]`; see README.md. */
+/** `./fleetflame bench ingest [--only pushes|batches|levels] [--windows N] [--seconds N]`; see README.md. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,8 @@ import { parseArgs } from 'node:util';
 import { encodeBlock } from '@fleetflame/profile';
 import { measureLevels } from './levels.ts';
 import { drive, Server, type Batch, type LoadResult } from './load.ts';
+import { pushedFleet } from './pushed-fleet.ts';
+import { drivePushes } from './pushes.ts';
 import { SyntheticFleet } from './synthetic-fleet.ts';
 
 /** Enough to have a segment's worth of batches underway at all times. */
@@ -17,6 +19,9 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '10' },
     seconds: { type: 'string', default: '10' },
     seed: { type: 'string', default: '1' },
+    windows: { type: 'string', default: '60' },
+    'in-flight': { type: 'string', default: '256' },
+    only: { type: 'string', default: '' },
   },
 });
 const hosts = Number(values.hosts);
@@ -28,10 +33,29 @@ try {
   const load = loadavg()[0] ?? 0;
   const machine = `${cpus().length}-core ${cpus()[0]?.model ?? 'machine'}, Linux ${release()}, Node ${process.versions.node}`;
   console.log(`machine: ${machine}; load average before ${load.toFixed(1)}; seed ${seed}`);
-  await benchIngest();
-  await benchLevels();
+  const wanted = (part: string): boolean => values.only === '' || values.only === part;
+  if (wanted('pushes')) await benchPushes();
+  if (wanted('batches')) await benchIngest();
+  if (wanted('levels')) await benchLevels();
 } finally {
   rmSync(directory, { recursive: true, force: true });
+}
+
+async function benchPushes(): Promise<void> {
+  const shape = { seed, hosts: 20, servicesPerHost: 5, services: 20, windows: Number(values.windows) };
+  const files = [...pushedFleet(shape, Math.floor(Date.now() / 10_000) * 10_000)];
+  const server = await Server.start(join(directory, 'pushes'), true);
+  const result = await drivePushes(server, files, Number(values['in-flight']));
+  await server.stop();
+  const { ackMs, rows, cpuSeconds, settledCpuSeconds, storedBytes } = result;
+  const at = (share: number): string => (ackMs[Math.floor((ackMs.length - 1) * share)] ?? 0).toFixed(0);
+  const each = (value: number, digits = 2): string => (value / result.files).toFixed(digits);
+  console.log(`pushes: ${result.files} profiles of ${each(rows, 0)} rows, ${each(result.bytes, 0)} bytes, ${values['in-flight']} in flight:
+  acked        ${rate(result.files, result.seconds)} profiles/s, ${(cpuSeconds / result.seconds).toFixed(2)} cores
+  a profile    ${each(1000 * settledCpuSeconds)} ms of CPU until no job is open, ${each(1000 * cpuSeconds)} ms until the last ack; wall ms ${shares(result.metrics)}
+  ack          p50 ${at(0.5)} ms, p99 ${at(0.99)} ms
+  peak memory  ${(result.peakBytes / 1e6).toFixed(0)} MB (VmHWM)
+  stored       ${(storedBytes / rows).toFixed(1)} bytes a row`);
 }
 
 function buildBatches(): Batch[] {
@@ -86,7 +110,7 @@ function shares(metrics: string): string {
   return [
     part('decode', 'fleetflame_ingest_decode'),
     part('merge', 'fleetflame_ingest_merge'),
-    part('encode', 'fleetflame_store_encode'),
+    part('encode', 'fleetflame_ingest_encode'),
     part('put', 'fleetflame_store_put'),
     part('commit', 'fleetflame_store_commit'),
   ].join(', ');

@@ -1,4 +1,5 @@
 /** The server under test, in a process of its own so that its CPU time is its own. Forked by run.ts. */
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http2';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { createIngest } from '@fleetflame/ingest';
@@ -16,20 +17,27 @@ const store = await Store.open({
   log,
   registry,
 });
+if (process.argv[3] === 'maintained') store.startMaintenance();
 const ingest = createIngest({ store, log, registry });
 const handler = connectNodeAdapter({ routes: (router) => ingest.routes(router), readMaxBytes: 64 << 20 });
 const server = createServer({ settings: { initialWindowSize: WINDOW_BYTES } }, handler);
 server.on('session', (session) => session.setLocalWindowSize(4 * WINDOW_BYTES));
 server.listen(0, '127.0.0.1', () => process.send?.(server.address()));
 
-let peakBytes = 0;
-setInterval(() => {
-  peakBytes = Math.max(peakBytes, process.memoryUsage.rss());
-}, 50).unref();
+process.on('message', () => void answer());
 
-process.on('message', () => {
+async function answer(): Promise<void> {
   const { user, system } = process.cpuUsage();
-  void registry
-    .metrics()
-    .then((metrics) => process.send?.({ cpuSeconds: (user + system) / 1e6, peakBytes, metrics }));
-});
+  const [metrics, { levels, jobs }] = await Promise.all([registry.metrics(), store.status()]);
+  const storedBytes = levels.reduce((sum, { bytes }) => sum + bytes, 0);
+  const open = jobs.filter(({ kind }) => kind !== 'task');
+  const openJobs = open.reduce((sum, { waiting, leased }) => sum + waiting + leased, 0);
+  const cpuSeconds = (user + system) / 1e6;
+  process.send?.({ cpuSeconds, peakBytes: peakBytes(), metrics, openJobs, storedBytes });
+}
+
+/** VmHWM: no sampling misses it. */
+function peakBytes(): number {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
+}

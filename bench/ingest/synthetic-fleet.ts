@@ -41,7 +41,7 @@ export class SyntheticFleet {
 
   constructor(seed: number, shape: FleetShape = SHAPE) {
     this.#shape = shape;
-    this.#random = mulberry32(seed);
+    this.#random = seededRandom(seed);
     this.#trees = Array.from({ length: shape.services }, () => this.#grow());
   }
 
@@ -154,7 +154,7 @@ class ServiceWriter {
   }
 }
 
-function mulberry32(seed: number): () => number {
+export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

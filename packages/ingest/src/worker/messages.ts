@@ -3,7 +3,7 @@ import type { ErrorCode, ImportChange } from '@fleetflame/profile';
 import type { IngestLimits, RefusalReason } from '../limits.ts';
 import type { ImplausibleReason } from './refusals.ts';
 
-/** A batch as it was sent. Its bytes are handed over, not copied. */
+/** A batch as it was sent, in bytes of its own, which are handed over. */
 export type BatchInput =
   | {
       readonly kind: 'agent';
