@@ -1,3 +1,4 @@
+import { existsSync, globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -226,12 +227,33 @@ describe('help', () => {
     expect(commands.length).toBeGreaterThan(5);
     const help = new Map<string, string>();
     for (const [line, verb = '', rest = ''] of commands) {
-      if (verb === 'test') continue;
+      // The launcher's own.
+      if (verb === 'test' || verb === 'bench') continue;
       const stdout = help.get(verb) ?? (await runCli(verb, '--help')).stdout;
       help.set(verb, stdout);
       expect(stdout, line).toContain(`Usage: fleetflame ${verb}`);
       for (const option of rest.match(/--[a-z-]+/g) ?? []) expect(stdout, line).toContain(option);
     }
+  });
+
+  it('the benchmarks that documents name are there, and the launcher lists them', async () => {
+    const { stdout, code } = await run(join(ROOT, 'fleetflame'), ['bench', '--help']);
+    expect(code).toBe(0);
+    const documents = globSync(['*.md', 'docs/**/*.md', 'bench/*.md', 'bench/*/*.md'], { cwd: ROOT });
+    const named = new Set<string>();
+    for (const document of documents) {
+      const text = await readFile(join(ROOT, document), 'utf8');
+      expect(/\bnode (?:bench|tests)\/\S+\.ts/.exec(text)?.[0], document).toBeUndefined();
+      for (const [, name = ''] of text.matchAll(/\.\/fleetflame bench ([a-z][a-z/-]*)/g)) named.add(name);
+    }
+    expect(named.size).toBeGreaterThan(10);
+    for (const name of named) {
+      const file = name.includes('/') ? `${name}.ts` : `${name}/run.ts`;
+      expect(existsSync(join(ROOT, 'bench', file)), name).toBe(true);
+      expect(stdout).toContain(name.split('/')[0]);
+    }
+    const wrong = await run(join(ROOT, 'fleetflame'), ['bench', 'nothing-like-it']);
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no benchmark') });
   });
 
   it('doctor --json lists what this host can do', async () => {
