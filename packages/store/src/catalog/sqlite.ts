@@ -72,7 +72,7 @@ function damaged(path: string, detail: string, cause?: unknown): FleetflameError
     'corrupt_data',
     `The catalog ${path} is damaged (${detail}). Nothing was changed. Put back its newest copy with ` +
       'fleetflame store restore-catalog, which keeps this file beside it, or make it anew from what the objects tell with ' +
-      'fleetflame store adopt --yes.',
+      'fleetflame store adopt --yes; a version that has neither yet needs a backup: docs/deployment.md.',
     { cause },
   );
 }

@@ -113,7 +113,7 @@ function notThisStore({ objects, catalog }: StoreIds, problem: string): Fleetfla
     `Object storage ${inObjects}, the catalog ${inCatalog}: ${problem}. Nothing was changed. If --objects, --catalog or --data ` +
       'name the wrong place, correct them. If the catalog was lost or emptied, either take its newest copy ' +
       '(fleetflame store restore-catalog) or make it anew from what the objects tell (fleetflame store adopt --yes), ' +
-      'with the settings of this server.',
+      'with the settings of this server. A version that has neither command yet needs a backup of the catalog: docs/deployment.md.',
   );
 }
 
