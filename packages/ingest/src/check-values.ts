@@ -8,6 +8,7 @@ import {
   isCpuTime,
   nanosecondsPerUnit,
   parseProfileType,
+  SERIES_KINDS,
   type BatchRows,
   type Block,
 } from '@fleetflame/profile';
@@ -15,6 +16,7 @@ import type { BatchRules } from './check-batch.ts';
 import type { ImplausibleReason, RefusalCounter } from './worker/refusals.ts';
 
 const NS_PER_MS = 1e6;
+const CUMULATIVE = SERIES_KINDS.indexOf('cumulative');
 /** The interrupts of a window are not quite those of its time, and neither are clocks. */
 const SLACK = 2;
 /** A sample stands for as long as its period, up to a second, also when it is the only one of its batch. */
@@ -27,6 +29,8 @@ export interface Values {
   readonly value: Float64Array;
   /** A number of it, which `text` spells. */
   profileTypeOf(row: number): number;
+  /** Values since the start of a process may be of any time. */
+  isCumulative(row: number): boolean;
   text(profileType: number): string;
 }
 
@@ -37,16 +41,19 @@ export function valuesOfBlock({ samples, series, strings }: Block): Values {
     pointStart,
     value,
     profileTypeOf: (row) => series.profileType[samples.series[row]!]!,
+    isCumulative: (row) => series.kind[samples.series[row]!] === CUMULATIVE,
     text: (index) => strings.at(index),
   };
 }
 
 export function valuesOfRows({ tables, series, pointStart, value }: BatchRows): Values {
+  const { data, starts } = tables.seriesRows();
   return {
     length: series.length,
     pointStart,
     value,
     profileTypeOf: (row) => tables.profileTypeOf(series[row]!),
+    isCumulative: (row) => data[starts[series[row]!]! + 3] === CUMULATIVE,
     text: (index) => tables.strings.at(index),
   };
 }
@@ -79,7 +86,7 @@ export function checkValues(values: Values, covered: Covered, { limits, metrics 
   for (let row = 0; row < values.length; row++) {
     const kind = typeOf(row);
     const total = sumOfRow(values, row, kind, metrics);
-    if (kind.cpuUnitNs === 0) continue;
+    if (kind.cpuUnitNs === 0 || values.isCumulative(row)) continue;
     kind.cpuNs += total * kind.cpuUnitNs;
     if (kind.cpuNs > mostNs) {
       const time = known ? `its ${durationMs / 1000} s` : `a profile that does not say what time it covers`;

@@ -33,6 +33,7 @@ import type { Registry } from 'prom-client';
 import { checkId, checkSize, type BatchRules } from './check-batch.ts';
 import { batchContent } from './content-hash.ts';
 import { IngestLanes, type PlacedBatch } from './ingest-lanes.ts';
+import { checkKind } from './check-kind.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { INGEST_LIMITS, type IngestLimits } from './limits.ts';
 import { pushBatchId } from './profile-push.ts';
@@ -159,7 +160,7 @@ class IngestServer {
   }
 
   async #push(
-    { pushId, profile, labels, timeMs }: WritePprofRequest | WriteProfileRequest,
+    { pushId, profile, labels, timeMs, kind }: WritePprofRequest | WriteProfileRequest,
     said: { readonly format: string; readonly type: string; readonly unit: string },
     /** The part of it that the content's hash holds. */
     hashed: Readonly<Record<string, string>>,
@@ -167,6 +168,7 @@ class IngestServer {
   ): Promise<StoredPush> {
     if (pushId !== '') checkId(pushId, 'push_id', this.#metrics);
     checkSize(profile.length, 'pprofBytes', 'profile', this.#rules);
+    const seriesKind = checkKind(kind, this.#metrics);
     const service = labels[SERVICE_NAME] ?? '';
     const { taken, duplicate } = await this.#store(pushBatchId(pushId), {
       sender: { name: `push/${service}`, address },
@@ -178,6 +180,7 @@ class IngestServer {
         labels,
         timeMs: timeMs === undefined ? undefined : Number(timeMs),
         ...said,
+        seriesKind,
         hashed,
       },
     });
@@ -221,7 +224,7 @@ class IngestServer {
     const input = { ...batch.input, bytes: new Uint8Array(batch.input.bytes) };
     const placed = await this.#take(route, input, heavy);
     for (const { what, count } of placed.push?.changes ?? []) metrics.changed.inc({ what }, count);
-    if (placed.push !== undefined && placed.rows === 0) return { taken: placed, duplicate: false };
+    if (placed.nothing) return { taken: placed, duplicate: false };
     const { lane, number, content } = placed;
     const known = this.#knownOrNoted(id, sender, source, placed);
     if (known !== undefined) {

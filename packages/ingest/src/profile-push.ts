@@ -9,6 +9,7 @@ import {
   FleetflameError,
   parseProfileType,
   seriesOfRows,
+  withMeaning,
   type DecodedFileRows,
   type InternedTables,
 } from '@fleetflame/profile';
@@ -60,8 +61,14 @@ export function decodePush(
     throw metrics.refuse('format', error);
   }
   if (negative !== undefined) throw implausible(metrics, 'negative', negative);
-  if (push.rows.series.length === 0) return push;
-  checkServiceName(seriesOfRows(push.rows), metrics);
+  const { durationMs, timeMs: atMs, totals } = push;
+  const { labels, seriesKind: kind } = file;
+  push = {
+    ...push,
+    rows: withMeaning(push.rows, { timeMs: atMs, durationMs, kind, labels, types: totals.keys() }),
+  };
+  if (push.rows.series.length === 0 && push.rows.profiles.length === 0) return push;
+  if (push.rows.series.length > 0) checkServiceName(seriesOfRows(push.rows), metrics);
   checkTime(push.rows, nowMs, rules, {
     retryWith: 'push it with a time of its own (--time now) or keep data longer (--retention)',
     chosen: true,

@@ -1,9 +1,11 @@
 import {
   addressHalves,
   BlockBuilder,
+  Durations,
   FleetflameError,
   MAPPING_KINDS,
   sampleRanges,
+  spreadPart,
   symbolizeLocation,
   type Block,
   type SampleSelection,
@@ -37,12 +39,15 @@ export class ExportBuilder {
   addBlock(block: Block, selection: SampleSelection, symbolize: Symbolize): void {
     const rows = new BlockRows(block, this.#builder, symbolize);
     const ranges = sampleRanges(block);
+    const durations = new Durations(block);
     for (let series = 0; series < block.series.length; series++) {
       const end = ranges[series + 1]!;
       if (selection.series[series] === 0 || ranges[series] === end) continue;
       const target = this.#series(block, series);
       for (let row = ranges[series]!; row < end; row++) {
-        const value = valueOfRow(block, row, selection.timeRange);
+        const value = durations.has(series)
+          ? spreadOfRow(block, row, durations, selection)
+          : valueOfRow(block, row, selection.timeRange);
         if (value === 0) continue;
         this.#builder.add(target, rows.stack(block.samples.stack[row]!), this.#atMs, value);
         this.total += value;
@@ -73,6 +78,20 @@ function valueOfRow(block: Block, row: number, timeRange: SampleSelection['timeR
   for (let point = samples.pointStart[row]!; point < samples.pointStart[row + 1]!; point++) {
     const time = block.timeStartMs + samples.time[point]!;
     if (time >= timeRange.fromMs && time < timeRange.toMs) sum += samples.value[point]!;
+  }
+  return sum;
+}
+
+/** As `valueOfRow`, of profiles that take time. */
+function spreadOfRow(block: Block, row: number, durations: Durations, selection: SampleSelection): number {
+  const { samples } = block;
+  const { timeRange, spread = timeRange } = selection;
+  if (timeRange === undefined || spread === undefined) return samples.total[row]!;
+  let sum = 0;
+  for (let point = samples.pointStart[row]!; point < samples.pointStart[row + 1]!; point++) {
+    const time = samples.time[point]!;
+    const durationMs = durations.of(samples.series[row]!, time);
+    sum += spreadPart(block.timeStartMs + time, samples.value[point]!, durationMs, { timeRange, spread });
   }
   return sum;
 }

@@ -12,7 +12,7 @@
  * symbols of some build ids, which are looked at again each time. All trees of a service share one
  * FrameInterner, so that adding them to each other is arithmetic on numbers.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   buildIdsToSymbolize,
   FlameBuilder,
@@ -25,6 +25,7 @@ import {
 } from '@fleetflame/profile';
 import type { BlockEntry, TimeRange } from '@fleetflame/store';
 import { cutPieces } from './cut-pieces.ts';
+import { foldScope, gatherProfiles, needsFolding } from './fold-scope.ts';
 import type { FlameCache, Partial } from './flame-cache.ts';
 import type { PlannedBlock } from './plan.ts';
 import type { QueryRun, ReadPlan } from './query-run.ts';
@@ -48,24 +49,52 @@ export async function scanFlame(
   const symbols = new QuerySymbols(run.context.symbols, run.context.log);
   const question = JSON.stringify([profileType, scope.selector.source, groupBy]);
   const summer: Summer = { run, cache, scope, profileType, groupBy, frames, symbols, question };
-  const parts: Part[] = [];
-  const rests: Part[] = [];
-  for (const plan of run.plan(scope, profileType)) {
-    if (!plan.cut) {
-      parts.push(wholeBlock(plan, question));
-      continue;
-    }
-    const { kept, rest } = cutPieces(plan.entry, plan.within);
-    for (const range of kept) parts.push(pieceOf(plan, range, question));
-    rests.push(pieceOf(plan, rest, question));
-  }
-  const answer = await sumSteps(summer, stepsOf(parts, rests, question));
+  const plans = run.plan(scope, profileType);
+  const answer = needsFolding(plans)
+    ? await sumFolded(summer, plans)
+    : await sumSteps(summer, planSteps(plans, question));
   run.coverage.samples(answer);
   run.coverage.unnamed(answer.builder.unnamed);
   run.coverage.stopped(answer.builder.stopped);
   run.coverage.framesTooDeep(answer.builder.tree.framesTooDeep);
   const [period = 0] = answer.periods;
   return { builder: answer.builder, period: answer.periods.size === 1 ? period : 0 };
+}
+
+/** Of values that do not add up: all of them together, kept nowhere. */
+async function sumFolded(summer: Summer, plans: readonly PlannedBlock[]): Promise<Partial> {
+  const { run, scope, profileType, groupBy } = summer;
+  const sum = new Sum(summer);
+  const gathered = await gatherProfiles(run, scope, profileType, plans);
+  const [entry] = plans.map((plan) => plan.entry);
+  if (gathered === undefined || entry === undefined) return sum;
+  const { block, series } = foldScope(gathered, [run.scope.fromMs, run.scope.toMs]);
+  await sum.addBlock(
+    { ...entry, id: `folded ${randomUUID()}` },
+    block,
+    sumStacks(block, { series }, groupBy),
+  );
+  return sum;
+}
+
+function planSteps(plans: readonly PlannedBlock[], question: string): Step[] {
+  const parts: Part[] = [];
+  const rests: Part[] = [];
+  for (const plan of plans) {
+    if (!plan.cut) {
+      parts.push(wholeBlock(plan, question));
+      continue;
+    }
+    if (plan.reachMs > 0) {
+      // What reaches beyond the block's last sample has no piece of its own.
+      rests.push(pieceOf(plan, plan.within, question));
+      continue;
+    }
+    const { kept, rest } = cutPieces(plan.entry, plan.within);
+    for (const range of kept) parts.push(pieceOf(plan, range, question));
+    rests.push(pieceOf(plan, rest, question));
+  }
+  return stepsOf(parts, rests, question);
 }
 
 interface Summer {
@@ -150,7 +179,7 @@ function pieceOf(plan: PlannedBlock, range: TimeRange, question: string): Part {
 
 function sumBlock(summer: Summer, block: Block, timeRange: TimeRange | undefined): StackSums {
   const series = selectSeries(block, summer.profileType, summer.scope.selector);
-  return sumStacks(block, { series, timeRange }, summer.groupBy);
+  return sumStacks(block, { series, timeRange, spread: summer.run.scope }, summer.groupBy);
 }
 
 /**

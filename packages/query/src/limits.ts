@@ -31,6 +31,8 @@ export interface QueryLimits {
   readonly functionLines: number;
   /** Distinct values of one label that are counted. */
   readonly labelValues: number;
+  /** Values of gauges and cumulative series that one question puts together: 240 MB. */
+  readonly foldedPoints: number;
   /** (series, stack) rows of an export: about 500 MB while it is built. */
   readonly exportRows: number;
   /** Exports that are built at once; others wait. */
@@ -75,6 +77,7 @@ export const QUERY_LIMITS: QueryLimits = {
   listed: 100_000,
   functionLines: 100_000,
   labelValues: 1_000_000,
+  foldedPoints: 20_000_000,
   exportRows: 4_000_000,
   exports: 2,
   running: 8,

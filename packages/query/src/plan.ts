@@ -33,11 +33,17 @@ export interface PlannedBlock {
   readonly within: TimeRange;
   /** That part cuts one of these datasets: their points have to be read. */
   readonly cut: boolean;
+  /** The longest duration of a profile in these datasets, ms; 0: their points are moments. */
+  readonly reachMs: number;
+  /** It lies before the range: only what of it reaches into the range counts, or where an increase begins. */
+  readonly before: boolean;
 }
 
 export interface OpenedBlock {
   readonly entry: SelectedBlock;
   readonly footer: Footer;
+  /** As in PlannedBlock. */
+  readonly before?: boolean;
 }
 
 export type ReportUnreadable = (entry: BlockEntry, error: unknown) => Promise<void>;
@@ -112,36 +118,44 @@ export function planBlocks(
 ): PlannedBlock[] {
   const onService = scope.selector.matchers.filter((matcher) => matcher.name === SERVICE_NAME);
   const planned: PlannedBlock[] = [];
-  for (const { entry, footer } of opened) {
+  for (const { entry, footer, before = false } of opened) {
     const datasets: number[] = [];
     let cut = false;
     let all = true;
+    let reachMs = 0;
     for (const [index, dataset] of footer.datasets.entries()) {
       if (profileType !== undefined && dataset.profileType !== profileType) continue;
       if (!onService.every((matcher: Matcher) => matcher.matches(dataset.serviceName))) continue;
-      const place = placeInRange(dataset, entry.range);
+      const place = before && isCumulative(dataset) ? 'cut' : placeInRange(dataset, entry.range);
       if (place === 'outside') {
         all = false;
         continue;
       }
       if (place === 'cut') cut = true;
+      reachMs = Math.max(reachMs, dataset.reachMs);
       datasets.push(index);
     }
     if (datasets.length === 0) continue;
     // What the others add must not be taken for what the whole block adds.
     const key = all ? entry.id : `${entry.id}/${datasets.join(',')}`;
-    planned.push({ entry, footer, datasets, key, within: entry.range, cut });
+    planned.push({ entry, footer, datasets, key, within: entry.range, cut, reachMs, before });
   }
   return planned;
 }
 
+/** Bit 2 of its kinds: increases need what was before. */
+export function isCumulative({ kinds }: { readonly kinds: number }): boolean {
+  return (kinds & 0b100) !== 0;
+}
+
 /** Where a dataset's samples lie: all inside the range, all outside, or cut by it. */
 export function placeInRange(
-  dataset: { readonly timeMinMs: bigint; readonly timeMaxMs: bigint },
+  dataset: { readonly timeMinMs: bigint; readonly timeMaxMs: bigint; readonly reachMs: number },
   range: { readonly fromMs: number; readonly toMs: number },
 ): 'inside' | 'outside' | 'cut' {
   const min = Number(dataset.timeMinMs);
-  const max = Number(dataset.timeMaxMs);
+  // A profile of a minute counts until its last millisecond.
+  const max = Number(dataset.timeMaxMs) + Math.max(0, dataset.reachMs - 1);
   if (max < range.fromMs || min >= range.toMs) return 'outside';
   return min >= range.fromMs && max < range.toMs ? 'inside' : 'cut';
 }

@@ -3,7 +3,7 @@
  *
  *   begin ──▶ snapshot ──▶ footers ──▶ profile type ──▶ plan ──▶ scan ──▶ answer ──▶ end (always)
  */
-import { FleetflameError, SERVICE_NAME, type Block, type Selector } from '@fleetflame/profile';
+import { BLOCK_LIMITS, FleetflameError, SERVICE_NAME, type Block, type Selector } from '@fleetflame/profile';
 import type { BlockNeeds, Snapshot, Store } from '@fleetflame/store';
 import type { Logger } from 'pino';
 import type { BlockReader } from './block-reader.ts';
@@ -11,6 +11,7 @@ import { Breather } from './breather.ts';
 import type { Budget } from './budget.ts';
 import { CoverageBuilder } from './coverage.ts';
 import {
+  isCumulative,
   openBlocks,
   planBlocks,
   presentTypes,
@@ -58,6 +59,8 @@ export class QueryRun {
   readonly coverage: CoverageBuilder;
   readonly breather: Breather;
   readonly #snapshot: Snapshot;
+  readonly #lookBack: (lookBackMs: number) => Promise<Snapshot>;
+  #before: Snapshot | undefined;
   #opened: readonly OpenedBlock[] = [];
 
   private constructor(
@@ -65,12 +68,14 @@ export class QueryRun {
     scope: Pick<Scope, 'fromMs' | 'toMs'>,
     snapshot: Snapshot,
     signal: AbortSignal,
+    lookBack: (lookBackMs: number) => Promise<Snapshot>,
   ) {
     this.context = context;
     this.scope = scope;
     this.coverage = new CoverageBuilder(snapshot, scope);
     this.breather = new Breather(signal);
     this.#snapshot = snapshot;
+    this.#lookBack = lookBack;
   }
 
   /**
@@ -90,12 +95,16 @@ export class QueryRun {
       service: onlyService(scope.selector),
       needs,
     });
+    const service = onlyService(scope.selector);
+    const lookBack = (lookBackMs: number): Promise<Snapshot> =>
+      context.store.snapshot({ fromMs: Math.max(0, scope.fromMs - lookBackMs), toMs: scope.fromMs, service });
+    const run = new QueryRun(context, scope, snapshot, signal, lookBack);
     try {
-      const run = new QueryRun(context, scope, snapshot, signal);
       await run.#open();
       return await work(run);
     } finally {
       snapshot.release();
+      run.#before?.release();
     }
   }
 
@@ -187,11 +196,48 @@ export class QueryRun {
       `The time range holds ${blocks.length} blocks, at most ${checks.limits.blocks} are read: shorten it.`,
     );
     this.#opened = await openBlocks(this.#snapshot, reader, this.coverage, this.breather, this.#unreadable);
+    await this.#openBefore();
     const coarsest = Math.max(0, ...blocks.map((entry) => entry.resolutionMs));
-    for (const { entry, footer } of this.#opened) {
+    for (const { entry, footer, before } of this.#opened) {
+      if (before === true) continue;
       // Losses have no time: those of a block that is read for an edge only are in its rollup as well.
       if (!entry.rolledUp || entry.resolutionMs === coarsest) this.coverage.losses(footer);
     }
+  }
+
+  /**
+   * Blocks before the range, of which something may count: profiles that were not over when it began, and where
+   * increases begin. As far back as the longest profile that was found; a range without any may lie inside one.
+   */
+  async #openBefore(): Promise<void> {
+    let lookBackMs = this.#opened.length === 0 ? BLOCK_LIMITS.profileDurationMs : 0;
+    for (const { footer } of this.#opened) {
+      for (const dataset of footer.datasets) {
+        lookBackMs = Math.max(lookBackMs, dataset.reachMs);
+        if (isCumulative(dataset)) lookBackMs = BLOCK_LIMITS.profileDurationMs;
+      }
+    }
+    if (lookBackMs === 0 || this.scope.fromMs === 0) return;
+    this.#before = await this.#lookBack(lookBackMs);
+    const known = new Set(this.#opened.map(({ entry }) => entry.id));
+    // Rollups hold whole what began before them: what reaches over their beginning is theirs.
+    const edgeMs = Math.min(
+      this.scope.toMs,
+      ...this.#opened.filter(({ entry }) => entry.resolutionMs > 0).map(({ entry }) => entry.range.fromMs),
+    );
+    const range = { fromMs: this.scope.fromMs, toMs: edgeMs };
+    const blocks = this.#before.blocks
+      .filter(({ id, resolutionMs }) => !known.has(id) && resolutionMs === 0)
+      .map((entry) => ({ ...entry, range }));
+    const { reader } = this.context;
+    const opened = await openBlocks(
+      { ...this.#before, blocks },
+      reader,
+      this.coverage,
+      this.breather,
+      this.#unreadable,
+    );
+    this.#opened = [...this.#opened, ...opened.map((block) => ({ ...block, before: true }))];
   }
 }
 

@@ -4,7 +4,13 @@ import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { ERROR_CODE_HEADER, FleetflameError, FORMAT_NAMES, visibleText } from '@fleetflame/profile';
+import {
+  ERROR_CODE_HEADER,
+  FleetflameError,
+  FORMAT_NAMES,
+  SERIES_KINDS,
+  visibleText,
+} from '@fleetflame/profile';
 import {
   WriteProfileRequestSchema,
   type WriteProfileRequest,
@@ -25,6 +31,7 @@ interface PushOptions {
   readonly format?: string;
   readonly type?: string;
   readonly unit?: string;
+  readonly kind?: string;
   readonly server: string;
   readonly json?: boolean;
 }
@@ -51,6 +58,12 @@ export function addPush(program: Command): void {
     )
     .option('--type <type>', 'what the values are where the file does not say: cpu, wall, alloc_space, …')
     .option('--unit <unit>', 'their unit where the file does not say: nanoseconds, count, bytes, …')
+    .addOption(
+      new Option(
+        '--kind <kind>',
+        'rate: values add up; gauge: what there is at a moment; cumulative: since the process began (default: by the type)',
+      ).choices(SERIES_KINDS),
+    )
     .option('--json', 'for scripts')
     .addOption(serverOption())
     .action(async (files: readonly string[], options: PushOptions) => {
@@ -67,6 +80,7 @@ export function addPush(program: Command): void {
             pushId: randomUUID(),
             type: options.type ?? '',
             unit: options.unit ?? '',
+            kind: options.kind ?? '',
           });
           if (timeMs !== undefined) request.timeMs = BigInt(timeMs);
           const answer = await pushed(clients, file, request);

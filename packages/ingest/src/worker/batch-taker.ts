@@ -45,7 +45,8 @@ export class BatchTaker {
   take(batch: number, input: BatchInput): TakenBatch {
     const started = performance.now();
     const { rows, series, content, push } = input.kind === 'agent' ? this.#agent(input) : this.#pprof(input);
-    if (rows.series.length > 0 || push === undefined) this.#batches.set(batch, rows);
+    const nothing = rows.series.length === 0 && rows.profiles.length === 0 && push !== undefined;
+    if (!nothing) this.#batches.set(batch, rows);
     const fingerprints = new Float64Array(series.series.length);
     for (let row = 0; row < fingerprints.length; row++) fingerprints[row] = seriesFingerprint(series, row);
     const full = this.#tables.memoryBytes > this.#rules.limits.dictionaryBytes;
@@ -53,6 +54,7 @@ export class BatchTaker {
     return {
       content,
       rows: rows.series.length,
+      nothing,
       memoryBytes: memoryBytes(rows),
       timeStartMs: rows.timeStartMs,
       fingerprints,

@@ -25,7 +25,7 @@ function agentBatch(text: string): BatchInput {
 
 function pushedFile(bytes: Uint8Array): BatchInput {
   const labels = { service_name: 'x' };
-  const said = { format: 'pprof', type: '', unit: '', hashed: {} };
+  const said = { format: 'pprof', type: '', unit: '', seriesKind: undefined, hashed: {} };
   return { kind: 'pprof', bytes, nowMs: Date.now(), labels, timeMs: Date.now(), ...said };
 }
 

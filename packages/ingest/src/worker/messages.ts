@@ -1,5 +1,5 @@
 /** What passes between the thread that answers and the threads that decode. Plain values and bytes only. */
-import type { ErrorCode, ImportChange } from '@fleetflame/profile';
+import type { ErrorCode, ImportChange, SeriesKind } from '@fleetflame/profile';
 import type { IngestLimits, RefusalReason } from '../limits.ts';
 import type { ImplausibleReason } from './refusals.ts';
 
@@ -23,6 +23,8 @@ export type BatchInput =
       readonly format: string;
       readonly type: string;
       readonly unit: string;
+      /** Of all series; undefined: by the names of their types. */
+      readonly seriesKind: SeriesKind | undefined;
       /** What of these is part of the content. */
       readonly hashed: Readonly<Record<string, string>>;
     };
@@ -31,8 +33,10 @@ export type BatchInput =
 export interface TakenBatch {
   /** Hash of what was sent. */
   readonly content: string;
-  /** Sample rows; 0: there is nothing to store, and the worker keeps nothing. */
+  /** Sample rows. */
   readonly rows: number;
+  /** There is nothing to store, and the worker keeps nothing. */
+  readonly nothing: boolean;
   readonly memoryBytes: number;
   readonly timeStartMs: number;
   /** One per series. */

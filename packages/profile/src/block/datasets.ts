@@ -21,7 +21,7 @@ export interface DatasetRange {
   readonly reachMs: number;
 }
 
-/** Datasets that have samples, in order. */
+/** Datasets that have samples or profiles, in order. */
 export function findDatasets(block: Block): DatasetRange[] {
   const { series, samples } = block;
   const datasets: DatasetRange[] = [];
@@ -39,9 +39,14 @@ export function findDatasets(block: Block): DatasetRange[] {
     }
     const sampleStart = sample;
     while (sample < samples.length && samples.series[sample]! < end) sample++;
-    if (sample > sampleStart) {
+    const hasProfiles = series.profileStart[start] !== series.profileStart[end];
+    if (sample > sampleStart || hasProfiles) {
       const range = { profileType, serviceName, seriesStart: start, seriesEnd: end };
-      datasets.push({ ...range, ...summarize(block, sampleStart, sample), ...meaningOf(block, start, end) });
+      datasets.push({
+        ...range,
+        ...summarize(block, start, end, sampleStart, sample),
+        ...meaningOf(block, start, end),
+      });
     }
     start = end;
   }
@@ -70,7 +75,9 @@ export function serviceOf({ series, strings }: Block, row: SeriesIndex): string 
 }
 
 function summarize(
-  { samples, timeStartMs }: Block,
+  { samples, series, timeStartMs }: Block,
+  seriesStart: number,
+  seriesEnd: number,
   sampleStart: number,
   sampleEnd: number,
 ): Pick<DatasetRange, 'sampleStart' | 'sampleEnd' | 'timeMinMs' | 'timeMaxMs' | 'total'> {
@@ -83,6 +90,11 @@ function summarize(
     const time = samples.time[point]!;
     if (time < min) min = time;
     if (time > max) max = time;
+  }
+  // A snapshot in which there was nothing is one, too.
+  for (let at = series.profileStart[seriesStart]!; at < series.profileStart[seriesEnd]!; at++) {
+    min = Math.min(min, series.profileTime[at]!);
+    max = Math.max(max, series.profileTime[at]!);
   }
   return {
     sampleStart,

@@ -1,5 +1,6 @@
 import type { SeriesWithStrings } from '../block/batch-rows.ts';
 import type { Block, SeriesIndex } from '../block/block.ts';
+import type { TimeRangeMs } from '../meaning/spread.ts';
 import type { Selector } from '../selector/selector.ts';
 
 /** Which samples of a block count. */
@@ -10,7 +11,12 @@ export interface SampleSelection {
    * Unix milliseconds, from inclusive, to exclusive: only points inside count, so the block must have
    * been read with points. Undefined: all of them, and totals are enough.
    */
-  readonly timeRange?: { readonly fromMs: number; readonly toMs: number } | undefined;
+  readonly timeRange?: TimeRangeMs | undefined;
+  /**
+   * The range that is asked for, where `timeRange` is a part of it that this block answers for: profiles that
+   * begin in the part count with what lies in the whole range. Default: `timeRange`.
+   */
+  readonly spread?: TimeRangeMs | undefined;
 }
 
 /** Marks the series of one profile type that a selector matches. Each value is matched once. */

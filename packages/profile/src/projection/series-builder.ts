@@ -1,5 +1,6 @@
 import type { Block } from '../block/block.ts';
 import { FleetflameError } from '../errors.ts';
+import { Durations, spreadPart } from '../meaning/spread.ts';
 import { labelValue, sampleRanges, seriesFingerprint, type SampleSelection } from './sample-selection.ts';
 
 /** Values of one combination of label values over time. */
@@ -24,11 +25,14 @@ export interface SeriesOptions {
   readonly maxGroups: number;
 }
 
+const NO_SUMS = new Float64Array(0);
+
 /** Sums values per step and group. Exact: every point counts in the step that holds it. */
 export class SeriesBuilder {
   readonly timesMs: Float64Array;
   readonly #options: SeriesOptions;
   readonly #groups = new Map<string, { values: readonly string[]; sums: Float64Array }>();
+  #totals: SeriesBuilder | undefined;
 
   constructor(options: SeriesOptions) {
     const { fromMs, toMs, stepMs } = options;
@@ -68,6 +72,7 @@ export class SeriesBuilder {
     const to = Math.min(toMs, timeRange?.toMs ?? toMs) - block.timeStartMs;
     // Milliseconds from the first step to the block's start, so that the step is one division.
     const shift = block.timeStartMs - this.#firstStep() * stepMs;
+    const durations = new Durations(block);
     const found: number[] = [];
     let rows = 0;
     for (let series = 0; series < block.series.length; series++) {
@@ -80,6 +85,11 @@ export class SeriesBuilder {
         const step = Math.floor(atMs / stepMs) - this.#firstStep();
         for (let row = start; row < end; row++) sums[step] = sums[step]! + samples.total[row]!;
         found.push(seriesFingerprint(block, series));
+        continue;
+      }
+      if (durations.has(series)) {
+        if (this.#addSpread(block, series, durations, selection, sums))
+          found.push(seriesFingerprint(block, series));
         continue;
       }
       let counted = false;
@@ -96,6 +106,44 @@ export class SeriesBuilder {
     return { rows, series: found };
   }
 
+  /** Points of profiles that take time, in all the steps that they reach into. */
+  #addSpread(
+    block: Block,
+    series: number,
+    durations: Durations,
+    { timeRange, spread }: SampleSelection,
+    sums: Float64Array,
+  ): boolean {
+    const { samples } = block;
+    const ranges = sampleRanges(block);
+    const { fromMs, toMs, stepMs } = this.#options;
+    const range = timeRange ?? this.#options;
+    const whole = spread ?? range;
+    const first = this.#firstStep();
+    let counted = false;
+    const start = samples.pointStart[ranges[series]!]!;
+    for (let point = start; point < samples.pointStart[ranges[series + 1]!]!; point++) {
+      const time = samples.time[point]!;
+      const timeMs = block.timeStartMs + time;
+      const durationMs = durations.of(series, time);
+      const from = Math.max(fromMs, whole.fromMs, timeMs);
+      const to = Math.min(toMs, whole.toMs, timeMs + Math.max(1, durationMs));
+      for (let stepFrom = from; stepFrom < to;) {
+        const step = Math.floor(stepFrom / stepMs);
+        const stepTo = Math.min(to, (step + 1) * stepMs);
+        const part = spreadPart(timeMs, samples.value[point]!, durationMs, {
+          timeRange: range,
+          spread: { fromMs: stepFrom, toMs: stepTo },
+          whole,
+        });
+        sums[step - first] = sums[step - first]! + part;
+        if (part !== 0) counted = true;
+        stepFrom = stepTo;
+      }
+    }
+    return counted;
+  }
+
   /** Adds all groups of another builder with the same step, whose range lies inside this one. */
   addBuilder(other: SeriesBuilder): void {
     const offset = other.#firstStep() - this.#firstStep();
@@ -106,6 +154,11 @@ export class SeriesBuilder {
     }
   }
 
+  /** Totals of groups by another builder, of one step: those of values that do not add up over time, such as means. */
+  takeTotals(totals: SeriesBuilder): void {
+    this.#totals = totals;
+  }
+
   /** Bytes that it holds, roughly. */
   get sizeBytes(): number {
     return 500 + this.timesMs.byteLength + this.#groups.size * (this.timesMs.byteLength + 300);
@@ -114,9 +167,10 @@ export class SeriesBuilder {
   /** Largest total first, then by label values; groups that are 0 everywhere are left out. */
   finish(limit: number): SeriesGroup[] {
     const all: SeriesGroup[] = [];
-    for (const { values, sums } of this.#groups.values()) {
+    for (const [key, { values, sums }] of this.#groups) {
       let total = 0;
-      for (let i = 0; i < sums.length; i++) total += sums[i]!;
+      const own = this.#totals === undefined ? sums : (this.#totals.#groups.get(key)?.sums ?? NO_SUMS);
+      for (let i = 0; i < own.length; i++) total += own[i]!;
       if (total !== 0 || sums.some((sum) => sum !== 0)) all.push({ values, sums, total, rest: false });
     }
     all.sort((a, b) => b.total - a.total || (JSON.stringify(a.values) < JSON.stringify(b.values) ? -1 : 1));

@@ -3,6 +3,7 @@
  * after (names, trees) works on stacks, of which there are far fewer than rows.
  */
 import type { Block } from '../block/block.ts';
+import { Durations, spreadPart, type TimeRangeMs } from '../meaning/spread.ts';
 import { labelValue, sampleRanges, seriesFingerprint, type SampleSelection } from './sample-selection.ts';
 
 /** The stacks of one combination of group-by label values. */
@@ -36,6 +37,7 @@ export function sumStacks(block: Block, selection: SampleSelection, groupBy: rea
     else group.push(row);
   }
   // One dense accumulator for all groups: each leaves it at zero.
+  const durations = new Durations(block);
   const dense = new Float64Array(block.stacks.length);
   const groups: GroupSums[] = [];
   const found: number[] = [];
@@ -47,7 +49,10 @@ export function sumStacks(block: Block, selection: SampleSelection, groupBy: rea
     for (const series of group) {
       const start = ranges[series]!;
       const end = ranges[series + 1]!;
-      const counted = addRows(block, start, end, selection.timeRange, dense);
+      const counted =
+        selection.timeRange !== undefined && durations.has(series)
+          ? addSpread(block, series, durations, { ...selection, timeRange: selection.timeRange }, dense)
+          : addRows(block, start, end, selection.timeRange, dense);
       groupRows += end - start;
       if (!counted) continue;
       found.push(seriesFingerprint(block, series));
@@ -90,6 +95,38 @@ function addRows(
       if (t < from) continue;
       sum += value[point]!;
       counted = true;
+    }
+    const s = stack[row]!;
+    dense[s] = dense[s]! + sum;
+  }
+  return counted;
+}
+
+/** As `addRows`, of a series whose profiles take time: what of them lies in the range. */
+function addSpread(
+  block: Block,
+  series: number,
+  durations: Durations,
+  { timeRange, spread = timeRange }: { timeRange: TimeRangeMs; spread?: TimeRangeMs | undefined },
+  dense: Float64Array,
+): boolean {
+  const { stack, pointStart, time, value } = block.samples;
+  const ranges = sampleRanges(block);
+  let counted = false;
+  for (let row = ranges[series]!; row < ranges[series + 1]!; row++) {
+    let sum = 0;
+    for (let point = pointStart[row]!; point < pointStart[row + 1]!; point++) {
+      const part = spreadPart(
+        block.timeStartMs + time[point]!,
+        value[point]!,
+        durations.of(series, time[point]!),
+        {
+          timeRange,
+          spread,
+        },
+      );
+      sum += part;
+      if (part !== 0) counted = true;
     }
     const s = stack[row]!;
     dense[s] = dense[s]! + sum;

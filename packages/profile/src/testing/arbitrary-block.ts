@@ -34,8 +34,11 @@ const sample = fc.record({
 
 const loss = fc.tuple(fc.constantFrom('ring_full', 'table_full'), fc.integer({ min: 1, max: 2 ** 40 }));
 
-/** Valid blocks, from empty to a few dozen rows, that overlap each other in everything. */
-export function arbitraryBlock(): fc.Arbitrary<Block> {
+/**
+ * Valid blocks, from empty to a few dozen rows, that overlap each other in everything. `instants`: all series are rates
+ * without profiles.
+ */
+export function arbitraryBlock({ instants = false } = {}): fc.Arbitrary<Block> {
   const input = { samples: fc.array(sample, { maxLength: 24 }), losses: fc.array(loss, { maxLength: 2 }) };
   return fc.record(input).map(({ samples, losses }) => {
     const builder = new BlockBuilder();
@@ -58,8 +61,8 @@ export function arbitraryBlock(): fc.Arbitrary<Block> {
           ),
         );
       }
-      const series = builder.series(profileType, period, labels, kind);
-      if (profile !== undefined) builder.profile(series, TEST_TIME_MS + time, profile);
+      const series = builder.series(profileType, period, labels, instants ? 'rate' : kind);
+      if (!instants && profile !== undefined) builder.profile(series, TEST_TIME_MS + time, profile);
       builder.add(series, stack, TEST_TIME_MS + time, value);
     }
     for (const [cause, count] of losses) builder.loss(cause, count);

@@ -6,6 +6,8 @@ import {
   FleetflameError,
   selectSeries,
   sumStacks,
+  type Block,
+  type SampleSelection,
 } from '@fleetflame/profile';
 import {
   ExportFormat,
@@ -15,6 +17,7 @@ import {
 } from '@fleetflame/proto/query/v1/query';
 import { throwIfAborted } from '../admission.ts';
 import { ExportBuilder } from '../export-builder.ts';
+import { foldScope, gatherProfiles, needsFolding } from '../fold-scope.ts';
 import { needsOf, QueryRun, type QueryContext } from '../query-run.ts';
 import { QuerySymbols } from '../symbol-source.ts';
 
@@ -45,16 +48,27 @@ export async function exportProfile(
       atMs: scope.fromMs,
       maxRows: checks.limits.exportRows,
     });
-    const plans = run.plan(scope, profileType).map((plan) => ({ ...plan, points: plan.cut }));
-    for await (const { plan, block } of run.scan(plans)) {
-      const selection = {
-        series: selectSeries(block, profileType, scope.selector),
-        timeRange: plan.cut ? plan.within : undefined,
-      };
+    const planned = run.plan(scope, profileType);
+    const add = async (block: Block, selection: SampleSelection): Promise<void> => {
       const sums = sumStacks(block, selection, []);
       run.coverage.samples(sums);
       await symbols.load(buildIdsToSymbolize(block, sums));
       builder.addBlock(block, selection, symbols.symbolize);
+    };
+    const folds = needsFolding(planned);
+    const gathered = folds ? await gatherProfiles(run, scope, profileType, planned) : undefined;
+    if (gathered !== undefined) {
+      const { block, series } = foldScope(gathered, [run.scope.fromMs, run.scope.toMs]);
+      await add(block, { series });
+    }
+    const plans = folds ? [] : planned.map((plan) => ({ ...plan, points: plan.cut }));
+    for await (const { plan, block } of run.scan(plans)) {
+      const selection = {
+        series: selectSeries(block, profileType, scope.selector),
+        timeRange: plan.cut ? plan.within : undefined,
+        spread: run.scope,
+      };
+      await add(block, selection);
     }
     const block = builder.build();
     await run.breather.breathe();

@@ -6,6 +6,7 @@ import {
   type LabelValuesResponse,
 } from '@fleetflame/proto/query/v1/query';
 import { DEFAULT_LISTED } from '../limits.ts';
+import { foldScope, gatherProfiles, needsFolding } from '../fold-scope.ts';
 import { footersDecide } from '../plan.ts';
 import { needsOf, QueryRun, type QueryContext, type ReadPlan } from '../query-run.ts';
 import { selectedTypes } from '../selected-types.ts';
@@ -45,7 +46,16 @@ export async function labelValues(
       });
       const fromFooters = name === SERVICE_NAME && footersDecide(scope);
       const plans: ReadPlan[] = [];
-      for (const plan of run.plan(scope, types.only)) {
+      const planned = run.plan(scope, types.only);
+      if (types.only !== undefined && needsFolding(planned)) {
+        const gathered = await gatherProfiles(run, scope, types.only, planned);
+        if (gathered !== undefined) {
+          const { block, series } = foldScope(gathered, [scope.fromMs, scope.toMs]);
+          run.coverage.samples(sums.addBlock(block, { series }, scope.fromMs));
+        }
+        planned.length = 0;
+      }
+      for (const plan of planned) {
         if (!fromFooters || plan.cut) {
           plans.push({ ...plan, points: plan.cut });
           continue;
@@ -58,7 +68,11 @@ export async function labelValues(
       }
       for await (const { plan, block } of run.scan(plans)) {
         for (const type of types.all) {
-          const selection = { series: selectSeries(block, type, scope.selector), timeRange: plan.within };
+          const selection = {
+            series: selectSeries(block, type, scope.selector),
+            timeRange: plan.within,
+            spread: run.scope,
+          };
           run.coverage.samples(sums.addBlock(block, selection, plan.points ? undefined : scope.fromMs));
         }
       }

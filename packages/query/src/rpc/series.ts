@@ -7,6 +7,7 @@ import {
 } from '@fleetflame/proto/query/v1/query';
 import { ByteLru } from '../byte-lru.ts';
 import type { QueryLimits } from '../limits.ts';
+import { foldScope, gatherProfiles, needsFolding } from '../fold-scope.ts';
 import { footersDecide, type PlannedBlock } from '../plan.ts';
 import type { QueryMetrics } from '../query-metrics.ts';
 import { needsOf, QueryRun, type QueryContext, type ReadPlan } from '../query-run.ts';
@@ -146,7 +147,9 @@ async function fill(
   const servicesOnly = footersDecide(scope) && groupBy.every((name) => name === SERVICE_NAME);
   const asked = JSON.stringify([profileType, scope.selector.source, stepMs, groupBy]);
   const plans: (ReadPlan & BlockTimes)[] = [];
-  for (const plan of run.plan(scope, profileType)) {
+  const planned = run.plan(scope, profileType);
+  if (needsFolding(planned)) return await fillFolded(run, builder, question, planned);
+  for (const plan of planned) {
     const times = timesOf(plan);
     const oneStep = !plan.cut && builder.inOneStep(times.minMs, times.maxMs);
     if (oneStep && servicesOnly) {
@@ -168,7 +171,11 @@ async function fill(
     run.count('partial', 1);
   }
   for await (const { plan, block } of run.scan(plans)) {
-    const selection = { series: selectSeries(block, profileType, scope.selector), timeRange: plan.within };
+    const selection = {
+      series: selectSeries(block, profileType, scope.selector),
+      timeRange: plan.within,
+      spread: run.scope,
+    };
     const atMs = plan.points ? undefined : plan.minMs;
     if (plan.cut) {
       run.coverage.samples(builder.addBlock(block, selection, atMs));
@@ -183,6 +190,25 @@ async function fill(
   }
 }
 
+/** Values that do not add up: one of each step, and in the totals that of the whole range. */
+async function fillFolded(
+  run: QueryRun,
+  builder: SeriesBuilder,
+  { scope, profileType, groupBy, maxGroups }: Question,
+  plans: readonly PlannedBlock[],
+): Promise<void> {
+  const gathered = await gatherProfiles(run, scope, profileType, plans);
+  if (gathered === undefined) return;
+  const { fromMs, toMs } = scope;
+  const inner = Array.from(builder.timesMs).filter((edge) => edge > fromMs);
+  const steps = foldScope(gathered, [fromMs, ...inner, toMs]);
+  run.coverage.samples(builder.addBlock(steps.block, { series: steps.series }));
+  const whole = foldScope(gathered, [fromMs, toMs]);
+  const totals = new SeriesBuilder({ fromMs, toMs, stepMs: Number.MAX_SAFE_INTEGER, groupBy, maxGroups });
+  totals.addBlock(whole.block, { series: whole.series }, fromMs);
+  builder.takeTotals(totals);
+}
+
 interface BlockTimes {
   /** First and last sample of the planned datasets, Unix ms. */
   readonly minMs: number;
@@ -194,7 +220,8 @@ function timesOf(plan: PlannedBlock): BlockTimes {
   let maxMs = Number.NEGATIVE_INFINITY;
   for (const index of plan.datasets) {
     minMs = Math.min(minMs, Number(plan.footer.datasets[index]!.timeMinMs));
-    maxMs = Math.max(maxMs, Number(plan.footer.datasets[index]!.timeMaxMs));
+    const { timeMaxMs, reachMs } = plan.footer.datasets[index]!;
+    maxMs = Math.max(maxMs, Number(timeMaxMs) + Math.max(0, reachMs - 1));
   }
   return { minMs, maxMs };
 }

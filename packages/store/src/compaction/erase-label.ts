@@ -1,7 +1,6 @@
 /** A block without the series that have a label with a value: nothing of them is left, names included. */
-import { mergeBlocks, selectProfiles, SERVICE_NAME, type Block } from '@fleetflame/profile';
+import { mergeBlocks, selectProfiles, selectSamples, SERVICE_NAME, type Block } from '@fleetflame/profile';
 import { datasetName } from './dataset-sums.ts';
-import { selectSamples } from './select-samples.ts';
 
 export interface LabelValue {
   readonly name: string;

@@ -2,9 +2,8 @@
  * The part of a block whose services are of one shard. Tables that its rows pointed to stay: the merge
  * that follows drops what is no longer referred to. Losses have no service: they stay with shard 0.
  */
-import { selectProfiles, SERVICE_NAME, type Block } from '@fleetflame/profile';
+import { selectProfiles, selectSamples, SERVICE_NAME, type Block } from '@fleetflame/profile';
 import { shardOf } from '../shard-of.ts';
-import { selectSamples } from './select-samples.ts';
 
 export interface Shard {
   readonly tenant: string;

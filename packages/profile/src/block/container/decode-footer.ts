@@ -108,10 +108,12 @@ function checkTables(footer: Footer, footerOffset: number, limits: BlockLimits):
 }
 
 /** Datasets cover the sample rows in order, without gaps. */
-function checkDatasets({ datasets, tables }: Footer): void {
+function checkDatasets({ datasets, tables, formatVersion }: Footer): void {
+  // Since version 3 a dataset may have profiles in which there was nothing.
+  const mayBeEmpty = formatVersion > OLDEST_FORMAT_VERSION;
   let sample = 0;
   for (const [i, dataset] of datasets.entries()) {
-    if (dataset.sampleStart !== sample || dataset.sampleCount === 0) {
+    if (dataset.sampleStart !== sample || (dataset.sampleCount === 0 && !mayBeEmpty)) {
       throw corrupt(`footer.datasets[${i}].sample_start`, 'it does not follow the dataset before it');
     }
     sample += dataset.sampleCount;

@@ -1,0 +1,54 @@
+/** What a pushed value is, from the file to the block: snapshots are known also where a label, or everything, is missing. */
+import { encodePprof, foldKinds, mergeBlocks, readBlock, type Block } from '@fleetflame/profile';
+import { blockFromText } from '@fleetflame/profile/testing';
+import { expect, test } from 'vitest';
+import { startIngestServer } from './testing/ingest-server.ts';
+import { temporaryDirectory } from './testing/temporary-directory.ts';
+
+const GOROUTINES = 'goroutine:goroutine:count:goroutine:count';
+const T = Math.floor(Date.now() / 1000) * 1000 - 120_000;
+
+function file(text: string, labels: Readonly<Record<string, string>> = {}): Uint8Array {
+  const block = blockFromText(text, { profileType: GOROUTINES, labels, timeMs: T, period: 1 });
+  return encodePprof(block, { profileType: GOROUTINES });
+}
+
+async function mean(files: readonly Uint8Array[], kind = ''): Promise<number> {
+  using directory = temporaryDirectory();
+  await using server = await startIngestServer(directory.path, { limits: { segmentMs: 20 } });
+  for (const [i, profile] of files.entries()) {
+    const timeMs = BigInt(T + 10_000 * i);
+    await server.client.writePprof({
+      profile,
+      labels: { service_name: 'api', host_name: 'a' },
+      timeMs,
+      kind,
+    });
+  }
+  const snapshot = await server.store.snapshot({ fromMs: T - 1000, toMs: T + 60_000 });
+  const blocks: Block[] = [];
+  for (const entry of snapshot.blocks)
+    blocks.push((await server.store.read(entry, (source) => readBlock(source))).block);
+  snapshot.release();
+  return foldKinds(mergeBlocks(blocks), [T, T + 60_000]).samples.total.reduce((a, b) => a + b, 0);
+}
+
+test('six snapshots of 100 goroutines are 100, and one of nothing counts', async () => {
+  const hundred = file('main;serve 100');
+  expect(await mean([hundred, hundred, hundred, hundred, hundred, hundred])).toBe(100);
+  expect(await mean([hundred, file('')])).toBe(50);
+});
+
+test('a label that a snapshot does not have was not there', async () => {
+  const both = file('main;a 10', { pool: 'x' });
+  expect(await mean([both, file('main;b 4', { pool: 'y' })])).toBe(5 + 2);
+});
+
+test('who pushes may say what it is', async () => {
+  const hundred = file('main;serve 100');
+  expect(await mean([hundred, hundred], 'rate')).toBe(200);
+  expect(await mean([hundred, file('main;serve 130')], 'cumulative')).toBe(30);
+  await expect(mean([hundred], 'bananas')).rejects.toThrow(
+    /kind is "bananas": it is one of rate, gauge, cumulative/,
+  );
+});
