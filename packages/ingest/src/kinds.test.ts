@@ -39,6 +39,11 @@ test('six snapshots of 100 goroutines are 100, and one of nothing counts', async
   expect(await mean([hundred, file('')])).toBe(50);
 });
 
+test('a series without a period is noted once', async () => {
+  const block = blockFromText('main 7', { profileType: GOROUTINES, labels: {}, timeMs: T, period: 0 });
+  expect(await mean([encodePprof(block, { profileType: GOROUTINES })])).toBe(7);
+});
+
 test('a label that a snapshot does not have was not there', async () => {
   const both = file('main;a 10', { pool: 'x' });
   expect(await mean([both, file('main;b 4', { pool: 'y' })])).toBe(5 + 2);

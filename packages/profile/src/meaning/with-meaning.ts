@@ -51,10 +51,14 @@ export function withMeaning(
     }
     return mapped;
   });
+  const noted = new Set(map.values());
   const builder = new BlockBuilder(tables);
   for (const type of labels[SERVICE_NAME] === undefined ? [] : types) {
     const own = kind ?? kindOfType(type, durationMs);
-    if (own !== 'rate') profiles.add(builder.series(type, 0, labels, own), timeMs, 0, 1);
+    if (own === 'rate') continue;
+    const source = builder.series(type, 0, labels, own);
+    // A series without more labels is its own source.
+    if (!noted.has(source)) profiles.add(source, timeMs, 0, 1);
   }
   const range =
     rows.series.length === 0 && profiles.length > 0 ? { timeStartMs: timeMs, timeEndMs: timeMs + 1 } : {};
