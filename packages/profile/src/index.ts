@@ -38,7 +38,18 @@ export { SELECTOR_LIMITS } from './selector/limits.ts';
 export { formatProfileType, parseProfileType, PROFILE_TYPE_MAX_LENGTH } from './profile-type/profile-type.ts';
 export type { ProfileType } from './profile-type/profile-type.ts';
 export { canBeNegative, isCpuTime, nanosecondsPerUnit } from './profile-type/units.ts';
-export { resolveProfileType } from './profile-type/resolve-profile-type.ts';
+export {
+  amountOf,
+  cores,
+  formatAmount,
+  isCores,
+  shownUnit,
+  threeDigits,
+  type Amount,
+  type Quantity,
+} from './quantity/quantity.ts';
+export { groupProfileTypes, resolveProfileType } from './profile-type/resolve-profile-type.ts';
+export type { PresentType, ResolvedType, TypeGroup } from './profile-type/resolve-profile-type.ts';
 export { encodeFlameTable, FLAME_TABLE_KIND, FLAME_TABLE_VERSION } from './projection/flame-table-encode.ts';
 export { decodeFlameTable } from './projection/flame-table-decode.ts';
 export { flameTableFromFolded } from './projection/flame-table-from-folded.ts';

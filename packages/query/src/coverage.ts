@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { StoppedStacks, UnnamedSelf } from '@fleetflame/profile';
+import type { ResolvedType, StoppedStacks, UnnamedSelf } from '@fleetflame/profile';
 import type { Footer } from '@fleetflame/proto/block/v1/footer';
 import { CoverageSchema, type Coverage } from '@fleetflame/proto/query/v1/query';
 import type { BlockEntry, Snapshot } from '@fleetflame/store';
@@ -14,7 +14,7 @@ export class CoverageBuilder {
   readonly #series = new Set<number>();
   #bytesRead = 0;
   #rows = 0;
-  #profileType = '';
+  #type: ResolvedType = { id: '', ids: [], total: 0, others: [] };
   #unnamed: readonly UnnamedSelf[] = [];
   #framesTooDeep = 0;
   #stopped: readonly StoppedStacks[] = [];
@@ -44,8 +44,8 @@ export class CoverageBuilder {
     for (const fingerprint of series) this.#series.add(fingerprint);
   }
 
-  profileType(profileType: string): void {
-    this.#profileType = profileType;
+  profileType(type: ResolvedType): void {
+    this.#type = type;
   }
 
   unnamed(unnamed: readonly UnnamedSelf[]): void {
@@ -92,8 +92,10 @@ export class CoverageBuilder {
       lost: [...this.#losses]
         .sort(([a], [b]) => (a < b ? -1 : 1))
         .map(([cause, samples]) => ({ cause, samples })),
-      profileType: this.#profileType,
-      unit: unitOf(this.#profileType),
+      profileType: this.#type.id,
+      summedTypes: this.#type.ids.filter((id) => id !== this.#type.id),
+      otherTypes: [...this.#type.others],
+      unit: unitOf(this.#type.id),
       sampleRows: BigInt(this.#rows),
       series: this.#series.size,
       framesTooDeep: BigInt(this.#framesTooDeep),

@@ -24,16 +24,20 @@ export class ExportBuilder {
   readonly #keepLabel: (name: string) => boolean;
   readonly #atMs: number;
   readonly #maxRows: number;
+  readonly #profileType: string;
   total = 0;
 
   constructor(options: {
     readonly keepLabel: (name: string) => boolean;
     readonly atMs: number;
     readonly maxRows: number;
+    /** Of all rows: those that are the same question become one. */
+    readonly profileType: string;
   }) {
     this.#keepLabel = options.keepLabel;
     this.#atMs = options.atMs;
     this.#maxRows = options.maxRows;
+    this.#profileType = options.profileType;
   }
 
   addBlock(block: Block, selection: SampleSelection, symbolize: Symbolize): void {
@@ -67,7 +71,7 @@ export class ExportBuilder {
       const name = strings.at(series.labelName[label]!);
       if (this.#keepLabel(name)) labels[name] = strings.at(series.labelValue[label]!);
     }
-    return this.#builder.series(strings.at(series.profileType[row]!), series.period[row]!, labels);
+    return this.#builder.series(this.#profileType, series.period[row]!, labels);
   }
 }
 

@@ -47,7 +47,7 @@ export async function scanFlame(
 ): Promise<FlameScan> {
   const frames = cache.frames();
   const symbols = new QuerySymbols(run.context.symbols, run.context.log);
-  const question = JSON.stringify([profileType, scope.selector.source, groupBy]);
+  const question = JSON.stringify([[...run.typesOf(profileType)].sort(), scope.selector.source, groupBy]);
   const summer: Summer = { run, cache, scope, profileType, groupBy, frames, symbols, question };
   const plans = run.plan(scope, profileType);
   const answer = needsFolding(plans)
@@ -178,7 +178,7 @@ function pieceOf(plan: PlannedBlock, range: TimeRange, question: string): Part {
 }
 
 function sumBlock(summer: Summer, block: Block, timeRange: TimeRange | undefined): StackSums {
-  const series = selectSeries(block, summer.profileType, summer.scope.selector);
+  const series = selectSeries(block, summer.run.typesOf(summer.profileType), summer.scope.selector);
   return sumStacks(block, { series, timeRange, spread: summer.run.scope }, summer.groupBy);
 }
 

@@ -42,7 +42,7 @@ export async function gatherProfiles(
   const hasBefore = plans.some(({ before }) => before);
   let points = 0;
   for await (const { plan, block } of run.scan(plans.map((plan) => ({ ...plan, points: true })))) {
-    const selected = selectSeries(block, profileType, scope.selector);
+    const selected = selectSeries(block, run.typesOf(profileType), scope.selector);
     const from = plan.within.fromMs - block.timeStartMs;
     const to = plan.within.toMs - block.timeStartMs;
     // A part of the range is answered by one block only. What lies before all of it raw blocks have, while there are any.
@@ -50,7 +50,7 @@ export async function gatherProfiles(
     const isHere = (time: number): boolean => time < to && (time >= from || early);
     const samples = selectSamples(block.samples, selected, isHere);
     // Those of series without samples, too: they know the profiles in which a label was not.
-    const ofType = selectSeries(block, profileType, EVERYTHING);
+    const ofType = selectSeries(block, run.typesOf(profileType), EVERYTHING);
     const series = selectProfiles(block, (row, time) => ofType[row] === 1 && isHere(time));
     points += samples.time.length;
     if (points > foldedPoints) {

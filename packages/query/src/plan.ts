@@ -9,6 +9,7 @@ import {
   resolveProfileType,
   SERVICE_NAME,
   type Matcher,
+  type ResolvedType,
 } from '@fleetflame/profile';
 import type { Footer } from '@fleetflame/proto/block/v1/footer';
 import type { BlockEntry, SelectedBlock, Snapshot, TimeRange } from '@fleetflame/store';
@@ -74,24 +75,34 @@ export async function openBlocks(
   return opened;
 }
 
-/** Profile types with samples in the range, sorted. */
-export function presentTypes(opened: readonly OpenedBlock[]): string[] {
-  const types = new Set<string>();
-  for (const { entry, footer } of opened) {
+/** Profile types with samples in the range, and about what they sum to; `services`: matchers of the service. */
+export function presentTypes(
+  opened: readonly OpenedBlock[],
+  services: readonly Matcher[] = [],
+): { readonly id: string; readonly total: number }[] {
+  const types = new Map<string, number>();
+  for (const { entry, footer, before = false } of opened) {
     for (const dataset of footer.datasets) {
-      if (placeInRange(dataset, entry.range) !== 'outside') types.add(dataset.profileType);
+      const isThere = (before && isCumulative(dataset)) || placeInRange(dataset, entry.range) !== 'outside';
+      if (!isThere || !services.every((matcher) => matcher.matches(dataset.serviceName))) continue;
+      types.set(dataset.profileType, (types.get(dataset.profileType) ?? 0) + Number(dataset.total));
     }
   }
-  return [...types].sort();
+  return [...types].map(([id, total]) => ({ id, total })).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /**
- * The profile type that is meant. A whole type that has no data is taken as it is, and so is any type
+ * The profile types that are meant. A whole type that has no data is taken as it is, and so is any type
  * when there is no data at all: the answer is then empty, which is no error.
  */
-export function resolveType(wanted: string, present: readonly string[]): string {
-  if (present.includes(wanted)) return wanted;
-  if (wanted !== '' && (present.length === 0 || isWholeType(wanted))) return wanted;
+export function resolveType(
+  wanted: string,
+  present: readonly { readonly id: string; readonly total: number }[],
+): ResolvedType {
+  const isPresent = present.some(({ id }) => id === wanted);
+  if (!isPresent && wanted !== '' && (present.length === 0 || isWholeType(wanted)))
+    return { id: wanted, ids: [wanted], total: 0, others: [] };
+  if (wanted === '' && present.length === 0) return { id: '', ids: [], total: 0, others: [] };
   return resolveProfileType(wanted, present);
 }
 
@@ -110,13 +121,13 @@ export function unitOf(profileType: string): string {
   return isWholeType(profileType) ? parseProfileType(profileType).sampleUnit : '';
 }
 
-/** The datasets that can match; blocks without any are left out. `profileType` undefined: all types. */
+/** The datasets that can match; blocks without any are left out. `profileTypes` undefined: all types. */
 export function planBlocks(
   opened: readonly OpenedBlock[],
   scope: Scope,
-  profileType: string | undefined,
+  profileTypes: ReadonlySet<string> | undefined,
 ): PlannedBlock[] {
-  const onService = scope.selector.matchers.filter((matcher) => matcher.name === SERVICE_NAME);
+  const onService = serviceMatchers(scope);
   const planned: PlannedBlock[] = [];
   for (const { entry, footer, before = false } of opened) {
     const datasets: number[] = [];
@@ -124,7 +135,7 @@ export function planBlocks(
     let all = true;
     let reachMs = 0;
     for (const [index, dataset] of footer.datasets.entries()) {
-      if (profileType !== undefined && dataset.profileType !== profileType) continue;
+      if (profileTypes !== undefined && !profileTypes.has(dataset.profileType)) continue;
       if (!onService.every((matcher: Matcher) => matcher.matches(dataset.serviceName))) continue;
       const place = before && isCumulative(dataset) ? 'cut' : placeInRange(dataset, entry.range);
       if (place === 'outside') {
@@ -158,6 +169,11 @@ export function placeInRange(
   const max = Number(dataset.timeMaxMs) + Math.max(0, dataset.reachMs - 1);
   if (max < range.fromMs || min >= range.toMs) return 'outside';
   return min >= range.fromMs && max < range.toMs ? 'inside' : 'cut';
+}
+
+/** What a scope asks of the service. */
+export function serviceMatchers({ selector }: Pick<Scope, 'selector'>): Matcher[] {
+  return selector.matchers.filter((matcher) => matcher.name === SERVICE_NAME);
 }
 
 /** True when the matchers look at nothing but the service: footers can tell which samples match. */

@@ -16,6 +16,7 @@ import {
   planBlocks,
   presentTypes,
   resolveType,
+  serviceMatchers,
   type OpenedBlock,
   type PlannedBlock,
   type ReportUnreadable,
@@ -61,6 +62,7 @@ export class QueryRun {
   readonly #snapshot: Snapshot;
   readonly #lookBack: (lookBackMs: number) => Promise<Snapshot>;
   #before: Snapshot | undefined;
+  readonly #types = new Map<string, ReadonlySet<string>>();
   #opened: readonly OpenedBlock[] = [];
 
   private constructor(
@@ -112,16 +114,29 @@ export class QueryRun {
     return this.#opened;
   }
 
-  /** The whole profile type that is meant; becomes the coverage's. */
-  resolveType(wanted: string): string {
-    const profileType = resolveType(wanted, presentTypes(this.#opened));
-    this.coverage.profileType(profileType);
-    return profileType;
+  /**
+   * The whole profile type that is meant, of those that the selection has; becomes the coverage's. It stands for all that
+   * are the same question: `typesOf` has them.
+   */
+  resolveType(scope: Scope): string {
+    const selected = presentTypes(this.#opened, serviceMatchers(scope));
+    // A service that is not there: its answer is empty, but of a type that is.
+    const present = selected.length > 0 ? selected : presentTypes(this.#opened);
+    const resolved = resolveType(scope.profileType, present);
+    this.#types.set(resolved.id, new Set(resolved.ids));
+    this.coverage.profileType(resolved);
+    return resolved.id;
+  }
+
+  /** All types that a resolved one stands for. */
+  typesOf(profileType: string): ReadonlySet<string> {
+    return this.#types.get(profileType) ?? new Set([profileType]);
   }
 
   /** Blocks that can match, with their datasets; the others count as answered. */
   plan(scope: Scope, profileType: string | undefined): PlannedBlock[] {
-    const planned = planBlocks(this.#opened, scope, profileType);
+    const types = profileType === undefined ? undefined : this.typesOf(profileType);
+    const planned = planBlocks(this.#opened, scope, types);
     this.count('skipped', this.#opened.length - planned.length);
     return planned;
   }

@@ -10,7 +10,7 @@ export interface SelectedTypes {
 
 /** For questions that make sense over all profile types: an empty one means all that are present. */
 export function selectedTypes(run: QueryRun, scope: Scope): SelectedTypes {
-  if (scope.profileType === '') return { only: undefined, all: presentTypes(run.opened) };
-  const only = run.resolveType(scope.profileType);
+  if (scope.profileType === '') return { only: undefined, all: presentTypes(run.opened).map(({ id }) => id) };
+  const only = run.resolveType(scope);
   return { only, all: [only] };
 }

@@ -1,13 +1,13 @@
-import { type LossKind, lossKind, visibleText } from '@fleetflame/profile';
+import { formatAmount, type LossKind, lossKind, visibleText } from '@fleetflame/profile';
 import { formatDuration } from './duration.ts';
 import { displayWidth } from './display-width.ts';
 import type { Coverage } from '@fleetflame/proto/query/v1/query';
 
-/** `value` in words that fit the unit; nanoseconds over a window become cores. */
-export function formatValue(value: number, unit: string, windowMs: number): string {
-  if (unit === 'nanoseconds') return `${significant(value / (windowMs * 1e6))} cores`;
-  if (unit === 'bytes') return formatBytes(value);
-  return `${value.toLocaleString('en-US')} ${unit}`;
+/** `value` of a profile type in words that fit its unit; CPU time over a window becomes cores. */
+export function formatValue(value: number, coverage: Coverage | undefined, windowMs: number): string {
+  const unit = coverage?.unit ?? '';
+  const sampleType = (coverage?.profileType ?? '').split(':')[1] ?? '';
+  return formatAmount(value, { unit, sampleType, spanMs: windowMs });
 }
 
 export function formatPercent(part: number, whole: number): string {
@@ -64,6 +64,10 @@ const LOSS_WORDS: Readonly<Record<LossKind, string>> = {
 export function coverageWarnings(coverage: Coverage | undefined, total: number): readonly string[] {
   if (coverage === undefined) return ['the server sent no coverage: how complete this is is unknown'];
   const warnings: string[] = [];
+  if (coverage.otherTypes.length > 0)
+    warnings.push(
+      `shown is ${coverage.profileType}; there is also ${coverage.otherTypes.join(', ')} (--type)`,
+    );
   if (coverage.blocksAnswered < coverage.blocksExpected) {
     warnings.push(
       `${coverage.blocksExpected - coverage.blocksAnswered} of ${coverage.blocksExpected} blocks are missing, numbers are too low: ` +
@@ -121,6 +125,8 @@ export function coverageJson(coverage: Coverage | undefined): object {
     toMs: Number(coverage.toMs),
     averageOverMs: Number(coverage.averageOverMs),
     profileType: coverage.profileType,
+    summedTypes: coverage.summedTypes,
+    otherTypes: coverage.otherTypes,
     unit: coverage.unit,
     blocksExpected: coverage.blocksExpected,
     blocksAnswered: coverage.blocksAnswered,

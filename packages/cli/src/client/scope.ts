@@ -46,7 +46,11 @@ export function addRangeOptions(command: Command, defaultLast: string): Command 
 export function addScopeOptions(command: Command, defaultLast: string): Command {
   return addRangeOptions(command, defaultLast)
     .option('--selector <matchers>', 'Prometheus matchers, such as {service_name="api"}', '')
-    .option('--type <profile type>', 'a whole profile type, or a sample type such as cpu', 'cpu')
+    .option(
+      '--type <profile type>',
+      'a whole profile type, or a sample type such as cpu (default: CPU, else what is looked at first)',
+      '',
+    )
     .addOption(serverOption());
 }
 

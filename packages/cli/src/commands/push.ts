@@ -56,7 +56,10 @@ export function addPush(program: Command): void {
     .addOption(
       new Option('--format <format>', 'instead of what the content looks like').choices(FORMAT_NAMES),
     )
-    .option('--type <type>', 'what the values are where the file does not say: cpu, wall, alloc_space, …')
+    .option(
+      '--type <type>',
+      'what the values are where the file does not say: cpu, wall, alloc_space, …; of pprof the name: mutex, block',
+    )
     .option('--unit <unit>', 'their unit where the file does not say: nanoseconds, count, bytes, …')
     .addOption(
       new Option(

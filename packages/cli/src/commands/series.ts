@@ -74,9 +74,9 @@ export function addSeries(program: Command): void {
           const peak = Math.max(0, ...values);
           return [
             group.rest ? '(rest)' : Object.values(group.labels).join(', ') || 'all',
-            formatValue(Number(group.total), unit, rangeMs),
+            formatValue(Number(group.total), answer.coverage, rangeMs),
             formatPercent(Number(group.total), total),
-            formatValue(peak, unit, stepMs),
+            formatValue(peak, answer.coverage, stepMs),
             formatDuration(Number(group.dataMs)),
             bars(values),
           ];

@@ -58,16 +58,17 @@ export async function listUnnamed(
   }
   const windowMs = Number(scope.toMs - scope.fromMs);
   if (total === 0) printLine('no samples in this range');
-  else if (rows.length === 0) printLine(`every function of ${formatValue(total, unit, windowMs)} has a name`);
+  else if (rows.length === 0)
+    printLine(`every function of ${formatValue(total, answer.coverage, windowMs)} has a name`);
   else {
     printLine(
-      `${formatPercent(unnamedSelf, total)} of ${formatValue(total, unit, windowMs)} has no function name`,
+      `${formatPercent(unnamedSelf, total)} of ${formatValue(total, answer.coverage, windowMs)} has no function name`,
     );
     printLine(
       formatTable(
         ['self', '% of total', 'binary', 'build id', 'why'],
         rows.map(({ self, binary, buildId, why }) => [
-          formatValue(self, unit, windowMs),
+          formatValue(self, answer.coverage, windowMs),
           formatPercent(self, total),
           binary === '' ? '(no file)' : binary,
           buildId === '' ? '-' : buildId.slice(0, 16),

@@ -47,11 +47,11 @@ export function addTop(program: Command): void {
       printLine(rangeLine(answer.coverage, scope));
       if (total === 0) printLine('no samples in this range');
       else {
-        printLine(`total ${formatValue(total, unit, windowMs)}`);
+        printLine(`total ${formatValue(total, answer.coverage, windowMs)}`);
         const rows = answer.functions.map((f) => [
-          formatValue(Number(f.self), unit, windowMs),
+          formatValue(Number(f.self), answer.coverage, windowMs),
           formatPercent(Number(f.self), total),
-          formatValue(Number(f.total), unit, windowMs),
+          formatValue(Number(f.total), answer.coverage, windowMs),
           formatPercent(Number(f.total), total),
           f.kind,
           f.binary,

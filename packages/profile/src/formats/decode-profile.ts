@@ -63,7 +63,7 @@ export function decodeProfile(bytes: Uint8Array, options: DecodeAnyOptions = {})
   const { format, inner, limits, changes } = file;
   return explained(file, options, () => {
     if (format !== 'pprof') return { format, ...IMPORTERS[format](inner, options, limits, changes) };
-    const decoded = decodePprof(inner, { ...options, limits: options.pprofLimits });
+    const decoded = decodePprof(inner, { ...options, name: options.type, limits: options.pprofLimits });
     return { format, ...decoded, changes: [...changes.list(), ...decoded.changes] };
   });
 }
@@ -81,7 +81,11 @@ export function decodeProfileRows(
       const { block, ...decoded } = IMPORTERS[format](inner, options, limits, changes);
       return { format, ...decoded, rows: rowsOfBlock(tables, block) };
     }
-    const decoded = decodePprofRows(inner, tables, { ...options, limits: options.pprofLimits });
+    const decoded = decodePprofRows(inner, tables, {
+      ...options,
+      name: options.type,
+      limits: options.pprofLimits,
+    });
     return { format, ...decoded, changes: [...changes.list(), ...decoded.changes] };
   });
 }

@@ -32,6 +32,8 @@ export const IMPORT_CHANGES = {
   time_missing: 'no time in the file: that of its arrival instead',
   duration_unknown: 'durations that cannot be: unknown instead',
   trailing_bytes: 'bytes behind the compressed data or the profile: ignored',
+  name_unknown:
+    'profiles that mutex and block contention look alike in: say which with --type mutex or --type block',
   no_samples: 'no samples: nothing to store',
   line_skipped: 'lines that are no samples: skipped',
   event_mended: 'frames that were closed in the wrong order: those inside were closed, too',

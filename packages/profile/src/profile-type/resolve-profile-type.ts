@@ -1,40 +1,102 @@
+/**
+ * Which profile types a question means. Profilers name the same thing in several ways: with another period type, or
+ * none. What has the same sample type and unit, and the same name of the profile (mutex and block stay apart), is one
+ * question, answered by the sum; several that could be meant are a choice, not an error.
+ */
 import { FleetflameError } from '../errors.ts';
 import { parseProfileType } from './profile-type.ts';
+import { isCpuTime, nanosecondsPerUnit } from './units.ts';
 
 /** Choices that an error lists; more would hide the sentence. */
 const LISTED = 20;
 
+/** What is asked for first when nobody says what: after CPU time, which is always first. */
+const DEFAULT_ORDER = ['samples', 'wall', 'inuse_space', 'live', 'alloc_space', 'goroutine'];
+
+export interface PresentType {
+  readonly id: string;
+  /** Sum of its values in the range, in its own unit. */
+  readonly total: number;
+}
+
+export interface TypeGroup {
+  /** The largest of them stands for all. */
+  readonly id: string;
+  readonly ids: readonly string[];
+  readonly total: number;
+}
+
+export interface ResolvedType extends TypeGroup {
+  /** Others that could have been meant, largest first. */
+  readonly others: readonly string[];
+}
+
+/** Types that are one question, largest total first. */
+export function groupProfileTypes(present: readonly PresentType[]): TypeGroup[] {
+  const groups = Map.groupBy(present, ({ id }) => questionOf(id));
+  return [...groups.values()].map((types) => {
+    const sorted = types.toSorted((a, b) => b.total - a.total || (a.id < b.id ? -1 : 1));
+    return {
+      id: sorted[0]?.id ?? '',
+      ids: sorted.map(({ id }) => id),
+      total: sorted.reduce((sum, { total }) => sum + total, 0),
+    };
+  });
+}
+
 /**
- * The whole profile type that `wanted` names among the available ones: itself, or the only one with
- * that sample type (cpu), or with that name and sample type (process_cpu:cpu), or with that name
- * (process_cpu). Throws invalid_input where it is ambiguous, not_found where it is not there; both
- * list the choices.
+ * The profile types that `wanted` names among the present ones: a whole type, a sample type (cpu), a name and sample type
+ * (process_cpu:cpu), or a name (process_cpu). Of several the default is taken: CPU time, then DEFAULT_ORDER, then the
+ * largest. "": the default of all. Throws not_found, with what there is.
  */
-export function resolveProfileType(wanted: string, available: readonly string[]): string {
-  if (available.includes(wanted)) return wanted;
-  const types = available.map((id) => ({ id, ...parseProfileType(id) }));
-  // Most specific reading first; a later one counts only where the earlier ones find nothing.
-  const readings: readonly ((type: (typeof types)[number]) => boolean)[] = [
-    (type) => type.sampleType === wanted,
-    (type) => type.id.startsWith(`${wanted}:`),
-  ];
-  for (const reading of wanted === '' ? [] : readings) {
-    const found = types.filter((type) => reading(type));
-    const [only] = found;
-    if (only !== undefined && found.length === 1) return only.id;
-    if (found.length > 1) {
-      throw new FleetflameError(
-        'invalid_input',
-        `profile type "${wanted}" is ambiguous, it can be ${list(found.map((type) => type.id))}`,
-        { field: 'profile_type' },
-      );
-    }
+export function resolveProfileType(wanted: string, present: readonly PresentType[]): ResolvedType {
+  const groups = groupProfileTypes(present);
+  const exact = groups.find(({ ids }) => ids.includes(wanted));
+  if (exact !== undefined) return { ...exact, others: [] };
+  const readings: readonly ((id: string) => boolean)[] =
+    wanted === ''
+      ? [() => true]
+      : [
+          (id) => parseProfileType(id).sampleType === wanted,
+          (id) => id.startsWith(`${wanted}:`),
+          (id) => wanted === 'cpu' && isCpu(id),
+        ];
+  for (const reading of readings) {
+    const [best, ...rest] = groups.filter(({ ids }) => ids.some(reading)).toSorted(byDefault);
+    if (best !== undefined) return { ...best, others: wanted === '' ? [] : rest.map(({ id }) => id) };
   }
-  const choices = available.length === 0 ? 'there are none' : `there is ${list(available)}`;
+  const choices = present.length === 0 ? 'there are none' : `there is ${list(present.map(({ id }) => id))}`;
   const what = wanted === '' ? 'no profile type was given' : `there is no profile type "${wanted}"`;
   throw new FleetflameError(wanted === '' ? 'invalid_input' : 'not_found', `${what}: ${choices}`, {
     field: 'profile_type',
   });
+}
+
+/** Equal for types that are one question. */
+function questionOf(id: string): string {
+  const type = parseProfileType(id);
+  // Without a period type a file says nothing of the profile's name but the sample type.
+  const name = isCpuTime(type) ? 'process_cpu' : type.name;
+  return JSON.stringify([name, type.sampleType, type.sampleUnit]);
+}
+
+function isCpu(id: string): boolean {
+  return isCpuTime(parseProfileType(id));
+}
+
+function byDefault(a: TypeGroup, b: TypeGroup): number {
+  return rank(a.id) - rank(b.id) || size(b) - size(a) || (a.id < b.id ? -1 : 1);
+}
+
+function rank(id: string): number {
+  if (isCpu(id)) return -1;
+  const place = DEFAULT_ORDER.indexOf(parseProfileType(id).sampleType);
+  return place < 0 ? DEFAULT_ORDER.length : place;
+}
+
+/** Times in nanoseconds, so that microseconds and nanoseconds can be compared. */
+function size({ id, total }: TypeGroup): number {
+  return total * (nanosecondsPerUnit(parseProfileType(id)) ?? 1);
 }
 
 function list(ids: readonly string[]): string {

@@ -19,12 +19,21 @@ export interface SampleSelection {
   readonly spread?: TimeRangeMs | undefined;
 }
 
-/** Marks the series of one profile type that a selector matches. Each value is matched once. */
-export function selectSeries(block: Block, profileType: string, selector: Selector): Uint8Array {
+/** Marks the series of a profile type, or of several that are one question, that a selector matches. Each value is matched once. */
+export function selectSeries(
+  block: Block,
+  profileTypes: string | ReadonlySet<string>,
+  selector: Selector,
+): Uint8Array {
+  const wanted = typeof profileTypes === 'string' ? new Set([profileTypes]) : profileTypes;
+  const types = new Map<number, boolean>();
   const { series, strings } = block;
   const selected = new Uint8Array(series.length);
   for (let row = 0; row < series.length; row++) {
-    if (strings.at(series.profileType[row]!) === profileType) selected[row] = 1;
+    const type = series.profileType[row]!;
+    let is = types.get(type);
+    if (is === undefined) types.set(type, (is = wanted.has(strings.at(type))));
+    if (is) selected[row] = 1;
   }
   for (const matcher of selector.matchers) {
     const known = new Map<number, boolean>();

@@ -27,7 +27,7 @@ export async function binaries(
     scope,
     signal,
     async (run) => {
-      const profileType = run.resolveType(scope.profileType);
+      const profileType = run.resolveType(scope);
       const { builder } = await scanFlame(run, cache, scope, profileType, []);
       const all = binarySums(builder);
       return create(BinariesResponseSchema, {

@@ -40,13 +40,14 @@ export async function exportProfile(
     );
   }
   const build = async (run: QueryRun): Promise<ExportResponse> => {
-    const profileType = run.resolveType(scope.profileType);
+    const profileType = run.resolveType(scope);
     const symbols = new QuerySymbols(context.symbols, context.log);
     const builder = new ExportBuilder({
       // The pprof encoder selects labels itself, since it adds what numeric ones need.
       keepLabel: format === ExportFormat.PPROF ? () => true : (name) => groupBy.includes(name),
       atMs: scope.fromMs,
       maxRows: checks.limits.exportRows,
+      profileType,
     });
     const planned = run.plan(scope, profileType);
     const add = async (block: Block, selection: SampleSelection): Promise<void> => {
@@ -64,7 +65,7 @@ export async function exportProfile(
     const plans = folds ? [] : planned.map((plan) => ({ ...plan, points: plan.cut }));
     for await (const { plan, block } of run.scan(plans)) {
       const selection = {
-        series: selectSeries(block, profileType, scope.selector),
+        series: selectSeries(block, run.typesOf(profileType), scope.selector),
         timeRange: plan.cut ? plan.within : undefined,
         spread: run.scope,
       };

@@ -36,7 +36,7 @@ export async function flameGraph(
     scope,
     signal,
     async (run) => {
-      const profileType = run.resolveType(scope.profileType);
+      const profileType = run.resolveType(scope);
       const { builder, period } = await scanFlame(run, cache, scope, profileType, groupBy);
       const steps = layoutFlameTreeInSteps(builder.tree, {
         maxNodes,
@@ -60,9 +60,10 @@ export async function flameGraph(
   );
 }
 
-/** Value of one sample: the period where values are measured in it, 1 where samples are counted. */
+/** Value of one sample: the period where values are measured in it, 1 where samples are counted; 0: not known. */
 function valueOfSample(profileType: string, period: number): number {
-  if (period === 0) return 0;
+  // Some agents write a period of 1, which is none.
+  if (period <= 1) return 0;
   try {
     const type = parseProfileType(profileType);
     if (type.sampleType === type.periodType && type.sampleUnit === type.periodUnit) return period;

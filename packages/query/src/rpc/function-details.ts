@@ -24,7 +24,7 @@ export async function functionDetails(
     scope,
     signal,
     async (run) => {
-      const profileType = run.resolveType(scope.profileType);
+      const profileType = run.resolveType(scope);
       const symbols = new QuerySymbols(context.symbols, context.log);
       const found = new FunctionLines({ name, filename, binary });
       const plans = run.plan(scope, profileType).map((plan) => ({ ...plan, points: plan.cut }));
@@ -32,7 +32,7 @@ export async function functionDetails(
         const sums = sumStacks(
           block,
           {
-            series: selectSeries(block, profileType, scope.selector),
+            series: selectSeries(block, run.typesOf(profileType), scope.selector),
             timeRange: plan.cut ? plan.within : undefined,
           },
           [],

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { selectSeries, seriesWithSamples, type Block } from '@fleetflame/profile';
+import { NUMERIC_LABELS, selectSeries, seriesWithSamples, type Block } from '@fleetflame/profile';
 import {
   LabelNamesResponseSchema,
   type LabelNamesRequest,
@@ -35,7 +35,7 @@ export async function labelNames(
         ? seriesWithSamples(block, { series: planned, timeRange: plan.within })
         : planned;
       for (const type of types.all) {
-        const selected = selectSeries(block, type, scope.selector);
+        const selected = selectSeries(block, run.typesOf(type), scope.selector);
         for (let row = 0; row < selected.length; row++) {
           if (selected[row] === 1 && counted[row] === 1) addNames(block, row, names);
         }
@@ -47,6 +47,8 @@ export async function labelNames(
 
 function addNames({ series, strings }: Block, row: number, names: Set<string>): void {
   for (let label = series.labelStart[row]!; label < series.labelStart[row + 1]!; label++) {
-    names.add(strings.at(series.labelName[label]!));
+    const name = strings.at(series.labelName[label]!);
+    // What exports need, and nobody chooses by.
+    if (name !== NUMERIC_LABELS) names.add(name);
   }
 }

@@ -69,7 +69,7 @@ export async function labelValues(
       for await (const { plan, block } of run.scan(plans)) {
         for (const type of types.all) {
           const selection = {
-            series: selectSeries(block, type, scope.selector),
+            series: selectSeries(block, run.typesOf(type), scope.selector),
             timeRange: plan.within,
             spread: run.scope,
           };

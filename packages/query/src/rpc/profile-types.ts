@@ -1,5 +1,11 @@
 import { create } from '@bufbuild/protobuf';
-import { parseProfileType, parseSelector, selectSeries, sumStacks } from '@fleetflame/profile';
+import {
+  groupProfileTypes,
+  parseProfileType,
+  parseSelector,
+  selectSeries,
+  sumStacks,
+} from '@fleetflame/profile';
 import {
   ProfileTypesResponseSchema,
   type ProfileTypesRequest,
@@ -22,7 +28,7 @@ export async function profileTypes(
     scope,
     signal,
     async (run) => {
-      const totals = new Map(presentTypes(run.opened).map((type) => [type, 0]));
+      const totals = new Map(presentTypes(run.opened).map(({ id }) => [id, 0]));
       const add = (type: string, total: number): void =>
         void totals.set(type, (totals.get(type) ?? 0) + total);
       // Footers know the sums of all datasets but those that the range cuts.
@@ -46,17 +52,22 @@ export async function profileTypes(
           chosen.fill(1, seriesStart, seriesStart + seriesCount);
         }
         for (const type of totals.keys()) {
-          const series = selectSeries(block, type, scope.selector).map((is, row) => is & chosen[row]!);
+          const series = selectSeries(block, run.typesOf(type), scope.selector).map(
+            (is, row) => is & chosen[row]!,
+          );
           const sums = sumStacks(block, { series, timeRange: plan.within }, []);
           run.coverage.samples(sums);
           add(type, sums.total);
         }
       }
       return create(ProfileTypesResponseSchema, {
-        types: [...totals].map(([id, total]) => {
-          const { sampleType, sampleUnit } = parseProfileType(id);
-          return { id, sampleType, unit: sampleUnit, total: BigInt(total) };
-        }),
+        // Types that are the same question are one choice.
+        types: groupProfileTypes([...totals].map(([id, total]) => ({ id, total })))
+          .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+          .map(({ id, total }) => {
+            const { sampleType, sampleUnit } = parseProfileType(id);
+            return { id, sampleType, unit: sampleUnit, total: BigInt(total) };
+          }),
         coverage: run.coverage.build(),
       });
     },

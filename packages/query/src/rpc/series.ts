@@ -53,7 +53,7 @@ export async function series(
     scope,
     signal,
     async (run) => {
-      const profileType = run.resolveType(scope.profileType);
+      const profileType = run.resolveType(scope);
       const steps = Math.max(MIN_STEPS, Math.ceil((scope.toMs - scope.fromMs) / stepMs) + 1);
       const maxGroups = Math.floor(checks.limits.seriesNumbers / steps);
       const { fromMs, toMs } = scope;
@@ -145,7 +145,12 @@ async function fill(
 ): Promise<void> {
   const { scope, profileType, stepMs, groupBy } = question;
   const servicesOnly = footersDecide(scope) && groupBy.every((name) => name === SERVICE_NAME);
-  const asked = JSON.stringify([profileType, scope.selector.source, stepMs, groupBy]);
+  const asked = JSON.stringify([
+    [...run.typesOf(profileType)].sort(),
+    scope.selector.source,
+    stepMs,
+    groupBy,
+  ]);
   const plans: (ReadPlan & BlockTimes)[] = [];
   const planned = run.plan(scope, profileType);
   if (needsFolding(planned)) return await fillFolded(run, builder, question, planned);
@@ -172,7 +177,7 @@ async function fill(
   }
   for await (const { plan, block } of run.scan(plans)) {
     const selection = {
-      series: selectSeries(block, profileType, scope.selector),
+      series: selectSeries(block, run.typesOf(profileType), scope.selector),
       timeRange: plan.within,
       spread: run.scope,
     };

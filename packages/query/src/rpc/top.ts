@@ -19,7 +19,7 @@ export async function top(
     scope,
     signal,
     async (run) => {
-      const profileType = run.resolveType(scope.profileType);
+      const profileType = run.resolveType(scope);
       const { builder } = await scanFlame(run, cache, scope, profileType, []);
       const table = topFunctions(builder.tree, limit, builder.builds);
       return create(TopResponseSchema, {

@@ -53,7 +53,15 @@ function nameAmong(id: string, ids: readonly string[]): string {
   const isShared = ids.some(
     (other) => other !== id && other.split(':').length === 5 && profileTypeName(other) === name,
   );
-  return isShared ? `${name} (${parseProfileType(id).name})` : name;
+  if (!isShared) return name;
+  const { name: profile, sampleUnit } = parseProfileType(id);
+  const more = ids.filter(
+    (other) =>
+      other.split(':').length === 5 &&
+      profileTypeName(other) === name &&
+      parseProfileType(other).name === profile,
+  );
+  return more.length > 1 ? `${name} (${profile}, ${sampleUnit})` : `${name} (${profile})`;
 }
 
 /** Labels that become the top rows of the flame graph, in the order in which they were chosen. */

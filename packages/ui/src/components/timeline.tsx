@@ -1,5 +1,7 @@
+import { shownUnit } from '@fleetflame/profile';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import {
+  cores,
   formatAmount,
   isCores,
   percent,
@@ -83,11 +85,17 @@ function stack(
 ): StackedSeries {
   return stackSeries(answer.times, answer.groups, {
     stepMs: answer.stepMs,
-    scale: isCores(quantity) ? 1 / (answer.stepMs * 1e6) : 1,
+    scale: isCores(quantity) ? cores(1, { unit: quantity.unit, spanMs: answer.stepMs }) : 1,
     fromMs: answer.window.fromMs,
     endMs: presence?.span.toMs ?? answer.window.toMs,
     colours: SERIES_COLOURS,
   });
+}
+
+/** A number of the axis, in the unit of its largest: whole and round there. */
+function axisAmount(value: number, peak: number, quantity: Quantity): string {
+  const { size, suffix } = shownUnit(peak, quantity);
+  return `${roundNumber(value / size)} ${suffix}`.trimEnd();
 }
 
 function Chart(props: {
@@ -117,7 +125,9 @@ function Chart(props: {
       series,
       fromMs: answer.window.fromMs,
       toMs: answer.window.toMs,
-      formatValue: (value) => (isCores(quantity) ? roundNumber(value) : formatAmount(value, quantity)),
+      formatValue: (value) =>
+        isCores(quantity) ? roundNumber(value) : axisAmount(value, series.peak, quantity),
+      unitSize: isCores(quantity) ? 1 : shownUnit(series.peak, quantity).size,
       highlight,
     });
   }, [series, answer, quantity, highlight]);

@@ -22,8 +22,8 @@ describe('numbers for people', () => {
 
   test.each([
     [{ ...CPU, sampleType: 'wall' }, 90e9, '1.50 min'],
-    [{ unit: 'bytes', sampleType: 'alloc_space', spanMs: 1 }, 3 * 1024 * 1024, '3.00 MiB'],
-    [{ unit: 'count', sampleType: 'alloc_objects', spanMs: 1 }, 12, '12.0'],
+    [{ unit: 'bytes', sampleType: 'alloc_space', spanMs: 1 }, 3 * 1024 * 1024, '3 MiB'],
+    [{ unit: 'count', sampleType: 'alloc_objects', spanMs: 1 }, 12, '12'],
   ])('other units keep theirs', (quantity, value, text) => {
     expect(formatAmount(value, quantity)).toBe(text);
   });

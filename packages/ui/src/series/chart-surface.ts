@@ -18,17 +18,22 @@ export interface ChartData {
   readonly toMs: number;
   /** Words for a value on the axis. */
   readonly formatValue: (value: number) => string;
+  /** Of the unit that the axis is in: its numbers are round in it. */
+  readonly unitSize: number;
   /** Band to bring out, index in `series.bands`; -1 for none. */
   readonly highlight: number;
 }
 
-const PADDING = { left: 44, right: 8, top: 8, bottom: 18 } as const;
+const PADDING = { right: 8, top: 8, bottom: 18 } as const;
+/** Room for the numbers of the axis; wider ones get more. */
+const LEAST_LEFT_PX = 44;
 /** A shorter brush is a slip of the hand. */
 const SHORTEST_BRUSH_PX = 5;
 
 export class ChartSurface {
   readonly #areas: HTMLCanvasElement;
   readonly #marks: HTMLCanvasElement;
+  #left = LEAST_LEFT_PX;
   readonly #events: ChartEvents;
   readonly #abort = new AbortController();
   readonly #observer: ResizeObserver;
@@ -132,19 +137,19 @@ export class ChartSurface {
   }
 
   #plotWidth(): number {
-    return Math.max(1, this.#areas.clientWidth - PADDING.left - PADDING.right);
+    return Math.max(1, this.#areas.clientWidth - this.#left - PADDING.right);
   }
 
   #timeAt(x: number): number {
     const data = this.#data;
     if (data === undefined) return 0;
-    return data.fromMs + ((x - PADDING.left) / this.#plotWidth()) * (data.toMs - data.fromMs);
+    return data.fromMs + ((x - this.#left) / this.#plotWidth()) * (data.toMs - data.fromMs);
   }
 
   #xOf(timeMs: number): number {
     const data = this.#data;
     if (data === undefined) return 0;
-    return PADDING.left + ((timeMs - data.fromMs) / (data.toMs - data.fromMs)) * this.#plotWidth();
+    return this.#left + ((timeMs - data.fromMs) / (data.toMs - data.fromMs)) * this.#plotWidth();
   }
 
   #invalidate(areas: boolean): void {
@@ -178,11 +183,19 @@ export class ChartSurface {
     const style = getComputedStyle(this.#areas);
     const read = (name: string): string => style.getPropertyValue(name).trim();
     const height = this.#areas.clientHeight - PADDING.top - PADDING.bottom;
-    const { top, ticks } = valueTicks(data.series.peak, 4);
+    context.font = `11px ${read('--font-ui')}`;
+    const { top, ticks } = valueTicks(data.series.peak, 4, data.unitSize);
+    this.#makeRoom(context, ticks.map(data.formatValue));
     const yOf = (value: number): number => PADDING.top + height * (1 - value / top);
     this.#drawAxes(context, ticks, yOf, read);
     this.#drawBands(context, data, yOf);
     this.#drawMarks();
+  }
+
+  /** The numbers of the axis are shown whole, however wide. */
+  #makeRoom(context: CanvasRenderingContext2D, words: readonly string[]): void {
+    const widest = words.reduce((most, text) => Math.max(most, context.measureText(text).width), 0);
+    this.#left = Math.max(LEAST_LEFT_PX, Math.ceil(widest) + 12);
   }
 
   #drawAxes(
@@ -193,7 +206,6 @@ export class ChartSurface {
   ): void {
     const data = this.#data;
     if (data === undefined) return;
-    context.font = `11px ${read('--font-ui')}`;
     context.fillStyle = read('--text-muted');
     context.strokeStyle = read('--border');
     context.lineWidth = 1;
@@ -202,10 +214,10 @@ export class ChartSurface {
     for (const tick of valueMarks) {
       const y = Math.round(yOf(tick)) + 0.5;
       context.beginPath();
-      context.moveTo(PADDING.left, y);
+      context.moveTo(this.#left, y);
       context.lineTo(this.#areas.clientWidth - PADDING.right, y);
       context.stroke();
-      context.fillText(data.formatValue(tick), PADDING.left - 6, y);
+      context.fillText(data.formatValue(tick), this.#left - 6, y);
     }
     context.textBaseline = 'alphabetic';
     context.textAlign = 'center';
@@ -220,7 +232,7 @@ export class ChartSurface {
         ? `${time.toLocaleDateString('en-GB', { day: '2-digit', month: 'short' })} ${time.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })}`
         : time.toLocaleTimeString('en-GB', needsSeconds ? {} : { hour: '2-digit', minute: '2-digit' });
       const x = this.#xOf(tick);
-      if (x < PADDING.left + 20 || x > this.#areas.clientWidth - 24) continue;
+      if (x < this.#left + 20 || x > this.#areas.clientWidth - 24) continue;
       context.fillText(words, x, this.#areas.clientHeight - 4);
     }
   }
@@ -259,7 +271,7 @@ export class ChartSurface {
 
   #edge(timeMs: number): number {
     const right = this.#areas.clientWidth - PADDING.right;
-    return Math.min(right, Math.max(PADDING.left, this.#xOf(timeMs)));
+    return Math.min(right, Math.max(this.#left, this.#xOf(timeMs)));
   }
 
   #colourOf(colour: number, rest: boolean): string {
@@ -274,7 +286,7 @@ export class ChartSurface {
     const style = getComputedStyle(this.#marks);
     const height = this.#areas.clientHeight - PADDING.top - PADDING.bottom;
     const clampX = (x: number): number =>
-      Math.min(this.#areas.clientWidth - PADDING.right, Math.max(PADDING.left, x));
+      Math.min(this.#areas.clientWidth - PADDING.right, Math.max(this.#left, x));
     if (this.#brush !== undefined) {
       const from = clampX(Math.min(this.#brush.from, this.#brush.to));
       const to = clampX(Math.max(this.#brush.from, this.#brush.to));
@@ -286,7 +298,7 @@ export class ChartSurface {
       context.fillRect(to - 1, PADDING.top, 1, height);
       return;
     }
-    if (this.#hoverX === undefined || this.#hoverX < PADDING.left) return;
+    if (this.#hoverX === undefined || this.#hoverX < this.#left) return;
     const step = stepAt(data.series, this.#timeAt(this.#hoverX));
     if (step === undefined) return;
     const x = this.#edge(data.series.times[step]!);

@@ -132,11 +132,12 @@ export function stepAt(series: StackedSeries, timeMs: number): number | undefine
 export function valueTicks(
   peak: number,
   most: number,
+  unitSize = 1,
 ): { readonly top: number; readonly ticks: readonly number[] } {
   if (!(peak > 0)) return { top: 1, ticks: [0, 1] };
-  const rough = peak / most;
+  const rough = peak / unitSize / most;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
+  const step = unitSize * power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
   const count = Math.ceil(peak / step - 1e-9);
   return { top: count * step, ticks: Array.from({ length: count + 1 }, (_, i) => i * step) };
 }

@@ -29,7 +29,10 @@ export function memoryQuery(
   const scan = (scope: Scope | undefined, groupBy: readonly string[]) => {
     const builder = new FlameBuilder({ groupBy });
     const types = typesOf(blocks());
-    const profileType = resolveProfileType(scope?.profileType ?? '', [...types.keys()]);
+    const profileType = resolveProfileType(
+      scope?.profileType ?? '',
+      [...types].map(([id, total]) => ({ id, total })),
+    ).id;
     const selector = parseSelector(scope?.selector ?? '');
     const timeRange = { fromMs: Number(scope?.fromMs), toMs: Number(scope?.toMs) };
     let rows = 0;

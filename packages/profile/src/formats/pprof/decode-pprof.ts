@@ -35,6 +35,8 @@ import { pprofLimitError, WireReader } from './wire-reader.ts';
 export interface DecodePprofOptions extends Omit<DecodeProfileOptions, 'type' | 'unit'> {
   /** Other limits than PPROF_LIMITS. */
   readonly limits?: Partial<PprofLimits> | undefined;
+  /** Of the kind of profile, such as mutex, which the file cannot say: the first word of its types. A whole type: its first word. */
+  readonly name?: string | undefined;
 }
 
 /** How often a profile is read again without labels of too many values. */
@@ -92,7 +94,7 @@ function decodeOnce(
   scratch.begin();
   const reader = new WireReader(bytes);
   const layout = scanProfile(reader, limits, changes);
-  const profileTypes = profileTypesOf(reader, layout, changes);
+  const profileTypes = profileTypesOf(reader, layout, changes, options.name);
   const timeMs = timeOf(layout, options, changes);
   const drop = DropFrames.from(layout.dropFrames, layout.keepFrames, changes);
   const tables = new PprofTables(reader, layout, builder, { limits, changes, drop });
@@ -156,7 +158,12 @@ function inflate(bytes: Uint8Array, limits: PprofLimits, changes: ImportChanges)
   }
 }
 
-function profileTypesOf(reader: WireReader, layout: ProfileLayout, changes: ImportChanges): string[] {
+function profileTypesOf(
+  reader: WireReader,
+  layout: ProfileLayout,
+  changes: ImportChanges,
+  said = '',
+): string[] {
   const { sampleTypes, periodType, strings } = layout;
   if (sampleTypes.length === 0) {
     reader.table = 'sample_type';
@@ -166,11 +173,16 @@ function profileTypesOf(reader: WireReader, layout: ProfileLayout, changes: Impo
   }
   const text = (index: number): string => typeWord(strings.at(index), changes);
   const period = { type: text(periodType.type), unit: text(periodType.unit) };
+  const named = typeWord(said.split(':')[0] ?? '', changes);
+  if (named === '' && CONTENTIONS.has(period.type)) changes.note('name_unknown', period.type);
   const profileTypes = new Set<string>();
   for (const { type, unit } of sampleTypes) {
     const name = text(type) || UNNAMED_TYPE;
     const of = (sample: string): string =>
-      formatProfileType(profileTypeOf({ type: sample, unit: text(unit) }, period));
+      formatProfileType({
+        ...profileTypeOf({ type: sample, unit: text(unit) }, period),
+        ...(named === '' ? {} : { name: named }),
+      });
     let profileType = of(name);
     for (let n = 2; profileTypes.has(profileType); n++) profileType = of(`${name}_${n}`);
     if (text(type) === '' || profileType !== of(name)) {
@@ -182,6 +194,9 @@ function profileTypesOf(reader: WireReader, layout: ProfileLayout, changes: Impo
 }
 
 const UNNAMED_TYPE = 'unnamed';
+
+/** Period types of Go's mutex and block profiles alike. */
+const CONTENTIONS: ReadonlySet<string> = new Set(['contentions']);
 
 /** Characters of one of the five words of a profile type, with room for a number behind it. */
 const WORD_LENGTH = Math.floor(PROFILE_TYPE_MAX_LENGTH / 5) - 4;

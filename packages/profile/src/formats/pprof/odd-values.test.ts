@@ -367,3 +367,16 @@ describe('drop_frames', () => {
     },
   );
 });
+
+test('who pushes may name the profile, which keeps mutex and block apart', () => {
+  const profile = rawProfile({
+    sampleType: bytes(1, int(1, 11), int(2, 2)),
+    periodType: bytes(11, int(1, 12), int(2, 13)),
+    more: ['delay', 'contentions', 'count'].flatMap((text) => bytes(6, text)),
+  });
+  expect([...decodePprof(profile, { name: 'mutex' }).totals.keys()]).toEqual([
+    'mutex:delay:nanoseconds:contentions:count',
+  ]);
+  expect(changesOf(profile, { name: 'mutex' })).not.toHaveProperty('name_unknown');
+  expect(changesOf(profile)).toHaveProperty('name_unknown');
+});

@@ -206,7 +206,8 @@ export type WriteProfileRequest = Message<"fleetflame.ingest.v1.WriteProfileRequ
   pushId: string;
 
   /**
-   * What the values are, for formats that do not say: a sample type such as cpu, or a whole profile type.
+   * What the values are, for formats that do not say: a sample type such as cpu, or a whole profile type. Of pprof: the name of
+   * the profile, such as mutex, which is the first word of its profile types.
    *
    * @generated from field: string type = 6;
    */

@@ -1,0 +1,87 @@
+/** Profilers name the same thing in several ways: what is the same question has one answer, within what was selected. */
+import { mergeBlocks } from '@fleetflame/profile';
+import { blockFromText } from '@fleetflame/profile/testing';
+import { ExportFormat } from '@fleetflame/proto/query/v1/query';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { QueryServer } from './testing/query-server.ts';
+
+const T = Date.UTC(2026, 9, 1);
+const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
+const DOTNET = 'cpu:cpu:nanoseconds::nanoseconds';
+const HEAP = 'memory:inuse_space:bytes:space:bytes';
+const OTHER_HEAP = 'memory:inuse_space:bytes:inuse_space:bytes';
+
+let server: QueryServer;
+const block = (profileType: string, service: string, text: string) =>
+  blockFromText(text, { profileType, timeMs: T, labels: { service_name: service } });
+beforeAll(async () => {
+  server = await QueryServer.start();
+  await server.commit(
+    mergeBlocks([
+      block(CPU, 'go', 'main;serve 12000'),
+      block(DOTNET, 'dotnet', 'Main 5'),
+      block('alloc_size:alloc_size:bytes::', 'dotnet', 'Main 1000000000000'),
+      block(HEAP, 'heap', 'main;fill 50'),
+      block(OTHER_HEAP, 'heap', 'parse 7'),
+      block('mutex:delay:nanoseconds:contentions:count', 'locks', 'lock 2'),
+      block('block:delay:nanoseconds:contentions:count', 'locks', 'wait 900'),
+    ]),
+  );
+});
+afterAll(() => server.close());
+
+const scope = (profileType: string, selector = '') => ({
+  fromMs: BigInt(T - 1000),
+  toMs: BigInt(T + 60_000),
+  profileType,
+  selector,
+});
+async function top(profileType: string, selector = '') {
+  const { total, coverage } = await server.client.top({ scope: scope(profileType, selector), limit: 1 });
+  const { groups } = await server.client.series({ scope: scope(profileType, selector), stepMs: 60_000n });
+  const exported = await server.client.export({
+    scope: scope(profileType, selector),
+    format: ExportFormat.PPROF,
+  });
+  expect([groups.reduce((sum, group) => sum + group.total, 0n), exported.total]).toEqual([total, total]);
+  return {
+    total: Number(total),
+    type: coverage?.profileType,
+    summed: coverage?.summedTypes,
+    others: coverage?.otherTypes,
+  };
+}
+
+test('CPU of all is the sum of all CPU, whatever the period says, and of a service its own', async () => {
+  expect(await top('cpu')).toEqual({ total: 12_005, type: CPU, summed: [DOTNET], others: [] });
+  expect(await top('cpu', '{service_name="dotnet"}')).toEqual({
+    total: 5,
+    type: DOTNET,
+    summed: [],
+    others: [],
+  });
+  expect(await top('', '{service_name="go"}')).toMatchObject({ total: 12_000, type: CPU });
+});
+
+test('heaps that differ in the period are one question; without CPU the heap in use is what is asked for', async () => {
+  expect(await top('inuse_space')).toMatchObject({ total: 57, summed: [OTHER_HEAP] });
+  expect(await top(OTHER_HEAP)).toMatchObject({ total: 57 });
+  expect(await top('', '{service_name="heap"}')).toMatchObject({ total: 57, type: HEAP });
+});
+
+test('mutex and block stay apart: the larger answers, and the other is named', async () => {
+  const mutex = 'mutex:delay:nanoseconds:contentions:count';
+  expect(await top('delay')).toMatchObject({ total: 900, others: [mutex] });
+  expect(await top('mutex')).toMatchObject({ total: 2, type: mutex, others: [] });
+});
+
+test('types that are one question are one choice', async () => {
+  const { types } = await server.client.profileTypes({ fromMs: BigInt(T - 1000), toMs: BigInt(T + 60_000) });
+  expect(types.map(({ id, total }) => [id, Number(total)])).toEqual([
+    ['alloc_size:alloc_size:bytes::', 1e12],
+    ['block:delay:nanoseconds:contentions:count', 900],
+    [HEAP, 57],
+    ['mutex:delay:nanoseconds:contentions:count', 2],
+    [CPU, 12_005],
+  ]);
+});
