@@ -33,6 +33,7 @@ async function main(argv: readonly string[]): Promise<void> {
   for (const role of roles.filter((one) => all || one === verb)) {
     (await import('./commands/role.ts')).addRole(program, role);
   }
+  if (all || verb === 'store') (await import('./commands/store.ts')).addStore(program);
   addDoctor(program);
   addTop(program);
   addFlame(program);

@@ -57,3 +57,20 @@ test('who pushes may say what it is', async () => {
     /kind is "bananas": it is one of rate, gauge, cumulative/,
   );
 });
+
+test('a profile that is pushed as of now ended now: none of it is to come', async () => {
+  using directory = temporaryDirectory();
+  await using server = await startIngestServer(directory.path, { limits: { segmentMs: 20 } });
+  const block = blockFromText('main 6000', { timeMs: T });
+  const profile = encodePprof(block, {
+    profileType: 'process_cpu:cpu:nanoseconds:cpu:nanoseconds',
+    fromMs: T,
+    toMs: T + 60_000,
+  });
+  const labels = { service_name: 'api' };
+  const before = Date.now();
+  const now = await server.client.writePprof({ profile, labels, timeMs: BigInt(before) });
+  expect(Number(now.timeMs)).toBeLessThanOrEqual(Date.now() - 60_000);
+  expect(Number(now.timeMs)).toBeGreaterThanOrEqual(before - 60_000);
+  expect(Number((await server.client.writePprof({ profile, labels, timeMs: BigInt(T) })).timeMs)).toBe(T);
+});

@@ -10,6 +10,7 @@ import {
   parseProfileType,
   seriesOfRows,
   withMeaning,
+  type BatchRows,
   type DecodedFileRows,
   type InternedTables,
 } from '@fleetflame/profile';
@@ -61,7 +62,9 @@ export function decodePush(
     throw metrics.refuse('format', error);
   }
   if (negative !== undefined) throw implausible(metrics, 'negative', negative);
-  const { durationMs, timeMs: atMs, totals } = push;
+  const { durationMs, totals } = push;
+  const atMs = beginOf(push, nowMs);
+  push = { ...push, timeMs: atMs, rows: movedTo(push.rows, push.timeMs, atMs) };
   const { labels, seriesKind: kind } = file;
   push = {
     ...push,
@@ -74,4 +77,17 @@ export function decodePush(
     chosen: true,
   });
   return push;
+}
+
+/** A profile cannot have measured what is to come: one that is pushed as of now ended now, and began before. */
+function beginOf({ timeMs, durationMs }: DecodedFileRows, nowMs: number): number {
+  return timeMs <= nowMs && timeMs + durationMs > nowMs
+    ? Math.max(0, Math.floor(nowMs - durationMs))
+    : timeMs;
+}
+
+/** Rows that are all at one time, at another one; rows with times of their own stay. */
+function movedTo(rows: BatchRows, fromMs: number, toMs: number): BatchRows {
+  if (fromMs === toMs || rows.timeStartMs !== fromMs || rows.time.some((time) => time !== 0)) return rows;
+  return { ...rows, timeStartMs: toMs, timeEndMs: toMs + 1 };
 }

@@ -1,4 +1,6 @@
 export { createBlocks, MAX_PART_BYTES, type Blocks, type BlocksOptions } from './blocks/create-blocks.ts';
+export { adoptStore, type Adoption } from './adoption/adopt-store.ts';
+export { withOfflineStore, type OfflineStore } from './offline-store.ts';
 export { Store } from './store.ts';
 export type { EncodedBlock } from './seal-block.ts';
 export type { OperationHealth, StoreOperation } from './health/store-health.ts';

@@ -6,9 +6,7 @@
  *   DIR/catalog.db   the catalog
  *   DIR/lock         held by the one process that may use DIR
  */
-import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
 import { bytesSource, FleetflameError, type Block, type RangeSource } from '@fleetflame/profile';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -25,7 +23,7 @@ import type { LabelValue } from './compaction/erase-label.ts';
 import type { MergeRunner } from './compaction/merge-task.ts';
 import { MergeThread } from './compaction/merge-thread.ts';
 import { DROPPED_LABELS, retentionByResolution, type RollupOptions } from './compaction/rollups.ts';
-import { DirectoryLock } from './directory-lock.ts';
+import { chooseEngines, lockDirectories } from './store-engines.ts';
 import { identifyStore, type StoreIdentity } from './identity/store-identity.ts';
 import { type EraseLimits, Eraser, ERASE_JOB } from './maintenance/eraser.ts';
 import type { MaintenanceLimits } from './maintenance/maintenance-limits.ts';
@@ -526,26 +524,6 @@ function endOfMerge({ outcome, reason }: MergeResult): WorkEnd {
   return { kind: 'outcome', outcome };
 }
 
-/** A directory and a SQLite file belong to the one process that holds the lock of `dataDir`. */
-function chooseEngines({ dataDir, objects, catalog }: StoreOptions): {
-  readonly objects: ObjectStoreConfig;
-  readonly catalog: CatalogConfig;
-} {
-  if (dataDir !== undefined) {
-    return {
-      objects: objects ?? { engine: 'directory', root: join(dataDir, 'objects') },
-      catalog: catalog ?? { engine: 'sqlite', path: join(dataDir, 'catalog.db') },
-    };
-  }
-  if (objects?.engine === 's3' && catalog !== undefined && catalog.engine !== 'sqlite') {
-    return { objects, catalog };
-  }
-  throw new FleetflameError(
-    'unsupported',
-    'A directory or a SQLite file belongs to one process: give the store a data directory, or objects in S3 and a catalog in PostgreSQL.',
-  );
-}
-
 /** A start that waits says for what: what does not answer is tried for half a minute. */
 async function patiently<T>(opening: Promise<T>, what: string, log: Logger): Promise<T> {
   const timer = setInterval(() => log.warn(`${what} has not answered yet: trying on`), SAY_WAITING_MS);
@@ -553,39 +531,6 @@ async function patiently<T>(opening: Promise<T>, what: string, log: Logger): Pro
     return await opening;
   } finally {
     clearInterval(timer);
-  }
-}
-
-/** Takes the directories that this machine's engines live in for this process; returns what gives them back. */
-async function lockDirectories(dataDir: string | undefined, catalog: CatalogConfig): Promise<() => void> {
-  const directories = new Set([
-    ...(dataDir === undefined ? [] : [dataDir]),
-    ...(catalog.engine === 'sqlite' ? [dirname(catalog.path)] : []),
-  ]);
-  const locks: DirectoryLock[] = [];
-  const release = (): void => {
-    for (const lock of locks) lock.release();
-  };
-  try {
-    for (const directory of directories) {
-      await makeDirectory(directory);
-      locks.push(DirectoryLock.take(directory));
-    }
-  } catch (error) {
-    release();
-    throw error;
-  }
-  return release;
-}
-
-async function makeDirectory(directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o750 });
-  } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    throw new FleetflameError('unavailable', `The data directory ${directory} cannot be used: ${detail}`, {
-      cause: error,
-    });
   }
 }
 

@@ -21,7 +21,8 @@ import { startServer, type Server } from './server.ts';
 import type { ServerRole } from './services.ts';
 
 const SERVERS = ['up', 'ingest', 'query', 'compactor', 'symbolizer'] as const;
-const LIMITS: LimitTables = {
+/** Of all parts, by which roles have them. */
+export const LIMITS: LimitTables = {
   ingest: { roles: ['up', 'ingest'], limits: { ...INGEST_LIMITS } },
   query: { roles: ['up', 'query'], limits: { ...QUERY_LIMITS } },
   erase: { roles: ['up', 'query'], limits: { ...ERASE_LIMITS } },

@@ -74,6 +74,8 @@ export interface Catalog {
   liveAfter(id: string, limit: number): Promise<BlockEntry[]>;
   /** The live blocks of the resolution (undefined: all) whose newest sample is older. */
   liveSpan(resolutionMs: number | undefined, beforeMs: number): Promise<BlockSpan>;
+  /** Takes over what the objects themselves have told (adoption/): all of it or nothing. */
+  adopt(taken: TakenOver, nowMs: number): Promise<void>;
   /** True: there is no row of a block, not even of a removed one. */
   isEmpty(): Promise<boolean>;
   totals(): Promise<CatalogTotals>;
@@ -128,6 +130,23 @@ export interface BlockSpan {
   /** Unix ms of the first and the last sample; 0: there are no blocks. */
   readonly fromMs: number;
   readonly toMs: number;
+}
+
+export interface TakenOver {
+  /** New live rows; tombstones of the sweep make place for them. */
+  readonly live: readonly BlockEntry[];
+  /** What is in others too: rows of them are deleted ones from now on, and their objects go after the grace. */
+  readonly replaced: readonly BlockEntry[];
+  /** Of those that have rows already: what is in rollups too. */
+  readonly rolledUp: readonly string[];
+  readonly batches: Iterable<AdoptedBatch>;
+  /** Whose catalog it is from now on. */
+  readonly storeId: string;
+}
+
+export interface AdoptedBatch extends BatchId {
+  readonly blockId: string;
+  readonly writtenMs: number;
 }
 
 /** Where a page ends. */

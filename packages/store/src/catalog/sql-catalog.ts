@@ -18,7 +18,8 @@ import type {
 } from './catalog.ts';
 import { batchName, committedContents, KnownBatches } from './known-batches.ts';
 import { blockRow, entryOf, insertBlocks, listedBlock, liveBlocks, stateOf } from './block-rows.ts';
-import { ACCEPTED_FOR_MS } from './catalog.ts';
+import { ACCEPTED_FOR_MS, type TakenOver } from './catalog.ts';
+import { adopt } from './sql-adopt.ts';
 import type { CatalogEngine } from './catalog-engine.ts';
 import { chunks } from './chunks.ts';
 import type { CompactionView } from './compaction-view.ts';
@@ -397,6 +398,10 @@ export class SqlCatalog implements Catalog {
       const span = await blocks.executeTakeFirstOrThrow();
       return { blocks: span.blocks, bytes: span.bytes ?? 0, fromMs: span.from ?? 0, toMs: span.to ?? 0 };
     });
+  }
+
+  async adopt(taken: TakenOver, nowMs: number): Promise<void> {
+    await this.#transactor.write('adopt blocks', (tx) => adopt(tx, taken, nowMs));
   }
 
   async isEmpty(): Promise<boolean> {

@@ -47,7 +47,7 @@ function dropCatalog(dataDir: string): void {
 const filesOf = (dataDir: string) =>
   readdirSync(join(dataDir, 'objects'), { recursive: true }).map(String).toSorted();
 
-const REFUSED = { code: 'unsupported', message: expect.stringMatching(/restore-catalog.*adopt --yes/) };
+const REFUSED = { code: 'unsupported', message: expect.stringMatching(/newest backup.*adopt --yes/) };
 
 test('a store has one id from its first start on, in its catalog and beside its objects', async () => {
   using directory = temporaryDirectory();
@@ -196,7 +196,7 @@ test('a damaged catalog is named, with what to do', async () => {
     writeFileSync(path, bytes);
     await expect(openStore(directory.path)).rejects.toMatchObject({
       code: 'corrupt_data',
-      message: expect.stringMatching(/damaged.*restore-catalog/),
+      message: expect.stringMatching(/damaged.*adopt --yes/),
     });
   }
 });

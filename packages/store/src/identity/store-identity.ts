@@ -14,10 +14,10 @@ import { FleetflameError } from '@fleetflame/profile';
 import { BLOCK_PREFIX } from '../block-id.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
+import { ID_NOTE } from './id-note.ts';
 
 export const ID_KEY = 'store/id';
 export const USED_KEY = 'store/used';
-export const ID_NOTE = 'store_id';
 
 /** Of a store from before ids: so many of its oldest objects and rows are held against each other. */
 const COMPARED = 1000;
@@ -111,9 +111,8 @@ function notThisStore({ objects, catalog }: StoreIds, problem: string): Fleetfla
   return new FleetflameError(
     'unsupported',
     `Object storage ${inObjects}, the catalog ${inCatalog}: ${problem}. Nothing was changed. If --objects, --catalog or --data ` +
-      'name the wrong place, correct them. If the catalog was lost or emptied, either take its newest copy ' +
-      '(fleetflame store restore-catalog) or make it anew from what the objects tell (fleetflame store adopt --yes), ' +
-      'with the settings of this server. A version that has neither command yet needs a backup of the catalog: docs/deployment.md.',
+      'name the wrong place, correct them. If the catalog was lost or emptied, either put its newest backup back, or make it anew ' +
+      'from what the objects tell (fleetflame store adopt --yes), with the settings of this server: docs/deployment.md.',
   );
 }
 

@@ -19,7 +19,9 @@ import {
   type ListedBlock,
   type Swap,
   type SwapOutcome,
+  type TakenOver,
 } from '../catalog/catalog.ts';
+import { ID_NOTE } from '../identity/id-note.ts';
 import { batchName, sameContent } from '../catalog/known-batches.ts';
 import { SCHEMA_VERSION } from '../catalog/migrations.ts';
 import { MAX_SEQ } from '../catalog/sql-catalog.ts';
@@ -66,6 +68,34 @@ export class MemoryCatalog implements Catalog {
     for (const [name, content] of fresh) this.#batches.set(name, { committedMs: acceptedMs, content });
     this.#insert(block);
     return Promise.resolve({ committed: true });
+  }
+
+  async adopt({ live, replaced, rolledUp, batches, storeId }: TakenOver, nowMs: number): Promise<void> {
+    await this.notes.set(ID_NOTE, storeId);
+    const put = (block: BlockEntry, deletedMs: number | undefined): void => {
+      const known = this.#blocks.get(block.id);
+      const isTombstone = known?.deletedMs !== undefined && known.entry.sizeBytes === 0;
+      if (known !== undefined && !isTombstone) return;
+      this.#blocks.delete(block.id);
+      this.#insert(block, deletedMs);
+    };
+    for (const block of live) put(block, undefined);
+    for (const block of replaced) {
+      put(block, nowMs);
+      const known = this.#blocks.get(block.id)!;
+      known.deletedMs ??= nowMs;
+      known.quarantine = undefined;
+      known.jobId = undefined;
+    }
+    for (const id of rolledUp) {
+      const known = this.#blocks.get(id);
+      if (known !== undefined) known.entry = { ...known.entry, rolledUp: true };
+    }
+    for (const batch of batches) {
+      const name = batchName(batch);
+      if (!this.#batches.has(name))
+        this.#batches.set(name, { committedMs: batch.writtenMs, content: undefined });
+    }
   }
 
   settle(block: BlockEntry, nowMs: number): Promise<'committed' | 'absent'> {

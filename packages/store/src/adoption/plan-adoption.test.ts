@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest';
+import { WHOLE } from '../catalog/block-entry.ts';
+import { BatchRanges } from '../origin/batch-ranges.ts';
+import type { Work } from '../origin/origin.ts';
+import { planAdoption, type FoundBlock } from './plan-adoption.ts';
+
+const entry = (id: string, more = {}) => ({
+  ...WHOLE,
+  id,
+  key: `blocks/${id}`,
+  level: 0,
+  timeMinMs: 1,
+  timeMaxMs: 2,
+  sizeBytes: 10,
+  rows: 1,
+  ...more,
+});
+const segment = (id: string): FoundBlock => ({
+  entry: entry(id),
+  origin: { place: { ...WHOLE, level: 0 }, work: undefined, batches: BatchRanges.none },
+  datasets: [],
+  isKnown: false,
+});
+const output = (id: string, work: Partial<Work> & Pick<Work, 'id' | 'inputs'>): FoundBlock => ({
+  ...segment(id),
+  origin: {
+    place: { ...WHOLE, level: 1 },
+    work: { outputs: 1, beside: false, replaced: [], ...work },
+    batches: BatchRanges.none,
+  },
+});
+/** Written before origins were kept. */
+const old = (id: string, total: bigint, timeMinMs: number, timeMaxMs: number, rows = 1): FoundBlock => ({
+  ...segment(id),
+  origin: undefined,
+  entry: entry(id, { timeMinMs, timeMaxMs, rows }),
+  datasets: [{ name: 'cpu', total, timeMinMs, timeMaxMs }],
+});
+const live = (...blocks: readonly FoundBlock[]): string[] => planAdoption(blocks).live.map(({ id }) => id);
+
+test('an output takes the place of its inputs, while they are still there', () => {
+  expect(
+    live(segment('1'), segment('2'), segment('3'), output('4', { id: 'w', inputs: ['1', '2'] })),
+  ).toEqual(['3', '4']);
+});
+
+test('of two attempts at the same inputs one counts: the one that others were made of', () => {
+  const first = output('4', { id: 'v', inputs: ['1', '2'] });
+  const second = output('5', { id: 'w', inputs: ['1', '2'] });
+  expect(live(segment('1'), segment('2'), first, second)).toEqual(['5']);
+  const next = output('6', { id: 'x', inputs: ['4'], replaced: ['1', '2'] });
+  expect(live(segment('1'), segment('2'), first, second, next)).toEqual(['6']);
+  // The inputs are gone, which only a commit does: still only one of them.
+  expect(live(first, second)).toEqual(['5']);
+});
+
+test('a work that was broken off leaves its inputs', () => {
+  const half = output('4', { id: 'w', inputs: ['1', '2'], outputs: 2 });
+  expect(live(segment('1'), segment('2'), half)).toEqual(['1', '2']);
+  // But one whose inputs are gone was committed, and its other output was merged on.
+  expect(live(half)).toEqual(['4']);
+});
+
+test('rollups count beside what they were made of, once', () => {
+  const rollup = output('4', { id: 'w', inputs: ['1', '2'], beside: true });
+  const again = output('5', { id: 'x', inputs: ['1', '2'], beside: true });
+  const plan = planAdoption([segment('1'), segment('2'), rollup, again]);
+  expect(plan.live.map(({ id, rolledUp }) => [id, rolledUp])).toEqual([
+    ['1', true],
+    ['2', true],
+    ['5', false],
+  ]);
+});
+
+test('blocks without origins: what adds up to another one is in it', () => {
+  const parts = [old('1', 3n, 10, 20), old('2', 4n, 30, 40)];
+  expect(live(...parts, old('3', 7n, 10, 40, 9))).toEqual(['3']);
+  expect(live(...parts, old('3', 8n, 10, 40, 9)), 'it does not').toEqual(['1', '2', '3']);
+  const rollup = planAdoption([...parts, old('3', 7n, 0, 300_000, 9)]);
+  expect(rollup.live.map(({ id, resolutionMs, rolledUp }) => [id, resolutionMs, rolledUp])).toEqual([
+    ['1', 0, true],
+    ['2', 0, true],
+    ['3', 300_000, false],
+  ]);
+});

@@ -1,0 +1,156 @@
+/**
+ * From what the footers of all objects tell to the blocks that count: nothing that can be read is lost, and nothing
+ * counts twice. Inputs and outputs of one work (a merge, a rollup, an erasure) may both be there, and so may
+ * what an attempt left behind that was never committed.
+ *
+ *   a work counts     when others were made of what it wrote; when its inputs are gone, which happens after its commit
+ *                     only; else when all of its outputs are there. Of works that share inputs one counts.
+ *   a block counts    when its work does, and no work that counts has taken its place.
+ *   without origin    (from before they were kept) a block that holds exactly what others hold together takes their
+ *                     place; times that are all whole cells say that it is a rollup.
+ */
+import type { BlockEntry } from '../catalog/block-entry.ts';
+import type { Origin, Work } from '../origin/origin.ts';
+
+export interface FoundBlock {
+  readonly entry: BlockEntry;
+  /** Undefined: it was written before origins were kept. */
+  readonly origin: Origin | undefined;
+  /** Sums by profile type and service, and the first and last time of each, Unix ms. */
+  readonly datasets: readonly FoundDataset[];
+  /** The catalog has a live row of it. */
+  readonly isKnown: boolean;
+}
+
+export interface FoundDataset {
+  readonly name: string;
+  readonly total: bigint;
+  readonly timeMinMs: number;
+  readonly timeMaxMs: number;
+}
+
+export interface AdoptionPlan {
+  readonly live: readonly BlockEntry[];
+  /** What is in live blocks too, or was never committed. */
+  readonly replaced: readonly BlockEntry[];
+  /** Ids of live blocks that are in rollups too. */
+  readonly rolledUp: ReadonlySet<string>;
+  /** Live ones without an origin: their place is guessed. */
+  readonly guessed: readonly BlockEntry[];
+}
+
+const CELLS_MS = [3_600_000, 300_000] as const;
+/** Blocks without origin that are held against each other: each with each. */
+const MOST_COMPARED = 4000;
+
+interface WorkGroup {
+  readonly work: Work;
+  readonly outputs: FoundBlock[];
+}
+
+export function planAdoption(found: readonly FoundBlock[]): AdoptionPlan {
+  const byId = new Map(found.map((block) => [block.entry.id, block]));
+  const works = new Map<string, WorkGroup>();
+  const madeInto = new Set<string>();
+  for (const block of found) {
+    const work = block.origin?.work;
+    if (work === undefined) continue;
+    for (const id of [...work.inputs, ...work.replaced]) madeInto.add(id);
+    const group = works.get(work.id) ?? { work, outputs: [] };
+    works.set(work.id, group);
+    group.outputs.push(block);
+  }
+  const gone = new Set<string>();
+  const rolledUp = new Set<string>();
+  const claimed = { beside: new Set<string>(), instead: new Set<string>() };
+  for (const { work, outputs } of inOrder([...works.values()], madeInto)) {
+    const taken = work.beside ? claimed.beside : claimed.instead;
+    const proven =
+      outputs.some((block) => isProven(block, madeInto)) || work.inputs.some((id) => !byId.has(id));
+    const counts = (proven || outputs.length === work.outputs) && !work.inputs.some((id) => taken.has(id));
+    if (!counts) {
+      for (const { entry } of outputs) gone.add(entry.id);
+      continue;
+    }
+    for (const id of work.inputs) {
+      taken.add(id);
+      (work.beside ? rolledUp : gone).add(id);
+    }
+    for (const id of work.replaced) gone.add(id);
+  }
+  const old = foldOld(found.filter((block) => block.origin === undefined && !gone.has(block.entry.id)));
+  for (const id of old.gone) gone.add(id);
+  for (const id of old.rolledUp) rolledUp.add(id);
+  const place = (block: FoundBlock): BlockEntry => ({
+    ...block.entry,
+    ...(block.origin === undefined && !block.isKnown ? { resolutionMs: cellOf(block) } : {}),
+    rolledUp: block.entry.rolledUp || rolledUp.has(block.entry.id),
+  });
+  const live = found.filter(({ entry }) => !gone.has(entry.id));
+  return {
+    live: live.map(place),
+    replaced: found.filter(({ entry }) => gone.has(entry.id)).map(({ entry }) => entry),
+    rolledUp: new Set([...rolledUp].filter((id) => byId.has(id) && !gone.has(id))),
+    guessed: live.filter(({ origin, isKnown }) => origin === undefined && !isKnown).map(place),
+  };
+}
+
+function isProven({ entry, isKnown }: FoundBlock, madeInto: ReadonlySet<string>): boolean {
+  return isKnown || madeInto.has(entry.id);
+}
+
+/** Those first that are sure to count, then whole ones, then the latest: an attempt that failed is followed by another. */
+function inOrder(groups: readonly WorkGroup[], madeInto: ReadonlySet<string>): WorkGroup[] {
+  const rank = ({ work, outputs }: WorkGroup): number =>
+    outputs.some((block) => isProven(block, madeInto)) ? 0 : outputs.length === work.outputs ? 1 : 2;
+  const latest = ({ outputs }: WorkGroup): string =>
+    outputs.reduce((most, { entry }) => (entry.id > most ? entry.id : most), '');
+  return groups.toSorted((a, b) => rank(a) - rank(b) || (latest(a) > latest(b) ? -1 : 1));
+}
+
+/** Blocks without origins: which of them are whole in another one. */
+function foldOld(blocks: readonly FoundBlock[]): { gone: Set<string>; rolledUp: Set<string> } {
+  const gone = new Set<string>();
+  const rolledUp = new Set<string>();
+  if (blocks.length > MOST_COMPARED) return { gone, rolledUp };
+  const largestFirst = blocks.toSorted((a, b) => b.entry.rows - a.entry.rows);
+  for (const whole of largestFirst) {
+    if (gone.has(whole.entry.id)) continue;
+    const coarse = cellOf(whole) > 0;
+    const parts = blocks.filter(
+      (part) =>
+        part !== whole && !gone.has(part.entry.id) && cellOf(part) <= cellOf(whole) && liesIn(part, whole),
+    );
+    const inside = coarse
+      ? parts.filter((part) => cellOf(part) < cellOf(whole))
+      : parts.filter((part) => cellOf(part) === 0);
+    if (inside.length === 0 || !addUp(inside, whole)) continue;
+    for (const { entry } of inside) (coarse ? rolledUp : gone).add(entry.id);
+  }
+  return { gone, rolledUp };
+}
+
+function liesIn(part: FoundBlock, whole: FoundBlock): boolean {
+  const endMs = whole.entry.timeMaxMs + Math.max(0, cellOf(whole) - 1);
+  return part.entry.timeMinMs >= whole.entry.timeMinMs && part.entry.timeMaxMs <= endMs;
+}
+
+/** Whether the parts hold exactly what the whole does, in every sum. */
+function addUp(parts: readonly FoundBlock[], whole: FoundBlock): boolean {
+  const sums = new Map<string, bigint>();
+  for (const { datasets } of parts) {
+    for (const { name, total } of datasets) sums.set(name, (sums.get(name) ?? 0n) + total);
+  }
+  return (
+    sums.size === whole.datasets.length && whole.datasets.every(({ name, total }) => sums.get(name) === total)
+  );
+}
+
+/** The cell of a rollup; 0: it is none. */
+function cellOf({ origin, entry, datasets }: FoundBlock): number {
+  if (origin !== undefined || entry.resolutionMs > 0) return entry.resolutionMs;
+  const isWhole = (cellMs: number) =>
+    datasets.length > 0 &&
+    datasets.every(({ timeMinMs, timeMaxMs }) => timeMinMs % cellMs === 0 && timeMaxMs % cellMs === 0);
+  return CELLS_MS.find(isWhole) ?? 0;
+}
