@@ -27,6 +27,7 @@ import { createTransport } from './send/transport.ts';
 import { Spool } from './spool/spool.ts';
 import { UnwindTables } from './unwind-tables.ts';
 import { SymbolUploader } from './upload/symbol-uploader.ts';
+import type { UploadRules } from './upload/upload-rules.ts';
 import type { FrameSources, UnnamedCounters } from './window/frame-resolver.ts';
 import { Windows } from './window/windows.ts';
 
@@ -69,6 +70,8 @@ export interface AgentOptions {
   readonly filter?: FilterOptions | undefined;
   /** Is told of the filter at the start and whenever it was read again. */
   readonly onFilter?: ((filter: FilterStatus) => void) | undefined;
+  /** What of binaries may be sent to the server. Default: all that names their code. */
+  readonly upload?: UploadRules | undefined;
 }
 
 export interface Agent {
@@ -193,6 +196,7 @@ class RunningAgent implements Agent {
       binaries: this.#binaries,
       vdso,
       log,
+      ...(options.upload === undefined ? {} : { rules: options.upload }),
     });
     this.#sender.start();
     log.info(

@@ -3,3 +3,4 @@ export { FilterSource, type FilterOptions, type FilterStatus } from './filter/fi
 export { stalledReason } from './stalled.ts';
 export type { AgentStats } from './agent-stats.ts';
 export { DEFAULT_SPOOL_MAX_BYTES } from './spool/spool.ts';
+export { UPLOAD_WHAT, type UploadRules, type UploadWhat } from './upload/upload-rules.ts';

@@ -38,6 +38,11 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
     'Batches dropped because they waited for longer than servers take them',
     (s) => s.spool.expired,
   ],
+  [
+    'symbols_withheld_total',
+    'Binaries of which nothing is sent, as the rules for uploads say',
+    (s) => s.symbols.withheld,
+  ],
   ['batches_refused_total', 'Batches refused by the server', (s) => s.spool.refused],
   ['batches_corrupt_total', 'Spooled batches found corrupt', (s) => s.spool.corrupt],
   ['sent_bytes_total', 'Bytes of acknowledged batches', (s) => s.send.sentBytes],

@@ -26,6 +26,7 @@ import { IngestServer } from '../testing/ingest-server.ts';
 import { SymbolServer, type KeptUpload } from '../testing/symbol-server.ts';
 import { ASK_AGAIN_MS, LARGE_BYTES, SymbolUploader } from './symbol-uploader.ts';
 import { PART_BYTES } from './send-upload.ts';
+import type { UploadRules } from './upload-rules.ts';
 
 const log = pino({ enabled: false });
 const LIBC = readFileSync('/proc/self/maps', 'latin1').match(/\/\S*libc\.so\.6/)?.[0] ?? '';
@@ -34,14 +35,16 @@ let server: IngestServer;
 let symbols: SymbolServer;
 let binaries: BinaryTable;
 let uploader: SymbolUploader;
+let url: string;
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'fleetflame-symbols-'));
   symbols = new SymbolServer();
   server = new IngestServer((router) => symbols.routes(router));
   binaries = new BinaryTable();
+  url = await server.listen();
   uploader = new SymbolUploader({
-    client: createClient(SymbolService, createTransport(await server.listen())),
+    client: createClient(SymbolService, createTransport(url)),
     binaries,
     vdso: readVdso(log),
     log,
@@ -85,6 +88,43 @@ test('a binary is uploaded once, cut down to its symbols, also when its file is 
   await uploader.settled();
   expect(symbols.asked).toEqual([buildId, buildId]);
   expect(uploader.counters.uploaded).toBe(1);
+});
+
+const withRules = async (rules: UploadRules): Promise<SymbolUploader> => {
+  await uploader.stop();
+  const client = createClient(SymbolService, createTransport(url));
+  uploader = new SymbolUploader({
+    client,
+    binaries,
+    vdso: readVdso(log),
+    log,
+    bytesPerSecond: 1e12,
+    rules,
+  });
+  return uploader;
+};
+
+describe('what may leave the host is said by rules', () => {
+  test('off: nothing, not even a question', async () => {
+    const strict = await withRules({ what: 'off', skip: [] });
+    strict.offer([sampled(LIBC)], Date.now());
+    await strict.settled();
+    expect([symbols.asked, symbols.uploads.size]).toEqual([[], 0]);
+  });
+
+  test('nothing of binaries at paths that are left out, and all of others', async () => {
+    const [secret, open] = ['secret.so', 'open.so'].map((name) => join(directory, name));
+    copyFileSync(LIBC, secret ?? '');
+    copyFileSync(process.execPath, open ?? '');
+    const some = await withRules({ what: 'debug', skip: [`${directory}/sec*`] });
+    const secretId = sampled(secret ?? '');
+    const openId = sampled(open ?? '', FIRST_FILE_BINARY + 1);
+    some.offer([secretId, openId], Date.now());
+    await some.settled();
+    expect([...symbols.uploads.keys()]).toEqual([openId]);
+    expect(symbols.asked).not.toContain(secretId);
+    expect(some.counters).toMatchObject({ withheld: 1, uploaded: 1 });
+  });
 });
 
 test('the vDSO is uploaded though it is in no file', async () => {

@@ -8,6 +8,7 @@ import type { BinaryFile, BinaryTable } from '../binaries/binary-table.ts';
 import type { Vdso } from '../binaries/vdso.ts';
 import { QUALITY } from './prepare-upload.ts';
 import { sendUpload } from './send-upload.ts';
+import { mayUpload, UPLOAD_EVERYTHING, type UploadRules } from './upload-rules.ts';
 import { SilentBinary, UnfitBinary, UploadThread } from './upload-thread.ts';
 import type { OpenedBinary, UploadHead } from './upload-worker.ts';
 
@@ -52,6 +53,8 @@ export interface UploadCounters {
   unfit: number;
   /** Their file system did not answer: tried again later. */
   hung: number;
+  /** Not offered, since the rules for uploads say so. */
+  withheld: number;
   /** The server refused it. */
   refused: number;
   /** Calls that failed and will be tried again. */
@@ -78,6 +81,8 @@ export interface SymbolUploaderOptions {
   readonly log: Logger;
   /** Default: BYTES_PER_SECOND. */
   readonly bytesPerSecond?: number;
+  /** What may be sent; default: everything. */
+  readonly rules?: UploadRules;
 }
 
 /**
@@ -99,6 +104,7 @@ export class SymbolUploader {
     gone: 0,
     unfit: 0,
     hung: 0,
+    withheld: 0,
     refused: 0,
     errors: 0,
   };
@@ -112,14 +118,17 @@ export class SymbolUploader {
   #current: ReadonlySet<string> = new Set();
   #running: Promise<void> | undefined;
   readonly #abort = new AbortController();
+  readonly #rules: UploadRules;
 
   constructor(options: SymbolUploaderOptions) {
     this.#options = options;
+    this.#rules = options.rules ?? UPLOAD_EVERYTHING;
     this.#thread = new UploadThread(options.binaries.files);
   }
 
   /** Build ids that were sampled in a window. Returns at once. */
   offer(buildIds: Iterable<string>, nowMs: number): void {
+    if (this.#rules.what === 'off') return;
     for (const buildId of buildIds) {
       const isDue = (this.#askAgainAt.get(buildId) ?? 0) <= nowMs;
       if (isDue && !this.#current.has(buildId) && buildId.length >= MIN_BUILD_ID_DIGITS)
@@ -176,8 +185,14 @@ export class SymbolUploader {
         gone.push(buildId);
         continue;
       }
+      if (!mayUpload(this.#rules, file.path)) {
+        binaries.files.close(file.file);
+        this.counters.withheld++;
+        this.#askAgainAt.set(buildId, Number.POSITIVE_INFINITY);
+        continue;
+      }
       try {
-        const opened = await this.#thread.open(file, 'debug');
+        const opened = await this.#thread.open(file, this.#rules.what === 'symbols' ? 'symbols' : 'debug');
         candidates.push({
           buildId,
           file,

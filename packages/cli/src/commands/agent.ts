@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type Agent, stalledReason, startAgent } from '@fleetflame/agent';
+import { type Agent, stalledReason, startAgent, UPLOAD_WHAT, type UploadWhat } from '@fleetflame/agent';
 import { FleetflameError } from '@fleetflame/profile';
 import type { Command } from 'commander';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -110,6 +110,7 @@ async function runAgent(flags: Readonly<Record<string, unknown>>): Promise<void>
       spoolMaxAgeMs: config.number('agent.spoolAge'),
       tableCacheDir: join(dirname(spoolDir), 'unwind-tables'),
       filter: { only: config.list('agent.only'), skip: config.list('agent.skip'), file: filterFile },
+      upload: { what: uploadOf(config.requiredText('agent.upload')), skip: config.list('agent.uploadSkip') },
       onFilter: (filter) => report({ type: 'filter', filter }),
       log,
       registry,
@@ -156,4 +157,9 @@ async function stopRequest(
 
 function report(message: AgentMessage): void {
   if (process.connected) process.send?.(message);
+}
+
+/** A choice that the settings have checked. */
+function uploadOf(text: string): UploadWhat {
+  return UPLOAD_WHAT.find((what) => what === text) ?? 'debug';
 }

@@ -41,6 +41,8 @@ async function up(flags: Readonly<Record<string, unknown>>): Promise<void> {
         `--frequency=${config.requiredText('agent.frequency')}`,
         `--window=${config.requiredText('agent.window')}`,
         `--unwind-table-budget=${config.requiredText('agent.unwindTableBudget')}`,
+        `--upload=${config.requiredText('agent.upload')}`,
+        ...config.list('agent.uploadSkip').map((path) => `--upload-skip=${path}`),
         `--log-level=${config.requiredText('logLevel')}`,
         ...filterArguments(config),
       ],

@@ -4,6 +4,7 @@
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { UPLOAD_WHAT } from '@fleetflame/agent';
 import { MAX_TABLE_BYTES } from '@fleetflame/bpf';
 import { LOG_LEVELS } from '../commands/options.ts';
 import { DROPPED_LABELS } from '@fleetflame/store';
@@ -212,6 +213,19 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     flag: '--unwind-table-budget <size>',
     help: 'kernel memory for unwind tables, four bytes a row; binaries that find no room are walked by frame pointers',
     default: '32MiB',
+  },
+  'agent.upload': {
+    kind: { type: 'choice', of: UPLOAD_WHAT },
+    roles: SAMPLERS,
+    flag: '--upload <what>',
+    help: 'what of binaries is sent to name their code: off (nothing), symbols (names, no source files or lines), debug (all of it)',
+    default: 'debug',
+  },
+  'agent.uploadSkip': {
+    kind: { type: 'list' },
+    roles: SAMPLERS,
+    flag: '--upload-skip <path>',
+    help: 'send nothing of binaries at such paths, as their processes see them: /srv/private/** (*, ? and **); repeatable',
   },
   'agent.only': {
     kind: { type: 'list' },
