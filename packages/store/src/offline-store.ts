@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { FleetflameError } from '@fleetflame/profile';
 import type { Registry } from 'prom-client';
 import type { Catalog } from './catalog/catalog.ts';
 import { openCatalog } from './catalog/open-catalog.ts';
@@ -21,6 +23,15 @@ export async function withOfflineStore<T>(
   options: EngineOptions & { readonly registry: Registry },
   work: (store: OfflineStore) => Promise<T>,
 ): Promise<T> {
+  if (options.dataDir !== undefined && !existsSync(options.dataDir)) {
+    throw new FleetflameError(
+      'invalid_input',
+      `There is no directory ${options.dataDir}: --data names that of a store.`,
+      {
+        field: 'data',
+      },
+    );
+  }
   const { objects: objectsConfig, catalog: catalogConfig } = chooseEngines(options);
   const release = await lockDirectories(options.dataDir, catalogConfig);
   let objects: ObjectStore | undefined;

@@ -53,6 +53,11 @@ function report({ objects, plan, added, batches, unreadable, storeId }: Adoption
   const warnings = unreadable.map(
     ({ key, reason }) => `${key} cannot be read, and stays where it is: ${reason}`,
   );
+  if (plan.doubtful.length > 0) {
+    warnings.push(
+      `${plan.doubtful.length} blocks (${spanOf(plan.doubtful)}) hold batches that others hold too, or are what is left of a work: a part of them may count twice`,
+    );
+  }
   if (plan.guessed.length > 0) {
     warnings.push(
       `${plan.guessed.length} blocks (${spanOf(plan.guessed)}) are from a version that did not say what it made them of: what was merged ` +
@@ -80,6 +85,7 @@ function jsonOf({ objects, plan, added, batches, unreadable, storeId }: Adoption
     known: plan.live.length - added.length,
     leftOut: plan.replaced.map(({ id }) => id),
     guessed: plan.guessed.map(({ id }) => id),
+    doubtful: plan.doubtful.map(({ id }) => id),
     batches,
     unreadable,
   };

@@ -59,7 +59,10 @@ export async function adoptStore(options: AdoptOptions): Promise<Adoption> {
   const keys = await objects.list(BLOCK_PREFIX);
   const states = await statesOf(catalog, keys);
   const { found, unreadable } = await readBlocks(options, keys, states);
-  const plan = planAdoption(found);
+  const plan = planAdoption(
+    found,
+    unreadable.map(({ key }) => key.slice(BLOCK_PREFIX.length)),
+  );
   const added = plan.live.filter(({ key }) => !isThere(states.get(key)));
   const storeId = ids.objects ?? ids.catalog ?? randomBytes(12).toString('hex');
   const batches = found.reduce((sum, { origin }) => sum + (origin?.batches.size ?? 0), 0);

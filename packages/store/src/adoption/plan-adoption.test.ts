@@ -83,3 +83,41 @@ test('blocks without origins: what adds up to another one is in it', () => {
     ['3', 300_000, false],
   ]);
 });
+
+const withBatches = (block: FoundBlock, agentId: string, ...seqs: readonly number[]): FoundBlock => ({
+  ...block,
+  origin: {
+    place: { ...WHOLE, level: 0 },
+    work: undefined,
+    ...block.origin,
+    batches: BatchRanges.of(
+      seqs.map((seq) => ({ agentId, seq: BigInt(seq) })),
+      1,
+    ),
+  },
+});
+
+test('a segment that was never committed, and whose batches were sent again, does not count', () => {
+  const lost = withBatches(segment('1'), 'a', 5);
+  expect(live(lost, withBatches(segment('2'), 'a', 5, 6))).toEqual(['2']);
+  expect(live(lost, { ...withBatches(segment('2'), 'a', 5), isKnown: true })).toEqual(['2']);
+  expect(live(lost, withBatches(output('4', { id: 'w', inputs: ['2', '3'] }), 'a', 4, 5))).toEqual(['4']);
+  const partly = planAdoption([withBatches(segment('1'), 'a', 5, 9), withBatches(segment('2'), 'a', 5, 6)]);
+  expect([partly.live.length, partly.doubtful.map(({ id }) => id)]).toEqual([2, ['1', '2']]);
+});
+
+test('an attempt that died, whose inputs others have taken the place of and that are gone, does not count', () => {
+  const dead = output('4', { id: 'v', inputs: ['1', '2'] });
+  const next = output('6', { id: 'x', inputs: ['5'], replaced: ['1', '2'] });
+  const after = output('7', { id: 'y', inputs: ['6'], replaced: ['5', '1', '2'] });
+  expect(live(dead, next, after)).toEqual(['7']);
+  // What is left of a work whose other output was merged on is no dead attempt.
+  const left = output('4', { id: 'v', inputs: ['1', '2'], outputs: 2 });
+  expect(live(left, next, after)).toEqual(['4', '7']);
+});
+
+test('an object that cannot be read proves no commit: what was made of it does not take the place of the others', () => {
+  const half = output('4', { id: 'w', inputs: ['1', '2', '3'], outputs: 2 });
+  const plan = planAdoption([segment('1'), segment('2'), half], ['3']);
+  expect(plan.live.map(({ id }) => id)).toEqual(['1', '2']);
+});

@@ -5,7 +5,8 @@
  *
  *   a work counts     when others were made of what it wrote; when its inputs are gone, which happens after its commit
  *                     only; else when all of its outputs are there. Of works that share inputs one counts.
- *   a block counts    when its work does, and no work that counts has taken its place.
+ *   a block counts    when its work does, and no work that counts has taken its place. A segment whose batches are all in
+ *                     others was written and never committed, and they were sent again: it does not count.
  *   without origin    (from before they were kept) a block that holds exactly what others hold together takes their
  *                     place; times that are all whole cells say that it is a rollup.
  */
@@ -37,6 +38,8 @@ export interface AdoptionPlan {
   readonly rolledUp: ReadonlySet<string>;
   /** Live ones without an origin: their place is guessed. */
   readonly guessed: readonly BlockEntry[];
+  /** Live ones of which a part may be in others as well: some of their batches are, or the rest of their work is not there. */
+  readonly doubtful: readonly BlockEntry[];
 }
 
 const CELLS_MS = [3_600_000, 300_000] as const;
@@ -48,8 +51,10 @@ interface WorkGroup {
   readonly outputs: FoundBlock[];
 }
 
-export function planAdoption(found: readonly FoundBlock[]): AdoptionPlan {
+/** `unreadable`: ids of objects that are there and cannot be read: that they are not among the found proves nothing. */
+export function planAdoption(found: readonly FoundBlock[], unreadable: Iterable<string> = []): AdoptionPlan {
   const byId = new Map(found.map((block) => [block.entry.id, block]));
+  const present = new Set([...byId.keys(), ...unreadable]);
   const works = new Map<string, WorkGroup>();
   const madeInto = new Set<string>();
   for (const block of found) {
@@ -63,11 +68,16 @@ export function planAdoption(found: readonly FoundBlock[]): AdoptionPlan {
   const gone = new Set<string>();
   const rolledUp = new Set<string>();
   const claimed = { beside: new Set<string>(), instead: new Set<string>() };
+  const replaced = new Set<string>();
+  const doubtful = new Set<string>();
   for (const { work, outputs } of inOrder([...works.values()], madeInto)) {
     const taken = work.beside ? claimed.beside : claimed.instead;
-    const proven =
-      outputs.some((block) => isProven(block, madeInto)) || work.inputs.some((id) => !byId.has(id));
-    const counts = (proven || outputs.length === work.outputs) && !work.inputs.some((id) => taken.has(id));
+    const isUsed = outputs.some((block) => isProven(block, madeInto));
+    const isWhole = outputs.length === work.outputs;
+    const lostInputs = work.inputs.some((id) => !present.has(id));
+    // Whole, used by nobody, and others have taken the place of what it was made of: an attempt that died before its commit.
+    const isDead = isWhole && !isUsed && work.inputs.some((id) => replaced.has(id));
+    const counts = (isUsed || lostInputs || isWhole) && !isDead && !work.inputs.some((id) => taken.has(id));
     if (!counts) {
       for (const { entry } of outputs) gone.add(entry.id);
       continue;
@@ -76,11 +86,16 @@ export function planAdoption(found: readonly FoundBlock[]): AdoptionPlan {
       taken.add(id);
       (work.beside ? rolledUp : gone).add(id);
     }
-    for (const id of work.replaced) gone.add(id);
+    for (const id of work.replaced) {
+      gone.add(id);
+      replaced.add(id);
+    }
+    if (!isWhole && !isUsed) for (const { entry } of outputs) doubtful.add(entry.id);
   }
   const old = foldOld(found.filter((block) => block.origin === undefined && !gone.has(block.entry.id)));
   for (const id of old.gone) gone.add(id);
   for (const id of old.rolledUp) rolledUp.add(id);
+  dropRepeated(found, gone, doubtful);
   const place = (block: FoundBlock): BlockEntry => ({
     ...block.entry,
     ...(block.origin === undefined && !block.isKnown ? { resolutionMs: cellOf(block) } : {}),
@@ -91,8 +106,44 @@ export function planAdoption(found: readonly FoundBlock[]): AdoptionPlan {
     live: live.map(place),
     replaced: found.filter(({ entry }) => gone.has(entry.id)).map(({ entry }) => entry),
     rolledUp: new Set([...rolledUp].filter((id) => byId.has(id) && !gone.has(id))),
+    doubtful: live.filter(({ entry, isKnown }) => !isKnown && doubtful.has(entry.id)).map(place),
     guessed: live.filter(({ origin, isKnown }) => origin === undefined && !isKnown).map(place),
   };
+}
+
+/**
+ * Segments that the catalog does not know and whose batches are all in blocks that count: oldest first, since what was sent
+ * again came later.
+ */
+function dropRepeated(found: readonly FoundBlock[], gone: Set<string>, doubtful: Set<string>): void {
+  const byAgent = new Map<string, FoundBlock[]>();
+  for (const block of found) {
+    if (gone.has(block.entry.id)) continue;
+    for (const agentId of block.origin?.batches.agents() ?? []) {
+      const blocks = byAgent.get(agentId) ?? [];
+      byAgent.set(agentId, blocks);
+      blocks.push(block);
+    }
+  }
+  const segments = found.filter(
+    ({ entry, origin, isKnown }) =>
+      !isKnown && !gone.has(entry.id) && origin !== undefined && origin.work === undefined,
+  );
+  for (const segment of segments.toSorted((a, b) => (a.entry.id < b.entry.id ? -1 : 1))) {
+    let batches = 0;
+    let elsewhere = 0;
+    for (const batch of segment.origin?.batches.each() ?? []) {
+      batches++;
+      const others = byAgent.get(batch.agentId) ?? [];
+      const isElsewhere = others.some(
+        (other) =>
+          other !== segment && !gone.has(other.entry.id) && other.origin?.batches.has(batch) === true,
+      );
+      if (isElsewhere) elsewhere++;
+    }
+    if (batches > 0 && elsewhere === batches) gone.add(segment.entry.id);
+    else if (elsewhere > 0) doubtful.add(segment.entry.id);
+  }
 }
 
 function isProven({ entry, isKnown }: FoundBlock, madeInto: ReadonlySet<string>): boolean {
