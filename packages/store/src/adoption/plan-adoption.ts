@@ -10,7 +10,7 @@
  *   without origin    (from before they were kept) a block that holds exactly what others hold together takes their
  *                     place; times that are all whole cells say that it is a rollup.
  */
-import type { BlockEntry } from '../catalog/block-entry.ts';
+import type { BatchId, BlockEntry } from '../catalog/block-entry.ts';
 import type { Origin, Work } from '../origin/origin.ts';
 
 export interface FoundBlock {
@@ -113,37 +113,42 @@ export function planAdoption(found: readonly FoundBlock[], unreadable: Iterable<
 
 /**
  * Segments that the catalog does not know and whose batches are all in blocks that count: oldest first, since what was sent
- * again came later.
+ * again came later. Time and memory go with the number of batches, not with that of blocks.
  */
 function dropRepeated(found: readonly FoundBlock[], gone: Set<string>, doubtful: Set<string>): void {
-  const byAgent = new Map<string, FoundBlock[]>();
-  for (const block of found) {
-    if (gone.has(block.entry.id)) continue;
-    for (const agentId of block.origin?.batches.agents() ?? []) {
-      const blocks = byAgent.get(agentId) ?? [];
-      byAgent.set(agentId, blocks);
-      blocks.push(block);
-    }
-  }
-  const segments = found.filter(
-    ({ entry, origin, isKnown }) =>
-      !isKnown && !gone.has(entry.id) && origin !== undefined && origin.work === undefined,
+  const live = found.filter(({ entry }) => !gone.has(entry.id));
+  const segments = live.filter(
+    ({ origin, isKnown }) => !isKnown && origin !== undefined && origin.work === undefined,
   );
-  for (const segment of segments.toSorted((a, b) => (a.entry.id < b.entry.id ? -1 : 1))) {
-    let batches = 0;
-    let elsewhere = 0;
-    for (const batch of segment.origin?.batches.each() ?? []) {
-      batches++;
-      const others = byAgent.get(batch.agentId) ?? [];
-      const isElsewhere = others.some(
-        (other) =>
-          other !== segment && !gone.has(other.entry.id) && other.origin?.batches.has(batch) === true,
-      );
-      if (isElsewhere) elsewhere++;
-    }
-    if (batches > 0 && elsewhere === batches) gone.add(segment.entry.id);
-    else if (elsewhere > 0) doubtful.add(segment.entry.id);
+  // How many of the live blocks hold a batch, by agent and number: of those in `segments`, the others do not matter.
+  const holders = new Map<string, Map<bigint, number>>();
+  for (const { agentId, seq } of batchesOf(segments)) {
+    const ofAgent = holders.get(agentId) ?? new Map<bigint, number>();
+    holders.set(agentId, ofAgent.set(seq, 0));
   }
+  const add = (block: FoundBlock, change: number): void => {
+    for (const { agentId, seq } of batchesOf([block])) {
+      const ofAgent = holders.get(agentId);
+      const count = ofAgent?.get(seq);
+      if (count !== undefined) ofAgent?.set(seq, count + change);
+    }
+  };
+  for (const block of live) add(block, 1);
+  for (const segment of segments.toSorted((a, b) => (a.entry.id < b.entry.id ? -1 : 1))) {
+    const batches = [...batchesOf([segment])];
+    const elsewhere = batches.filter(({ agentId, seq }) => (holders.get(agentId)?.get(seq) ?? 0) > 1).length;
+    if (elsewhere === 0) continue;
+    if (elsewhere < batches.length) {
+      doubtful.add(segment.entry.id);
+      continue;
+    }
+    gone.add(segment.entry.id);
+    add(segment, -1);
+  }
+}
+
+function* batchesOf(blocks: readonly FoundBlock[]): Generator<BatchId> {
+  for (const { origin } of blocks) if (origin !== undefined) yield* origin.batches.each();
 }
 
 function isProven({ entry, isKnown }: FoundBlock, madeInto: ReadonlySet<string>): boolean {

@@ -72,15 +72,6 @@ export class BatchRanges {
     }));
   }
 
-  has({ agentId, seq }: BatchId): boolean {
-    const ranges = this.#agents.get(agentId)?.ranges ?? [];
-    return ranges.some(({ first, last }) => first <= seq && seq <= last);
-  }
-
-  agents(): Iterable<string> {
-    return this.#agents.keys();
-  }
-
   get size(): number {
     let size = 0n;
     for (const { ranges } of this.#agents.values()) {
