@@ -110,6 +110,11 @@ beforeAll(async () => {
   await freeze('ff-jit', jitPid);
   await freeze('sh', shellPid);
   cpuSeconds.set('ff-short', cpuOf(shellPid).children);
+  const { buildId = '' } = ElfFile.parse(bufferSource(readFileSync(chain)));
+  await vi.waitFor(() => expect([...symbols.uploads.keys()]).toContain(buildId), {
+    timeout: 60_000,
+    interval: 100,
+  });
   metrics = await registry.metrics();
   await agent.stop();
   stats = agent.stats();

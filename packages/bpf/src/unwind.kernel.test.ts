@@ -130,3 +130,25 @@ describe.each([
     expect(countOf(vdso)).toBeGreaterThan(0);
   });
 });
+
+it('a handler that is about to begin has the stack of the call that the signal interrupted', async () => {
+  const handled = `${directory}/handled`;
+  execFileSync('gcc', ['-O2', '-fomit-frame-pointer', '-Wall', sourceOf('handled.c'), '-o', handled]);
+  const pid = load.start(handled);
+  const symbols = new Map([[handled, new Symbols(handled)]]);
+  const beginning = (recording: Recording): RecordedSample[] =>
+    usable(recording.of(pid)).filter(
+      (sample) => sample.frames[0]?.binary === '[kernel]' && chainIn(sample, symbols).includes('on_signal'),
+    );
+  const { recording } = await sampleUntil(
+    { frequencyHz: 999 },
+    (soFar) => countOf(beginning(soFar)) > ENOUGH,
+    TIMEOUT_MS,
+  );
+  load.end();
+  const samples = usable(recording.of(pid));
+  expect(samples.filter(({ end }) => STACK_ENDS[end] !== 'complete')).toEqual([]);
+  for (const sample of beginning(recording)) {
+    expect(chainIn(sample, symbols)).toMatch(/^_start;main;send;on_signal$/);
+  }
+});

@@ -62,6 +62,19 @@ static __always_inline bool arch_state_from_context(struct bpf_perf_event_data *
 	return ctx->regs.cs != CS_USER_32;
 }
 
+/*
+ * Whether ip is what follows a syscall instruction. orig_ax is the number of the syscall, and -1 after an interrupt or
+ * a fault: there ip is exact. It is exact too when a signal was put before the return of the syscall: ip is the first
+ * instruction of the handler then, sp its frame, which begins with a return address, and dx the context behind that.
+ * The instruction leaves ip in cx, but for processors with FRED.
+ */
+static __always_inline bool arch_is_after_syscall(struct pt_regs___kernel *regs)
+{
+	bool in_handler = regs->cx != regs->ip && regs->dx == regs->sp + sizeof(__u64);
+
+	return (long)regs->orig_ax >= 0 && !in_handler;
+}
+
 static __always_inline enum arch_entry arch_state_from_task(struct task_struct *task, struct unwind_state *state)
 {
 	struct pt_regs___kernel *regs = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
@@ -70,8 +83,7 @@ static __always_inline enum arch_entry arch_state_from_task(struct task_struct *
 	if ((cs & CS_PRIVILEGE_MASK) != CS_PRIVILEGE_MASK)
 		return ARCH_NO_USER;
 	state->ip = regs->ip;
-	/* orig_ax is the number of the syscall, and -1 after an interrupt or a fault: there ip is exact. */
-	state->is_return = (long)regs->orig_ax >= 0;
+	state->is_return = arch_is_after_syscall(regs);
 	state->registers[0] = regs->ax;
 	state->registers[1] = regs->dx;
 	state->registers[2] = regs->cx;

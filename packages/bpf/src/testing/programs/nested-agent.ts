@@ -33,11 +33,13 @@ function names(): Record<string, string> {
 const load = new Load();
 const sampler = new Sampler({ frequencyHz: 99 });
 const recording = new Recording();
+const giveUpMs = Date.now() + GIVE_UP_MS;
+// The processes that are there already have been read: those that follow are seen to start.
+while (sampler.stats().drains === 0 && Date.now() < giveUpMs) await delay(100);
 load.start(inside);
 load.start('unshare', '--pid', '--fork', '--mount-proc', deeper);
 const pidOf = (path: string): number =>
   Number(Object.entries(names()).find(([, name]) => path.endsWith(`/${name}`))?.[0] ?? 0);
-const giveUpMs = Date.now() + GIVE_UP_MS;
 const isEnough = (path: string): boolean => countOf(recording.of(pidOf(path))) > ENOUGH;
 while (!(isEnough(inside) && isEnough(deeper)) && Date.now() < giveUpMs) {
   await delay(200);
