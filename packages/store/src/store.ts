@@ -24,6 +24,8 @@ import type { MergeRunner } from './compaction/merge-task.ts';
 import { MergeThread } from './compaction/merge-thread.ts';
 import { DROPPED_LABELS, retentionByResolution, type RollupOptions } from './compaction/rollups.ts';
 import { chooseEngines, lockDirectories } from './store-engines.ts';
+import { CatalogCopier, type CopyOptions } from './copies/catalog-copier.ts';
+import { nameRemedies, withRemedies } from './copies/name-remedies.ts';
 import { identifyStore, type StoreIdentity } from './identity/store-identity.ts';
 import { type EraseLimits, Eraser, ERASE_JOB } from './maintenance/eraser.ts';
 import type { MaintenanceLimits } from './maintenance/maintenance-limits.ts';
@@ -95,6 +97,8 @@ export interface StoreOptions {
    * can run at the same time and blocks that a question about one service need not read.
    */
   readonly shards?: number;
+  /** Copies of a SQLite catalog into object storage; default: none are made. */
+  readonly copies?: CopyOptions;
   /** How background work is paced: overrides of MAINTENANCE_LIMITS. */
   readonly maintenanceLimits?: Partial<MaintenanceLimits>;
   /** What may be asked to be erased: overrides of ERASE_LIMITS. */
@@ -148,6 +152,8 @@ export interface StoreParts {
   readonly objectsConfig: ObjectStoreConfig;
   readonly catalog: Catalog;
   readonly merges: MergeRunner;
+  /** The file of a SQLite catalog, which is to be copied; undefined: others look after it. */
+  readonly catalogPath?: string;
   /** Undefined: objects and catalog are known to belong together. */
   readonly identity?: StoreIdentity;
   /** Told of what objects and catalog do; undefined: nobody is. */
@@ -234,18 +240,19 @@ export class Store {
       const health = new StoreHealth(options.log, options.registry);
       const created = createObjectStore(objectsConfig, record);
       objects = new WatchedObjects(await patiently(created, 'object storage', options.log), health);
+      const storage = objects;
+      const remedies = (): Promise<string> => nameRemedies(storage, catalogConfig.engine, Date.now());
       const opened = openCatalog(catalogConfig, (kind, failure) => {
         if (failure === undefined) health.succeeded(kind);
         else health.failed(kind, failure);
       });
-      catalog = await patiently(opened, 'the catalog', options.log);
-      const identity = await identifyStore(objects, catalog);
+      catalog = await patiently(withRemedies(opened, remedies), 'the catalog', options.log);
+      const identity = await identifyStore(objects, catalog, remedies);
       const clock = new StoreClock(catalog, options.log);
       if (options.now === undefined) await clock.start();
       const now = options.now ?? (() => clock.now());
       // Before anything is written: a clock that is wrong from now on finds a right one kept.
       await readExpiryClock(catalog, retentionByResolution(retentionMs, options.rollups), now());
-      const storage = objects;
       const otherClocks = (): ClockCheck => checkClocks(clock.aheadMs, storage.clockAheadMs());
       return new Store(
         { ...options, now },
@@ -254,6 +261,7 @@ export class Store {
           objectsConfig,
           catalog,
           merges: new MergeThread(record),
+          ...(catalogConfig.engine === 'sqlite' ? { catalogPath: catalogConfig.path } : {}),
           identity,
           health,
           ...(options.now === undefined ? { otherClocks } : {}),
@@ -462,15 +470,17 @@ export class Store {
   }
 
   #createMaintenance(
-    { objectsConfig, otherClocks = NO_OTHER_CLOCKS }: StoreParts,
+    { objectsConfig, catalogPath, otherClocks = NO_OTHER_CLOCKS }: StoreParts,
     {
       shards = 1,
       rollups,
+      copies,
+      registry,
       maintenanceLimits = {},
       elapsedMs = () => performance.now(),
-    }: Pick<StoreOptions, 'shards' | 'rollups' | 'maintenanceLimits' | 'elapsedMs'>,
+    }: Pick<StoreOptions, 'shards' | 'rollups' | 'copies' | 'registry' | 'maintenanceLimits' | 'elapsedMs'>,
   ): MaintenanceLoop {
-    const { objects, catalog } = this;
+    const { objects, catalog, controls } = this;
     const metrics = this.#metrics;
     const log = this.#log;
     const governor = new Governor({ catalog, controls: this.controls, log });
@@ -489,6 +499,10 @@ export class Store {
     const expirer = new Expirer({ ...shared, retentionMs: this.#retention, rememberBatchesMs, elapsedMs });
     const compact = async (job: LeasedJob, nowMs: number): Promise<WorkEnd> =>
       endOfMerge(await compactor.merge(job, nowMs));
+    const copier =
+      catalogPath === undefined || copies === undefined || copies.everyMs === 0
+        ? undefined
+        : new CatalogCopier({ ...shared, path: catalogPath, copies, controls, registry, now: this.#now });
     const loop: MaintenanceLoop = new MaintenanceLoop({
       jobs: catalog.jobs,
       tasks: [
@@ -497,6 +511,9 @@ export class Store {
         { name: 'remove', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => removeDeleted(removing, nowMs) },
         { name: 'sweep', everyMs: SWEEP_EVERY_MS, run: (nowMs) => sweep(shared, nowMs) },
         { name: 'recheck', everyMs: SWEEP_EVERY_MS, run: (nowMs) => recheck(shared, nowMs) },
+        ...(copier === undefined
+          ? []
+          : [{ name: 'copy', everyMs: copier.everyMs, run: (nowMs: number) => copier.run(nowMs) }]),
       ],
       work: [
         { kind: ERASE_JOB, run: (job, nowMs) => eraser.run(job, nowMs, () => loop.stopped) },

@@ -27,6 +27,8 @@ export interface Adoption {
   readonly batches: number;
   /** Objects that cannot be read: they stay where they are, and are not taken over. */
   readonly unreadable: readonly { readonly key: string; readonly reason: string }[];
+  /** Rows of the catalog whose object is not there, and of which nothing says what took their place. */
+  readonly missing: readonly BlockEntry[];
   /** Whose store it is afterwards. */
   readonly storeId: string;
 }
@@ -66,20 +68,47 @@ export async function adoptStore(options: AdoptOptions): Promise<Adoption> {
   const added = plan.live.filter(({ key }) => !isThere(states.get(key)));
   const storeId = ids.objects ?? ids.catalog ?? randomBytes(12).toString('hex');
   const batches = found.reduce((sum, { origin }) => sum + (origin?.batches.size ?? 0), 0);
+  const gone = await rowsWithoutObject(catalog, keys, plan);
   if (apply) {
     const replaced = plan.replaced.filter(({ key }) => states.get(key) !== 'removed');
-    await catalog.adopt(
-      { live: added, replaced, rolledUp: [...plan.rolledUp], batches: batchesOf(found), storeId },
-      nowMs,
-    );
+    const taken = {
+      live: added,
+      replaced,
+      rolledUp: [...plan.rolledUp],
+      replacedRows: gone.replaced,
+      storeId,
+    };
+    await catalog.adopt({ ...taken, batches: batchesOf(found) }, nowMs);
+    for (const { id } of gone.missing)
+      await catalog.quarantine(id, 'its object is not in object storage', nowMs);
     await putOnce(objects, ID_KEY, storeId);
     if (plan.live.length > 0) await putOnce(objects, USED_KEY, storeId);
   }
-  return { objects: keys.length, plan, added, batches, unreadable, storeId };
+  return { objects: keys.length, plan, added, batches, unreadable, missing: gone.missing, storeId };
 }
 
 function isThere(state: KeyState | undefined): boolean {
   return state === 'live' || state === 'quarantined';
+}
+
+/** Live rows of a catalog that is older than the objects: others have taken their place since, or they are missing. */
+async function rowsWithoutObject(
+  catalog: Catalog,
+  keys: readonly string[],
+  { replacedIds }: AdoptionPlan,
+): Promise<{ replaced: string[]; missing: BlockEntry[] }> {
+  const there = new Set(keys);
+  const gone = { replaced: new Array<string>(), missing: new Array<BlockEntry>() };
+  let page: BlockEntry[] = [];
+  do {
+    page = await catalog.liveAfter(page.at(-1)?.id ?? '', PAGE_KEYS);
+    for (const entry of page) {
+      if (there.has(entry.key)) continue;
+      if (replacedIds.has(entry.id)) gone.replaced.push(entry.id);
+      else gone.missing.push(entry);
+    }
+  } while (page.length === PAGE_KEYS);
+  return gone;
 }
 
 async function statesOf(catalog: Catalog, keys: readonly string[]): Promise<Map<string, KeyState>> {

@@ -29,6 +29,8 @@ const output = (id: string, work: Partial<Work> & Pick<Work, 'id' | 'inputs'>): 
     batches: BatchRanges.none,
   },
 });
+/** What was replaced a while ago. */
+const before = (...ids: readonly string[]) => ids.map((id) => ({ id, atMs: 1 }));
 /** Written before origins were kept. */
 const old = (id: string, total: bigint, timeMinMs: number, timeMaxMs: number, rows = 1): FoundBlock => ({
   ...segment(id),
@@ -48,7 +50,7 @@ test('of two attempts at the same inputs one counts: the one that others were ma
   const first = output('4', { id: 'v', inputs: ['1', '2'] });
   const second = output('5', { id: 'w', inputs: ['1', '2'] });
   expect(live(segment('1'), segment('2'), first, second)).toEqual(['5']);
-  const next = output('6', { id: 'x', inputs: ['4'], replaced: ['1', '2'] });
+  const next = output('6', { id: 'x', inputs: ['4'], replaced: before('1', '2') });
   expect(live(segment('1'), segment('2'), first, second, next)).toEqual(['6']);
   // The inputs are gone, which only a commit does: still only one of them.
   expect(live(first, second)).toEqual(['5']);
@@ -108,8 +110,8 @@ test('a segment that was never committed, and whose batches were sent again, doe
 
 test('an attempt that died, whose inputs others have taken the place of and that are gone, does not count', () => {
   const dead = output('4', { id: 'v', inputs: ['1', '2'] });
-  const next = output('6', { id: 'x', inputs: ['5'], replaced: ['1', '2'] });
-  const after = output('7', { id: 'y', inputs: ['6'], replaced: ['5', '1', '2'] });
+  const next = output('6', { id: 'x', inputs: ['5'], replaced: before('1', '2') });
+  const after = output('7', { id: 'y', inputs: ['6'], replaced: before('5', '1', '2') });
   expect(live(dead, next, after)).toEqual(['7']);
   // What is left of a work whose other output was merged on is no dead attempt.
   const left = output('4', { id: 'v', inputs: ['1', '2'], outputs: 2 });

@@ -34,6 +34,8 @@ export interface AdoptionPlan {
   readonly live: readonly BlockEntry[];
   /** What is in live blocks too, or was never committed. */
   readonly replaced: readonly BlockEntry[];
+  /** Ids of all that was replaced, also of what is not among the found. */
+  readonly replacedIds: ReadonlySet<string>;
   /** Ids of live blocks that are in rollups too. */
   readonly rolledUp: ReadonlySet<string>;
   /** Live ones without an origin: their place is guessed. */
@@ -60,7 +62,8 @@ export function planAdoption(found: readonly FoundBlock[], unreadable: Iterable<
   for (const block of found) {
     const work = block.origin?.work;
     if (work === undefined) continue;
-    for (const id of [...work.inputs, ...work.replaced]) madeInto.add(id);
+    for (const id of work.inputs) madeInto.add(id);
+    for (const { id } of work.replaced) madeInto.add(id);
     const group = works.get(work.id) ?? { work, outputs: [] };
     works.set(work.id, group);
     group.outputs.push(block);
@@ -86,7 +89,7 @@ export function planAdoption(found: readonly FoundBlock[], unreadable: Iterable<
       taken.add(id);
       (work.beside ? rolledUp : gone).add(id);
     }
-    for (const id of work.replaced) {
+    for (const { id } of work.replaced) {
       gone.add(id);
       replaced.add(id);
     }
@@ -105,6 +108,7 @@ export function planAdoption(found: readonly FoundBlock[], unreadable: Iterable<
   return {
     live: live.map(place),
     replaced: found.filter(({ entry }) => gone.has(entry.id)).map(({ entry }) => entry),
+    replacedIds: gone,
     rolledUp: new Set([...rolledUp].filter((id) => byId.has(id) && !gone.has(id))),
     doubtful: live.filter(({ entry, isKnown }) => !isKnown && doubtful.has(entry.id)).map(place),
     guessed: live.filter(({ origin, isKnown }) => origin === undefined && !isKnown).map(place),

@@ -137,6 +137,8 @@ export interface TakenOver {
   readonly live: readonly BlockEntry[];
   /** What is in others too: rows of them are deleted ones from now on, and their objects go after the grace. */
   readonly replaced: readonly BlockEntry[];
+  /** Ids of rows whose object is gone, since others took their place: they are deleted from now on. */
+  readonly replacedRows: readonly string[];
   /** Of those that have rows already: what is in rollups too. */
   readonly rolledUp: readonly string[];
   readonly batches: Iterable<AdoptedBatch>;

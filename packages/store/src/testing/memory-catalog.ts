@@ -70,7 +70,8 @@ export class MemoryCatalog implements Catalog {
     return Promise.resolve({ committed: true });
   }
 
-  async adopt({ live, replaced, rolledUp, batches, storeId }: TakenOver, nowMs: number): Promise<void> {
+  async adopt(taken: TakenOver, nowMs: number): Promise<void> {
+    const { live, replaced, replacedRows, rolledUp, batches, storeId } = taken;
     await this.notes.set(ID_NOTE, storeId);
     const put = (block: BlockEntry, deletedMs: number | undefined): void => {
       const known = this.#blocks.get(block.id);
@@ -80,9 +81,10 @@ export class MemoryCatalog implements Catalog {
       this.#insert(block, deletedMs);
     };
     for (const block of live) put(block, undefined);
-    for (const block of replaced) {
-      put(block, nowMs);
-      const known = this.#blocks.get(block.id)!;
+    for (const block of replaced) put(block, nowMs);
+    for (const id of [...replaced.map((block) => block.id), ...replacedRows]) {
+      const known = this.#blocks.get(id);
+      if (known === undefined) continue;
       known.deletedMs ??= nowMs;
       known.quarantine = undefined;
       known.jobId = undefined;
