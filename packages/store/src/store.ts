@@ -486,6 +486,7 @@ export class Store {
     const governor = new Governor({ catalog, controls: this.controls, log });
     const quarantine = this.#quarantine.bind(this);
     const shared = { objects, catalog, metrics, log, quarantine, governor, otherClocks };
+    const sweeping = { ...shared, retentionMs: this.#retention, cursor: { key: '' } };
     const compactor = new Compactor({
       ...shared,
       objectsConfig,
@@ -507,9 +508,10 @@ export class Store {
       jobs: catalog.jobs,
       tasks: [
         { name: 'plan', everyMs: 0, run: (nowMs) => compactor.plan(nowMs, () => loop.stopped) },
+        // Before batches are forgotten: that they are stored proves what a crash has left behind.
+        { name: 'sweep', everyMs: SWEEP_EVERY_MS, run: (nowMs) => sweep(sweeping, nowMs) },
         { name: 'expire', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => expirer.run(nowMs) },
         { name: 'remove', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => removeDeleted(removing, nowMs) },
-        { name: 'sweep', everyMs: SWEEP_EVERY_MS, run: (nowMs) => sweep(shared, nowMs) },
         { name: 'recheck', everyMs: SWEEP_EVERY_MS, run: (nowMs) => recheck(shared, nowMs) },
         ...(copier === undefined
           ? []

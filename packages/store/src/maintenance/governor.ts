@@ -4,7 +4,7 @@
  *
  *   steady      due by the clock of the last expiry and an hour more, under the retention of then: it goes
  *   a little    with what went in the last hour at most LIVE_SHARE of the live bytes: it goes
- *   else        nothing goes. The hold says what would and why, in the jobs, the metrics and once an hour in the log,
+ *   else        nothing goes (of what has no share: not even a little). The hold says what would and why, in the jobs, the metrics and once an hour in the log,
  *               until it is no longer due (the clock was set, the retention is back) or somebody says that it may go
  */
 import type { Logger } from 'pino';
@@ -52,6 +52,7 @@ export class Governor {
 
   /**
    * True: all of it may go, now. `steady`: it is what an hour makes due. `doubt`: why nothing may go whatever it is.
+   * `share`: of the live bytes, what may go in an hour nevertheless.
    * False: nothing may; the hold says so.
    */
   async allows(
@@ -62,7 +63,13 @@ export class Governor {
       steady,
       reason,
       doubt,
-    }: { readonly steady: boolean; readonly reason: string; readonly doubt: string | undefined },
+      share = LIVE_SHARE,
+    }: {
+      readonly steady: boolean;
+      readonly reason: string;
+      readonly doubt: string | undefined;
+      readonly share?: number;
+    },
   ): Promise<boolean> {
     const { catalog, controls } = this.#options;
     if (due.blocks === 0 || (steady && doubt === undefined)) {
@@ -73,18 +80,18 @@ export class Governor {
     if (permission !== undefined && covers(permission, due)) return true;
     const { bytes: liveBytes } = await catalog.liveSpan(undefined, Number.MAX_SAFE_INTEGER);
     const spent = await this.#spent(kind, nowMs);
-    if (doubt === undefined && spent.bytes + due.bytes <= liveBytes * LIVE_SHARE) {
+    if (doubt === undefined && spent.bytes + due.bytes <= liveBytes * share) {
       const after: Spent = { hourMs: spent.hourMs, bytes: spent.bytes + due.bytes };
       await catalog.notes.set(spentNote(kind), JSON.stringify(after));
       await this.#clear(kind);
       return true;
     }
-    const share = liveBytes === 0 ? 100 : Math.min(100, Math.round((100 * due.bytes) / liveBytes));
+    const percent = liveBytes === 0 ? 100 : Math.min(100, Math.round((100 * due.bytes) / liveBytes));
     await this.#hold(
       kind,
       due,
       nowMs,
-      `${doubt ?? `${share} % of the live bytes would go at once`}: ${reason}`,
+      `${doubt ?? `${percent} % of the live bytes would go at once`}: ${reason}`,
     );
     return false;
   }

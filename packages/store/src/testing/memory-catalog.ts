@@ -7,6 +7,7 @@ import { FleetflameError } from '@fleetflame/profile';
 import type { BatchId, BlockEntry, QuarantinedEntry } from '../catalog/block-entry.ts';
 import {
   ACCEPTED_FOR_MS,
+  type BlockFate,
   type BlockPosition,
   type BlockRange,
   type BlockSpan,
@@ -235,6 +236,19 @@ export class MemoryCatalog implements Catalog {
       if (wanted.has(block.entry.key)) states.set(block.entry.key, stateOf(block));
     }
     return Promise.resolve(states);
+  }
+
+  fates(ids: readonly string[]): Promise<Map<string, BlockFate>> {
+    const fates = new Map<string, BlockFate>();
+    for (const id of ids) {
+      const block = this.#blocks.get(id);
+      if (block !== undefined) fates.set(id, { state: stateOf(block), rolledUp: block.entry.rolledUp });
+    }
+    return Promise.resolve(fates);
+  }
+
+  countKnown(batches: readonly BatchId[]): Promise<number> {
+    return Promise.resolve(new Set(batches.map(batchName).filter((name) => this.#batches.has(name))).size);
   }
 
   liveAfter(id: string, limit: number): Promise<BlockEntry[]> {
