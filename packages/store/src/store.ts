@@ -43,6 +43,7 @@ import { JobControls, type JobControl } from './maintenance/job-controls.ts';
 import { Expirer, REMEMBER_BATCHES_MS } from './maintenance/expirer.ts';
 import { removeDeleted } from './maintenance/remover.ts';
 import { sweep } from './maintenance/sweeper.ts';
+import { SymbolSweeps } from './maintenance/symbol-sweeps.ts';
 import { ObjectMetrics } from './objects/object-metrics.ts';
 import type { ObjectStore, ObjectStoreConfig } from './objects/object-store.ts';
 import { createObjectStore } from './objects/open-object-store.ts';
@@ -171,6 +172,8 @@ export class Store {
   readonly retentionMs: number;
   readonly rememberBatchesMs: number;
   readonly controls: JobControls;
+  /** Asked before symbol tables that were replaced are removed. */
+  readonly symbolSweeps: SymbolSweeps;
   readonly #retention: ReadonlyMap<number, number>;
   readonly #log: Logger;
   readonly #now: () => number;
@@ -199,6 +202,9 @@ export class Store {
     this.#log = options.log;
     this.#now = options.now ?? Date.now;
     this.controls = new JobControls(parts.catalog.notes);
+    const { catalog, otherClocks = NO_OTHER_CLOCKS } = parts;
+    const governor = new Governor({ catalog, controls: this.controls, log: options.log });
+    this.symbolSweeps = new SymbolSweeps({ catalog, controls: this.controls, governor, otherClocks });
     this.#metrics = new StoreMetrics(
       options.registry,
       () => parts.catalog.totals(),
@@ -217,7 +223,7 @@ export class Store {
       quarantine: this.#quarantine.bind(this),
       ...(options.eraseLimits === undefined ? {} : { limits: options.eraseLimits }),
     });
-    this.#maintenance = this.#createMaintenance(parts, options);
+    this.#maintenance = this.#createMaintenance({ ...parts, otherClocks, governor }, options);
   }
 
   /**
@@ -470,7 +476,12 @@ export class Store {
   }
 
   #createMaintenance(
-    { objectsConfig, catalogPath, otherClocks = NO_OTHER_CLOCKS }: StoreParts,
+    {
+      objectsConfig,
+      catalogPath,
+      otherClocks,
+      governor,
+    }: StoreParts & { readonly otherClocks: () => ClockCheck; readonly governor: Governor },
     {
       shards = 1,
       rollups,
@@ -483,7 +494,6 @@ export class Store {
     const { objects, catalog, controls } = this;
     const metrics = this.#metrics;
     const log = this.#log;
-    const governor = new Governor({ catalog, controls: this.controls, log });
     const quarantine = this.#quarantine.bind(this);
     const shared = { objects, catalog, metrics, log, quarantine, governor, otherClocks };
     const sweeping = { ...shared, retentionMs: this.#retention, cursor: { key: '' } };
