@@ -15,6 +15,8 @@ export interface OfflineStore {
   readonly catalog: Catalog;
   /** Unix ms, by the catalog. */
   readonly nowMs: number;
+  /** Servers may use the catalog all the same: no lock keeps them away. */
+  readonly isShared: boolean;
 }
 
 export interface OfflineObjects {
@@ -37,7 +39,8 @@ export async function withOfflineStore<T>(
     const remedies = (): Promise<string> => nameRemedies(objects, catalogConfig.engine, Date.now());
     const catalog = await withRemedies(openCatalog(catalogConfig), remedies);
     try {
-      return await work({ objects, catalog, nowMs: await catalog.clockMs() });
+      const isShared = catalogConfig.engine !== 'sqlite';
+      return await work({ objects, catalog, nowMs: await catalog.clockMs(), isShared });
     } finally {
       await catalog.close();
     }

@@ -26,6 +26,7 @@ import { DROPPED_LABELS, retentionByResolution, type RollupOptions } from './com
 import { chooseEngines, lockDirectories } from './store-engines.ts';
 import { CatalogCopier, type CopyOptions } from './copies/catalog-copier.ts';
 import { nameRemedies, withRemedies } from './copies/name-remedies.ts';
+import { Presence } from './identity/presence.ts';
 import { identifyStore, type StoreIdentity } from './identity/store-identity.ts';
 import { type EraseLimits, Eraser, ERASE_JOB } from './maintenance/eraser.ts';
 import type { MaintenanceLimits } from './maintenance/maintenance-limits.ts';
@@ -157,6 +158,8 @@ export interface StoreParts {
   readonly catalogPath?: string;
   /** Undefined: objects and catalog are known to belong together. */
   readonly identity?: StoreIdentity;
+  /** That this process uses a catalog which others share. */
+  readonly presence?: Presence;
   /** Told of what objects and catalog do; undefined: nobody is. */
   readonly health?: StoreHealth;
   /** What other clocks say of `now`; default: there are none. */
@@ -184,6 +187,7 @@ export class Store {
   readonly #commits = new Set<Promise<CommitResult>>();
   readonly #merges: MergeRunner;
   readonly #identity: StoreIdentity | undefined;
+  readonly #presence: Presence | undefined;
   readonly #eraser: Eraser;
   readonly #maintenance: MaintenanceLoop;
   #closing: Promise<void> | undefined;
@@ -195,6 +199,7 @@ export class Store {
     this.health = health;
     this.#merges = parts.merges;
     this.#identity = parts.identity;
+    this.#presence = parts.presence;
     this.#release = parts.release;
     this.retentionMs = options.retentionMs;
     this.#retention = retentionByResolution(options.retentionMs, options.rollups);
@@ -242,6 +247,7 @@ export class Store {
     const { record } = new ObjectMetrics(options.registry);
     let objects: ObjectStore | undefined;
     let catalog: Catalog | undefined;
+    let presence: Presence | undefined;
     try {
       const health = new StoreHealth(options.log, options.registry);
       const created = createObjectStore(objectsConfig, record);
@@ -253,6 +259,7 @@ export class Store {
         else health.failed(kind, failure);
       });
       catalog = await patiently(withRemedies(opened, remedies), 'the catalog', options.log);
+      if (catalogConfig.engine !== 'sqlite') presence = await Presence.enter(catalog, options.log);
       const identity = await identifyStore(objects, catalog, remedies);
       const clock = new StoreClock(catalog, options.log);
       if (options.now === undefined) await clock.start();
@@ -269,6 +276,7 @@ export class Store {
           merges: new MergeThread(record),
           ...(catalogConfig.engine === 'sqlite' ? { catalogPath: catalogConfig.path } : {}),
           identity,
+          ...(presence === undefined ? {} : { presence }),
           health,
           ...(options.now === undefined ? { otherClocks } : {}),
           release: () => {
@@ -278,6 +286,7 @@ export class Store {
         },
       );
     } catch (error) {
+      await presence?.leave();
       await catalog?.close();
       objects?.close();
       release();
@@ -415,6 +424,7 @@ export class Store {
     await this.#merges.close();
     await stopped;
     await Promise.allSettled(this.#commits);
+    await this.#presence?.leave();
     await this.catalog.close();
     this.objects.close();
     this.#release();

@@ -115,8 +115,8 @@ export function createSymbols(options: SymbolsOptions): Symbols {
   };
   const sweep = async (): Promise<void> => {
     await debuginfod?.sweep();
-    const onDeleted = (): void => metrics.deleted.inc();
-    await sweepSymbols({ storage, log, now, onDeleted, allow: options.allowSweep });
+    const allow = options.allowSweep;
+    await sweepSymbols({ storage, log, now, onDeleted: () => metrics.deleted.inc(), allow });
   };
   const timers = [
     every(REMOVE_ABANDONED_EVERY_MS, log, 'stopped uploads could not be removed', () =>

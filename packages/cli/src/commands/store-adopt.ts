@@ -26,8 +26,8 @@ async function run(flags: Readonly<Record<string, unknown>>): Promise<void> {
     ...storePlace(config),
     registry: new Registry(),
   };
-  const adoption = await withOfflineStore(options, ({ objects, catalog, nowMs }) =>
-    adoptStore({ objects, catalog, nowMs, apply, onProgress }),
+  const adoption = await withOfflineStore(options, (offline) =>
+    adoptStore({ ...offline, apply, onProgress }),
   );
   showProgress('');
   if (flags['json'] === true) {

@@ -98,6 +98,7 @@ async function complete(options: RestoreOptions, copy: CatalogCopy, path: string
       catalog,
       nowMs,
       apply,
+      isShared: false,
       ...(onProgress === undefined ? {} : { onProgress }),
     });
   } finally {

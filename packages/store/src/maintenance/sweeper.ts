@@ -16,6 +16,7 @@ import type { ObjectStat, ObjectStore } from '../objects/object-store.ts';
 import type { StoreMetrics } from '../store-metrics.ts';
 import type { Due, Governor } from './governor.ts';
 import type { ClockCheck } from './check-clocks.ts';
+import { pruneErased } from './erased-mark.ts';
 import { readExpiryClock } from './expiry-clock.ts';
 import { judgeOrphan, type Orphan } from './judge-orphan.ts';
 
@@ -54,7 +55,9 @@ export interface SweepResult {
 
 export async function sweep(options: SweeperOptions, nowMs: number): Promise<SweepResult> {
   const keys = await options.objects.list(BLOCK_PREFIX);
-  return { orphans: await sweepOrphans(options, keys, nowMs), missing: await findMissing(options, keys) };
+  const orphans = await sweepOrphans(options, keys, nowMs);
+  await pruneErased(options.objects, new Set(keys), nowMs);
+  return { orphans, missing: await findMissing(options, keys) };
 }
 
 async function sweepOrphans(
