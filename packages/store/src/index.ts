@@ -1,6 +1,16 @@
 export { createBlocks, MAX_PART_BYTES, type Blocks, type BlocksOptions } from './blocks/create-blocks.ts';
 export { adoptStore, type Adoption } from './adoption/adopt-store.ts';
-export { withOfflineStore, type OfflineStore } from './offline-store.ts';
+export {
+  withOfflineObjects,
+  withOfflineStore,
+  type OfflineObjects,
+  type OfflineStore,
+} from './offline-store.ts';
+export type { CopyOptions } from './copies/catalog-copier.ts';
+export { listCopies, readManifest, type CatalogCopy } from './copies/catalog-copy.ts';
+export { ageText } from './copies/name-remedies.ts';
+export { restoreCatalog, type Restoration } from './copies/restore-catalog.ts';
+export { adviseBackup, CATALOG_TABLES, type BackupAdvice } from './copies/advise-backup.ts';
 export { Store } from './store.ts';
 export type { EncodedBlock } from './seal-block.ts';
 export type { OperationHealth, StoreOperation } from './health/store-health.ts';

@@ -5,6 +5,8 @@ import type { Catalog } from './catalog/catalog.ts';
 import { openCatalog } from './catalog/open-catalog.ts';
 import { ObjectMetrics } from './objects/object-metrics.ts';
 import type { ObjectStore } from './objects/object-store.ts';
+import { nameRemedies, withRemedies } from './copies/name-remedies.ts';
+import type { CatalogConfig } from './catalog/open-catalog.ts';
 import { createObjectStore } from './objects/open-object-store.ts';
 import { chooseEngines, lockDirectories, type EngineOptions } from './store-engines.ts';
 
@@ -13,15 +15,42 @@ export interface OfflineStore {
   readonly catalog: Catalog;
   /** Unix ms, by the catalog. */
   readonly nowMs: number;
+  /** Servers may use the catalog all the same: no lock keeps them away. */
+  readonly isShared: boolean;
 }
+
+export interface OfflineObjects {
+  readonly objects: ObjectStore;
+  /** Not opened. */
+  readonly catalogConfig: CatalogConfig;
+}
+
+export type OfflineOptions = EngineOptions & { readonly registry: Registry };
 
 /**
  * Objects and catalog of a store that is not running, whether or not they belong together, for `work`. Throws unavailable
  * when a process has the directory.
  */
 export async function withOfflineStore<T>(
-  options: EngineOptions & { readonly registry: Registry },
+  options: OfflineOptions,
   work: (store: OfflineStore) => Promise<T>,
+): Promise<T> {
+  return await withOfflineObjects(options, async ({ objects, catalogConfig }) => {
+    const remedies = (): Promise<string> => nameRemedies(objects, catalogConfig.engine, Date.now());
+    const catalog = await withRemedies(openCatalog(catalogConfig), remedies);
+    try {
+      const isShared = catalogConfig.engine !== 'sqlite';
+      return await work({ objects, catalog, nowMs: await catalog.clockMs(), isShared });
+    } finally {
+      await catalog.close();
+    }
+  });
+}
+
+/** Likewise, whatever its catalog is. */
+export async function withOfflineObjects<T>(
+  options: OfflineOptions,
+  work: (store: OfflineObjects) => Promise<T>,
 ): Promise<T> {
   if (options.dataDir !== undefined && !existsSync(options.dataDir)) {
     throw new FleetflameError(
@@ -35,13 +64,10 @@ export async function withOfflineStore<T>(
   const { objects: objectsConfig, catalog: catalogConfig } = chooseEngines(options);
   const release = await lockDirectories(options.dataDir, catalogConfig);
   let objects: ObjectStore | undefined;
-  let catalog: Catalog | undefined;
   try {
     objects = await createObjectStore(objectsConfig, new ObjectMetrics(options.registry).record);
-    catalog = await openCatalog(catalogConfig);
-    return await work({ objects, catalog, nowMs: await catalog.clockMs() });
+    return await work({ objects, catalogConfig });
   } finally {
-    await catalog?.close();
     objects?.close();
     release();
   }

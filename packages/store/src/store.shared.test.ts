@@ -141,9 +141,9 @@ test('compactors in parallel share the work, small first, and every sum stays', 
   const { tasks } = await first!.status();
   expect(tasks.map((task) => [task.name, task.lastError])).toEqual([
     ['plan', undefined],
+    ['sweep', undefined],
     ['expire', undefined],
     ['remove', undefined],
-    ['sweep', undefined],
     ['recheck', undefined],
   ]);
   for (const store of stores) await store.close();

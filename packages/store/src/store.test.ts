@@ -5,8 +5,11 @@ import { blockFromText, describeBlock } from '@fleetflame/profile/testing';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
+import { WHOLE } from './catalog/block-entry.ts';
 import { DELETED_GRACE_MS } from './maintenance/remover.ts';
 import { ORPHAN_GRACE_MS } from './maintenance/sweeper.ts';
+import { BatchRanges } from './origin/batch-ranges.ts';
+import { sealBlock } from './seal-block.ts';
 import { Store, type StoreOptions } from './store.ts';
 import { batchBlock, BATCH_SUM, sumsByFunction } from './testing/test-blocks.ts';
 import { temporaryDirectory } from './testing/temporary-directory.ts';
@@ -179,26 +182,33 @@ test('retention drops blocks that are wholly older, and only those', async () =>
   expect([...(await sumsByFunction(store)).keys()].toSorted()).toEqual(['edge', 'new']);
 });
 
-test('I3: an object without a row is removed after its grace, never before', async () => {
+test('I3: a leftover without a row is removed after its grace, never before; what may be more than that never by itself', async () => {
   using directory = temporaryDirectory();
   const clock = { nowMs: Date.now() };
   await using store = await openStore(directory.path, clock);
-  // Of a store that holds nothing an object without a row would be all that there is: nobody removes that by himself.
-  const sums = await fill(store, clock, 3);
-  await store.objects.put('blocks/orphan', new Uint8Array(10));
+  const batches = [{ agentId: 'twice', seq: 0n }];
+  const block = batchBlock('twice', clock.nowMs);
+  // Written by a process that died before its row; the agent sent the batch again.
+  const from = { work: undefined, batches: BatchRanges.of(batches, clock.nowMs) };
+  const leftover = sealBlock(block, { ...WHOLE, level: 0 }, clock.nowMs, from);
+  await store.objects.put(leftover.entry.key, leftover.bytes);
+  expect(await store.commitSegment({ block, batches })).toEqual({ committed: true });
+  await store.objects.put('blocks/unreadable', new Uint8Array(10));
   await store.objects.put('symbols/other', new Uint8Array(10));
-  const old = join(directory.path, 'objects/blocks/orphan');
+  const files = ['blocks/unreadable', leftover.entry.key].map((key) => join(directory.path, 'objects', key));
   await store.maintain();
-  expect(statSync(old).size).toBe(10);
+  for (const file of files) expect(statSync(file).size).toBeGreaterThan(0);
   const writtenS = (clock.nowMs - ORPHAN_GRACE_MS - MINUTE) / 1000;
-  utimesSync(old, writtenS, writtenS);
+  for (const file of files) utimesSync(file, writtenS, writtenS);
   clock.nowMs += 11 * MINUTE;
   await store.maintain();
   clock.nowMs += DELETED_GRACE_MS + MINUTE;
   await store.maintain();
-  expect(await store.objects.list('')).not.toContain('blocks/orphan');
-  expect(await store.objects.list('symbols/')).toEqual(['symbols/other']);
-  expect(await sumsByFunction(store)).toEqual(sums);
+  const left = await store.objects.list('');
+  expect(left).not.toContain(leftover.entry.key);
+  expect(left).toEqual(expect.arrayContaining(['blocks/unreadable', 'symbols/other']));
+  expect(await store.controls.list()).toMatchObject([{ kind: 'sweep', hold: { blocks: 1, bytes: 10 } }]);
+  expect(await sumsByFunction(store)).toEqual(new Map([['twice', BATCH_SUM]]));
 });
 
 test('I3: a row whose object is gone is quarantined', async () => {
@@ -234,9 +244,9 @@ test('metrics and status say what is stored and what was done', async () => {
   expect(status).toMatchObject({ batches: 12, quarantined: 0, deleted: { blocks: 12 } });
   expect(status.tasks.map((task) => [task.name, task.lastError])).toEqual([
     ['plan', undefined],
+    ['sweep', undefined],
     ['expire', undefined],
     ['remove', undefined],
-    ['sweep', undefined],
     ['recheck', undefined],
   ]);
 });

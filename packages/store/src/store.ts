@@ -24,6 +24,9 @@ import type { MergeRunner } from './compaction/merge-task.ts';
 import { MergeThread } from './compaction/merge-thread.ts';
 import { DROPPED_LABELS, retentionByResolution, type RollupOptions } from './compaction/rollups.ts';
 import { chooseEngines, lockDirectories } from './store-engines.ts';
+import { CatalogCopier, type CopyOptions } from './copies/catalog-copier.ts';
+import { nameRemedies, withRemedies } from './copies/name-remedies.ts';
+import { Presence } from './identity/presence.ts';
 import { identifyStore, type StoreIdentity } from './identity/store-identity.ts';
 import { type EraseLimits, Eraser, ERASE_JOB } from './maintenance/eraser.ts';
 import type { MaintenanceLimits } from './maintenance/maintenance-limits.ts';
@@ -41,6 +44,7 @@ import { JobControls, type JobControl } from './maintenance/job-controls.ts';
 import { Expirer, REMEMBER_BATCHES_MS } from './maintenance/expirer.ts';
 import { removeDeleted } from './maintenance/remover.ts';
 import { sweep } from './maintenance/sweeper.ts';
+import { SymbolSweeps } from './maintenance/symbol-sweeps.ts';
 import { ObjectMetrics } from './objects/object-metrics.ts';
 import type { ObjectStore, ObjectStoreConfig } from './objects/object-store.ts';
 import { createObjectStore } from './objects/open-object-store.ts';
@@ -95,6 +99,8 @@ export interface StoreOptions {
    * can run at the same time and blocks that a question about one service need not read.
    */
   readonly shards?: number;
+  /** Copies of a SQLite catalog into object storage; default: none are made. */
+  readonly copies?: CopyOptions;
   /** How background work is paced: overrides of MAINTENANCE_LIMITS. */
   readonly maintenanceLimits?: Partial<MaintenanceLimits>;
   /** What may be asked to be erased: overrides of ERASE_LIMITS. */
@@ -148,8 +154,12 @@ export interface StoreParts {
   readonly objectsConfig: ObjectStoreConfig;
   readonly catalog: Catalog;
   readonly merges: MergeRunner;
+  /** The file of a SQLite catalog, which is to be copied; undefined: others look after it. */
+  readonly catalogPath?: string;
   /** Undefined: objects and catalog are known to belong together. */
   readonly identity?: StoreIdentity;
+  /** That this process uses a catalog which others share. */
+  readonly presence?: Presence;
   /** Told of what objects and catalog do; undefined: nobody is. */
   readonly health?: StoreHealth;
   /** What other clocks say of `now`; default: there are none. */
@@ -165,6 +175,8 @@ export class Store {
   readonly retentionMs: number;
   readonly rememberBatchesMs: number;
   readonly controls: JobControls;
+  /** Asked before symbol tables that were replaced are removed. */
+  readonly symbolSweeps: SymbolSweeps;
   readonly #retention: ReadonlyMap<number, number>;
   readonly #log: Logger;
   readonly #now: () => number;
@@ -175,6 +187,7 @@ export class Store {
   readonly #commits = new Set<Promise<CommitResult>>();
   readonly #merges: MergeRunner;
   readonly #identity: StoreIdentity | undefined;
+  readonly #presence: Presence | undefined;
   readonly #eraser: Eraser;
   readonly #maintenance: MaintenanceLoop;
   #closing: Promise<void> | undefined;
@@ -186,6 +199,7 @@ export class Store {
     this.health = health;
     this.#merges = parts.merges;
     this.#identity = parts.identity;
+    this.#presence = parts.presence;
     this.#release = parts.release;
     this.retentionMs = options.retentionMs;
     this.#retention = retentionByResolution(options.retentionMs, options.rollups);
@@ -193,6 +207,9 @@ export class Store {
     this.#log = options.log;
     this.#now = options.now ?? Date.now;
     this.controls = new JobControls(parts.catalog.notes);
+    const { catalog, otherClocks = NO_OTHER_CLOCKS } = parts;
+    const governor = new Governor({ catalog, controls: this.controls, log: options.log });
+    this.symbolSweeps = new SymbolSweeps({ catalog, controls: this.controls, governor, otherClocks });
     this.#metrics = new StoreMetrics(
       options.registry,
       () => parts.catalog.totals(),
@@ -211,7 +228,7 @@ export class Store {
       quarantine: this.#quarantine.bind(this),
       ...(options.eraseLimits === undefined ? {} : { limits: options.eraseLimits }),
     });
-    this.#maintenance = this.#createMaintenance(parts, options);
+    this.#maintenance = this.#createMaintenance({ ...parts, otherClocks, governor }, options);
   }
 
   /**
@@ -230,22 +247,25 @@ export class Store {
     const { record } = new ObjectMetrics(options.registry);
     let objects: ObjectStore | undefined;
     let catalog: Catalog | undefined;
+    let presence: Presence | undefined;
     try {
       const health = new StoreHealth(options.log, options.registry);
       const created = createObjectStore(objectsConfig, record);
       objects = new WatchedObjects(await patiently(created, 'object storage', options.log), health);
+      const storage = objects;
+      const remedies = (): Promise<string> => nameRemedies(storage, catalogConfig.engine, Date.now());
       const opened = openCatalog(catalogConfig, (kind, failure) => {
         if (failure === undefined) health.succeeded(kind);
         else health.failed(kind, failure);
       });
-      catalog = await patiently(opened, 'the catalog', options.log);
-      const identity = await identifyStore(objects, catalog);
+      catalog = await patiently(withRemedies(opened, remedies), 'the catalog', options.log);
+      if (catalogConfig.engine !== 'sqlite') presence = await Presence.enter(catalog, options.log);
+      const identity = await identifyStore(objects, catalog, remedies);
       const clock = new StoreClock(catalog, options.log);
       if (options.now === undefined) await clock.start();
       const now = options.now ?? (() => clock.now());
       // Before anything is written: a clock that is wrong from now on finds a right one kept.
       await readExpiryClock(catalog, retentionByResolution(retentionMs, options.rollups), now());
-      const storage = objects;
       const otherClocks = (): ClockCheck => checkClocks(clock.aheadMs, storage.clockAheadMs());
       return new Store(
         { ...options, now },
@@ -254,7 +274,9 @@ export class Store {
           objectsConfig,
           catalog,
           merges: new MergeThread(record),
+          ...(catalogConfig.engine === 'sqlite' ? { catalogPath: catalogConfig.path } : {}),
           identity,
+          ...(presence === undefined ? {} : { presence }),
           health,
           ...(options.now === undefined ? { otherClocks } : {}),
           release: () => {
@@ -264,6 +286,7 @@ export class Store {
         },
       );
     } catch (error) {
+      await presence?.leave();
       await catalog?.close();
       objects?.close();
       release();
@@ -401,6 +424,7 @@ export class Store {
     await this.#merges.close();
     await stopped;
     await Promise.allSettled(this.#commits);
+    await this.#presence?.leave();
     await this.catalog.close();
     this.objects.close();
     this.#release();
@@ -462,20 +486,27 @@ export class Store {
   }
 
   #createMaintenance(
-    { objectsConfig, otherClocks = NO_OTHER_CLOCKS }: StoreParts,
+    {
+      objectsConfig,
+      catalogPath,
+      otherClocks,
+      governor,
+    }: StoreParts & { readonly otherClocks: () => ClockCheck; readonly governor: Governor },
     {
       shards = 1,
       rollups,
+      copies,
+      registry,
       maintenanceLimits = {},
       elapsedMs = () => performance.now(),
-    }: Pick<StoreOptions, 'shards' | 'rollups' | 'maintenanceLimits' | 'elapsedMs'>,
+    }: Pick<StoreOptions, 'shards' | 'rollups' | 'copies' | 'registry' | 'maintenanceLimits' | 'elapsedMs'>,
   ): MaintenanceLoop {
-    const { objects, catalog } = this;
+    const { objects, catalog, controls } = this;
     const metrics = this.#metrics;
     const log = this.#log;
-    const governor = new Governor({ catalog, controls: this.controls, log });
     const quarantine = this.#quarantine.bind(this);
     const shared = { objects, catalog, metrics, log, quarantine, governor, otherClocks };
+    const sweeping = { ...shared, retentionMs: this.#retention, cursor: { key: '' } };
     const compactor = new Compactor({
       ...shared,
       objectsConfig,
@@ -489,14 +520,22 @@ export class Store {
     const expirer = new Expirer({ ...shared, retentionMs: this.#retention, rememberBatchesMs, elapsedMs });
     const compact = async (job: LeasedJob, nowMs: number): Promise<WorkEnd> =>
       endOfMerge(await compactor.merge(job, nowMs));
+    const copier =
+      catalogPath === undefined || copies === undefined || copies.everyMs === 0
+        ? undefined
+        : new CatalogCopier({ ...shared, path: catalogPath, copies, controls, registry, now: this.#now });
     const loop: MaintenanceLoop = new MaintenanceLoop({
       jobs: catalog.jobs,
       tasks: [
         { name: 'plan', everyMs: 0, run: (nowMs) => compactor.plan(nowMs, () => loop.stopped) },
+        // Before batches are forgotten: that they are stored proves what a crash has left behind.
+        { name: 'sweep', everyMs: SWEEP_EVERY_MS, run: (nowMs) => sweep(sweeping, nowMs) },
         { name: 'expire', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => expirer.run(nowMs) },
         { name: 'remove', everyMs: EXPIRE_EVERY_MS, run: (nowMs) => removeDeleted(removing, nowMs) },
-        { name: 'sweep', everyMs: SWEEP_EVERY_MS, run: (nowMs) => sweep(shared, nowMs) },
         { name: 'recheck', everyMs: SWEEP_EVERY_MS, run: (nowMs) => recheck(shared, nowMs) },
+        ...(copier === undefined
+          ? []
+          : [{ name: 'copy', everyMs: copier.everyMs, run: (nowMs: number) => copier.run(nowMs) }]),
       ],
       work: [
         { kind: ERASE_JOB, run: (job, nowMs) => eraser.run(job, nowMs, () => loop.stopped) },

@@ -7,6 +7,7 @@ import { SymbolQuality } from '@fleetflame/proto/symbols/v1/symbols';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FAILURE_RETRY_MS, LEASE_MS, REPLACED_GRACE_MS } from './limits.ts';
 import { RECORD_FRESH_MS } from './record-book.ts';
+import type { SweepDue } from './sweep-symbols.ts';
 import {
   contentOf,
   counterOf,
@@ -107,6 +108,32 @@ describe('better names for the same build id', () => {
     // This one did not hear of it: it finds the table gone, and then the new one.
     expect(await two.symbols.store.record(buildId)).toEqual(old);
     expect((await two.symbols.store.table(buildId))?.size).toBeGreaterThan(old?.symbols ?? 0);
+  });
+
+  it('stay for as long as somebody holds their sweep back, who is told how many of how many it is', async () => {
+    const asked: SweepDue[] = [];
+    let allowed = false;
+    const allowSweep = (due: SweepDue): Promise<boolean> => {
+      asked.push(due);
+      return Promise.resolve(allowed);
+    };
+    const server = await start({ allowSweep });
+    await uploadFile(server.client, { ...elf(stripped, buildId), quality: SymbolQuality.DYNSYM });
+    server.advance(1000);
+    await uploadFile(server.client, { ...elf(whole, buildId), quality: SymbolQuality.SYMTAB });
+    const folder = `${server.folder}/symbols/${buildId}/v1`;
+    await server.symbols.maintain();
+    server.advance(REPLACED_GRACE_MS + 1);
+    await server.symbols.maintain();
+    expect(readdirSync(folder)).toHaveLength(4);
+    expect(asked.map(({ objects, of }) => [objects, of])).toEqual([
+      [0, 4],
+      [2, 4],
+    ]);
+    expect((asked[1]?.dueMs ?? 0) - (asked[1]?.fromMs ?? 0)).toBe(REPLACED_GRACE_MS + 1000);
+    allowed = true;
+    await server.symbols.maintain();
+    expect(readdirSync(folder)).toHaveLength(2);
   });
 
   it('are kept when what replaced them is damaged', async () => {

@@ -14,7 +14,7 @@ import { inParallel } from './in-parallel.ts';
 import { Intake } from './intake.ts';
 import { STORAGE_CONCURRENCY, SYMBOL_LIMITS, type SymbolLimits } from './limits.ts';
 import { ServiceMetrics } from './service-metrics.ts';
-import { sweepSymbols } from './sweep-symbols.ts';
+import { sweepSymbols, type SweepDue } from './sweep-symbols.ts';
 import type { SymbolStorage } from './symbol-storage.ts';
 import { SymbolStore } from './symbol-store.ts';
 import { Tries } from './uploads/tries.ts';
@@ -43,6 +43,8 @@ export interface SymbolsOptions {
   readonly pollMs?: number;
   /** Where a request comes from; empty: not known. Default: not known. */
   readonly addressOf?: (context: HandlerContext) => string;
+  /** Whether what a sweep would delete may go. Default: it may. */
+  readonly allowSweep?: (due: SweepDue) => Promise<boolean>;
   /** The clock, Unix ms. */
   readonly now?: () => number;
 }
@@ -113,7 +115,8 @@ export function createSymbols(options: SymbolsOptions): Symbols {
   };
   const sweep = async (): Promise<void> => {
     await debuginfod?.sweep();
-    await sweepSymbols({ storage, log, now, onDeleted: () => metrics.deleted.inc() });
+    const allow = options.allowSweep;
+    await sweepSymbols({ storage, log, now, onDeleted: () => metrics.deleted.inc(), allow });
   };
   const timers = [
     every(REMOVE_ABANDONED_EVERY_MS, log, 'stopped uploads could not be removed', () =>

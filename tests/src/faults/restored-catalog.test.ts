@@ -33,15 +33,16 @@ beforeAll(async () => {
   // Today: they are merged, which replaces their objects, and more comes.
   await start();
   await write('today', 100);
+  await write('never-again', 200);
   await until('everything is merged', levels, (all) => all.every(({ level }) => level > 0));
   expect([await total('yesterday'), await total('today')]).toEqual([sum(0), sum(100)]);
   // A day passes: the objects that were merged into others are removed.
-  const before = (await objects()).length;
+  const live = keys('where deleted_ms is null').length;
   await product.stop();
   execute(`update blocks set deleted_ms = deleted_ms - ${DAY_MS} where deleted_ms is not null`);
   execute('update jobs set not_before_ms = 0');
   await start();
-  await until('merged objects are removed', objects, ({ length }) => length < before);
+  await until('merged objects are removed', objects, ({ length }) => length === live);
   await product.stop();
 
   await copyFile(backup, catalog);
@@ -87,13 +88,15 @@ it('holds back the objects that no row names, and removes them when somebody has
   const old = new Date(Date.now() - DAY_MS);
   for (const key of orphans) await utimes(join(dataDir, 'objects', key), old, old);
   await sweep();
-  const held = new Set(keys());
-  for (const key of orphans) expect(held.has(key), key).toBe(false);
+  // What was sent again is a leftover, if nothing else was merged with it; what was not sent again is nowhere else.
+  const condemned = new Set(keys());
+  const held = orphans.filter((key) => !condemned.has(key));
+  expect(held.length).toBeGreaterThan(0);
   const said = await product.cli('jobs', 'resume', 'sweep');
   expect(said.code).toBe(1);
   expect(said.stderr).toMatch(/sweep holds back \d+ objects without a row.*--yes/);
   expect((await product.cli('jobs', 'list')).stderr).toMatch(/sweep holds back/);
-  expect(await metric('fleetflame_store_held_blocks')).toBe(orphans.length);
+  expect(await metric('fleetflame_store_held_blocks')).toBe(held.length);
   expect((await product.cli('jobs', 'resume', 'sweep', '--yes')).code).toBe(0);
   await sweep();
   // Their ids are taken, so that a late writer cannot commit them; the next removal deletes them after its grace.
@@ -172,9 +175,9 @@ async function sweep(): Promise<void> {
   await start();
 }
 
-function keys(): string[] {
+function keys(where = ''): string[] {
   using database = open();
-  return database.rows('select object_key as key from blocks').map(({ key }) => String(key));
+  return database.rows(`select object_key as key from blocks ${where}`).map(({ key }) => String(key));
 }
 
 function execute(statement: string): void {

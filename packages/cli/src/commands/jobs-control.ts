@@ -6,6 +6,12 @@ import { formatBytes } from '../client/format.ts';
 import { printJson, printLine } from '../client/output.ts';
 import { serverOption } from '../client/scope.ts';
 
+/** What is held back, of kinds whose blocks are none. */
+const HELD: ReadonlyMap<string, string> = new Map([
+  ['sweep', 'objects without a row, written'],
+  ['symbols', 'symbol objects that were replaced, written'],
+]);
+
 interface PauseOptions {
   readonly reason: string;
   readonly server: string;
@@ -23,7 +29,7 @@ export function addJobControl(jobs: Command): void {
   jobs
     .command('pause')
     .description('let nobody take up work of a kind; what is underway ends')
-    .argument('<kind>', 'plan, expire, remove, sweep, recheck, copy, merge, rollup or erase')
+    .argument('<kind>', 'plan, expire, remove, sweep, recheck, copy, symbols, merge, rollup or erase')
     .option('--reason <text>', 'for those who find it paused', '')
     .option('--json', 'for scripts')
     .addOption(serverOption())
@@ -67,9 +73,9 @@ export function controlText(control: JobControl): string {
   if (pausedMs > 0n)
     parts.push(`${kind} is paused since ${iso(pausedMs)}${pauseReason === '' ? '' : ` (${pauseReason})`}.`);
   if (heldMs > 0n) {
-    const what = kind === 'sweep' ? 'objects without a row, written' : 'blocks with samples';
+    const what = HELD.get(kind) ?? 'blocks with samples';
     parts.push(
-      `${kind} holds back ${heldBlocks} ${what} from ${iso(heldFromMs)} to ${iso(heldToMs)}, ${formatBytes(Number(heldBytes))}, ` +
+      `${kind} holds back ${heldBlocks} ${what} from ${iso(heldFromMs)} to ${iso(heldToMs)}, ${heldBytes > 0n ? `${formatBytes(Number(heldBytes))}, ` : ''}` +
         `since ${iso(heldMs)}: ${heldReason}.`,
     );
   }

@@ -97,6 +97,20 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     help: 'keep the catalog in PostgreSQL, postgres://USER:PASSWORD@HOST:PORT/DATABASE, or in another file, sqlite:/PATH',
     secret: 'url',
   },
+  'catalog.copyEvery': {
+    kind: { type: 'wait' },
+    roles: ['up'],
+    flag: '--copy-catalog <duration>',
+    help: 'how often a catalog that is a file is copied to where profiles are kept; 0s: never',
+    default: '10m',
+  },
+  'catalog.copies': {
+    kind: { type: 'count', min: 1, max: 10_000 },
+    roles: ['up'],
+    flag: '--catalog-copies <count>',
+    help: 'how many of these copies are kept',
+    default: '24',
+  },
   retention: {
     kind: { type: 'duration' },
     roles: SERVERS,

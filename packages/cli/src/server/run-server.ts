@@ -64,6 +64,9 @@ export async function runServer(
     rememberBatchesMs: config.number('rememberBatches'),
     ...rollupsOf(config, role),
     ...(role === 'up' || role === 'compactor' ? { shards: config.number('shards') } : {}),
+    ...(role === 'up'
+      ? { copies: { everyMs: config.number('catalog.copyEvery'), kept: config.number('catalog.copies') } }
+      : {}),
     drainMs: config.number('drain'),
     ingestLimits: config.limits('ingest'),
     queryLimits: config.limits('query'),

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
   type CatalogConfig,
+  type CopyOptions,
   type EraseLimits,
   type ObjectStoreConfig,
   type RollupOptions,
@@ -40,6 +41,7 @@ export interface ServerOptions extends Pick<ServiceOptions, 'ingestLimits' | 'qu
   readonly rememberBatchesMs?: number;
   readonly rollups?: RollupOptions;
   readonly shards?: number;
+  readonly copies?: CopyOptions;
   readonly maintenanceLimits?: Partial<MaintenanceLimits>;
   readonly eraseLimits?: Partial<EraseLimits>;
   /** At a stop, how long requests are still taken while /readyz says no. */

@@ -42,7 +42,15 @@ export function createServices(options: ServiceOptions): Services {
   const scratch =
     options.dataDir === undefined ? {} : { scratchDir: join(options.dataDir, 'symbol-scratch') };
   const symbols = has('symbolizer')
-    ? createSymbols({ storage, log: log('symbols'), registry, debuginfod, addressOf, ...scratch })
+    ? createSymbols({
+        storage,
+        log: log('symbols'),
+        registry,
+        debuginfod,
+        addressOf,
+        allowSweep: (due) => store.symbolSweeps.allows(due, store.now()),
+        ...scratch,
+      })
     : undefined;
   const ingest = has('ingest')
     ? createIngest({ store, log: log('ingest'), registry, limits: ingestLimits, addressOf })

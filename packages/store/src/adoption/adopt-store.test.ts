@@ -26,8 +26,8 @@ const options = (dataDir: string, now: () => number): StoreOptions => ({
 });
 
 async function adopt(dataDir: string, apply = true): Promise<Adoption> {
-  return withOfflineStore({ dataDir, registry: new Registry() }, ({ objects, catalog, nowMs }) =>
-    adoptStore({ objects, catalog, nowMs, apply }),
+  return withOfflineStore({ dataDir, registry: new Registry() }, (offline) =>
+    adoptStore({ ...offline, apply }),
   );
 }
 
@@ -129,5 +129,40 @@ test("yesterday's catalog is completed by what was written since", async () => {
   await adopt(directory.path);
   store = await Store.open(options(directory.path, now));
   expect(await sums(store)).toEqual([expected, expected]);
+  await store.close();
+});
+
+test('what was erased stays erased, also while its objects are there', async () => {
+  using directory = temporaryDirectory();
+  const clock = { nowMs: T };
+  const now = () => clock.nowMs;
+  const write = async (store: Store, name: string, seq: number): Promise<number> => {
+    clock.nowMs += 61_000;
+    const block = batchBlock(name, clock.nowMs - 1000, name);
+    await store.commitSegment({ block, batches: [{ agentId: 'a', seq: BigInt(seq) }] });
+    return block.samples.total.reduce((total, value) => total + value, 0);
+  };
+  let store = await Store.open(options(directory.path, now));
+  // Segments of their own, of which nothing is left; and one block with both, of which the rest is.
+  const kept = (await write(store, 'kept', 0)) + (await write(store, 'kept', 1));
+  await write(store, 'secret', 2);
+  clock.nowMs += 3_600_000;
+  await store.maintain();
+  await write(store, 'secret', 3);
+  await store.controls.pause('merge', '', clock.nowMs);
+  await store.erase({ name: 'service_name', value: 'secret' });
+  await store.maintain();
+  expect((await sums(store))[0]).toBe(kept);
+  await store.close();
+  for (const suffix of ['', '-wal', '-shm'])
+    rmSync(join(directory.path, `catalog.db${suffix}`), { force: true });
+  await adopt(directory.path);
+  store = await Store.open(options(directory.path, now));
+  expect((await sums(store))[0]).toBe(kept);
+  const repeat = await store.commitSegment({
+    block: batchBlock('secret', clock.nowMs, 'secret'),
+    batches: [{ agentId: 'a', seq: 3n }],
+  });
+  expect(repeat.committed).toBe(false);
   await store.close();
 });

@@ -8,7 +8,9 @@ import type { Footer } from '@fleetflame/proto/block/v1/footer';
 import { BLOCK_PREFIX } from '../block-id.ts';
 import { WHOLE, type BlockEntry } from '../catalog/block-entry.ts';
 import type { AdoptedBatch, Catalog, KeyState } from '../catalog/catalog.ts';
+import { withoutServers } from '../identity/presence.ts';
 import { ID_KEY, USED_KEY, readStoreIds } from '../identity/store-identity.ts';
+import { listErased } from '../maintenance/erased-mark.ts';
 import { ObjectSource } from '../object-source.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import { decodeOrigin, type Origin } from '../origin/origin.ts';
@@ -27,6 +29,8 @@ export interface Adoption {
   readonly batches: number;
   /** Objects that cannot be read: they stay where they are, and are not taken over. */
   readonly unreadable: readonly { readonly key: string; readonly reason: string }[];
+  /** Rows of the catalog whose object is not there, and of which nothing says what took their place. */
+  readonly missing: readonly BlockEntry[];
   /** Whose store it is afterwards. */
   readonly storeId: string;
 }
@@ -38,11 +42,32 @@ export interface AdoptOptions {
   readonly nowMs: number;
   /** False: only what would be done. */
   readonly apply: boolean;
+  /** Several processes may use the catalog: it is changed when none of them does. */
+  readonly isShared: boolean;
   readonly onProgress?: (read: number, of: number) => void;
 }
 
+/** Throws unavailable where servers use the store, unsupported where the catalog is another store's. */
 export async function adoptStore(options: AdoptOptions): Promise<Adoption> {
-  const { objects, catalog, nowMs, apply } = options;
+  const { catalog, apply, isShared } = options;
+  const look = (): Promise<Looked> => lookAtStore(options);
+  if (!apply) return (await look()).adoption;
+  const change = (looked: Looked): Promise<Adoption> => applyAdoption(options, looked);
+  return isShared ? await withoutServers(catalog, 'store adopt', look, change) : await change(await look());
+}
+
+interface Looked {
+  readonly adoption: Adoption;
+  /** Blocks whose batches are known from now on. */
+  readonly committed: readonly FoundBlock[];
+  /** Of `plan.replaced`, those of which the catalog does not know that their object is gone. */
+  readonly replaced: readonly BlockEntry[];
+  /** Ids of rows whose object is gone, and was replaced. */
+  readonly replacedRows: readonly string[];
+}
+
+async function lookAtStore(options: AdoptOptions): Promise<Looked> {
+  const { objects, catalog } = options;
   const ids = await readStoreIds(objects, catalog);
   if (
     ids.objects !== undefined &&
@@ -62,24 +87,61 @@ export async function adoptStore(options: AdoptOptions): Promise<Adoption> {
   const plan = planAdoption(
     found,
     unreadable.map(({ key }) => key.slice(BLOCK_PREFIX.length)),
+    await listErased(objects),
   );
-  const added = plan.live.filter(({ key }) => !isThere(states.get(key)));
-  const storeId = ids.objects ?? ids.catalog ?? randomBytes(12).toString('hex');
-  const batches = found.reduce((sum, { origin }) => sum + (origin?.batches.size ?? 0), 0);
-  if (apply) {
-    const replaced = plan.replaced.filter(({ key }) => states.get(key) !== 'removed');
-    await catalog.adopt(
-      { live: added, replaced, rolledUp: [...plan.rolledUp], batches: batchesOf(found), storeId },
-      nowMs,
-    );
-    await putOnce(objects, ID_KEY, storeId);
-    if (plan.live.length > 0) await putOnce(objects, USED_KEY, storeId);
-  }
-  return { objects: keys.length, plan, added, batches, unreadable, storeId };
+  const committed = found.filter(({ entry }) => !plan.neverCommitted.has(entry.id));
+  const gone = await rowsWithoutObject(catalog, keys, plan);
+  return {
+    committed,
+    replaced: plan.replaced.filter(({ key }) => states.get(key) !== 'removed'),
+    replacedRows: gone.replaced,
+    adoption: {
+      objects: keys.length,
+      plan,
+      added: plan.live.filter(({ key }) => !isThere(states.get(key))),
+      batches: committed.reduce((sum, { origin }) => sum + (origin?.batches.size ?? 0), 0),
+      unreadable,
+      missing: gone.missing,
+      storeId: ids.objects ?? ids.catalog ?? randomBytes(12).toString('hex'),
+    },
+  };
+}
+
+async function applyAdoption(
+  { objects, catalog, nowMs }: AdoptOptions,
+  { adoption, committed, replaced, replacedRows }: Looked,
+): Promise<Adoption> {
+  const { plan, added, missing, storeId } = adoption;
+  const taken = { live: added, replaced, rolledUp: [...plan.rolledUp], replacedRows, storeId };
+  await catalog.adopt({ ...taken, batches: batchesOf(committed) }, nowMs);
+  for (const { id } of missing) await catalog.quarantine(id, 'its object is not in object storage', nowMs);
+  await putOnce(objects, ID_KEY, storeId);
+  if (plan.live.length > 0) await putOnce(objects, USED_KEY, storeId);
+  return adoption;
 }
 
 function isThere(state: KeyState | undefined): boolean {
   return state === 'live' || state === 'quarantined';
+}
+
+/** Live rows of a catalog that is older than the objects: others have taken their place since, or they are missing. */
+async function rowsWithoutObject(
+  catalog: Catalog,
+  keys: readonly string[],
+  { replacedIds }: AdoptionPlan,
+): Promise<{ replaced: string[]; missing: BlockEntry[] }> {
+  const there = new Set(keys);
+  const gone = { replaced: new Array<string>(), missing: new Array<BlockEntry>() };
+  let page: BlockEntry[] = [];
+  do {
+    page = await catalog.liveAfter(page.at(-1)?.id ?? '', PAGE_KEYS);
+    for (const entry of page) {
+      if (there.has(entry.key)) continue;
+      if (replacedIds.has(entry.id)) gone.replaced.push(entry.id);
+      else gone.missing.push(entry);
+    }
+  } while (page.length === PAGE_KEYS);
+  return gone;
 }
 
 async function statesOf(catalog: Catalog, keys: readonly string[]): Promise<Map<string, KeyState>> {
@@ -151,7 +213,7 @@ function foundBlock(key: string, sizeBytes: number, footer: Footer, isKnown: boo
   };
 }
 
-/** Of all blocks, also of those that were replaced: a late repeat is a repeat wherever the batch is now. */
+/** Also of those that were replaced: a late repeat is a repeat wherever the batch is now. */
 function* batchesOf(found: readonly FoundBlock[]): Generator<AdoptedBatch> {
   for (const { entry, origin } of found) {
     for (const batch of origin?.batches.each() ?? []) yield { ...batch, blockId: entry.id };

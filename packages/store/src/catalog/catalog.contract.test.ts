@@ -217,6 +217,12 @@ describe.each(CONTRACTED)('catalog in %s', (name) => {
         ['blocks/new', 'live'],
       ]),
     );
+    expect(await catalog.fates(['old', 'new', 'other'])).toEqual(
+      new Map([
+        ['old', { state: 'removed', rolledUp: false }],
+        ['new', { state: 'live', rolledUp: false }],
+      ]),
+    );
     expect(await catalog.purgeRemoved(201)).toBe(1);
     expect([...(await catalog.keyStates(['blocks/old', 'blocks/new'])).keys()]).toEqual(['blocks/new']);
   });
@@ -226,7 +232,9 @@ describe.each(CONTRACTED)('catalog in %s', (name) => {
     await using catalog = await place.open();
     await catalog.commit(entry('a'), [batch('x', 0)], 5);
     await catalog.commit(entry('b'), [batch('x', 1)], 6);
+    expect(await catalog.countKnown([batch('x', 0), batch('x', 1), batch('y', 1)])).toBe(2);
     expect(await catalog.expireBatches(6, 6)).toBe(1);
+    expect(await catalog.countKnown([batch('x', 0), batch('x', 1), batch('y', 1)])).toBe(1);
     expect(await catalog.commit(entry('c'), [batch('x', 0)], 7)).toEqual({ committed: true });
     expect((await catalog.commit(entry('d'), [batch('x', 1)], 7)).committed).toBe(false);
   });

@@ -70,6 +70,10 @@ export interface Catalog {
   purgeRemoved(beforeMs: number): Promise<number>;
   /** Those of the keys that have a row. */
   keyStates(keys: readonly string[]): Promise<Map<string, KeyState>>;
+  /** What became of those of the blocks that have a row. */
+  fates(ids: readonly string[]): Promise<Map<string, BlockFate>>;
+  /** How many of the batches are committed, whatever they hold. */
+  countKnown(batches: readonly BatchId[]): Promise<number>;
   /** Live blocks whose object must be there (not the quarantined ones), by id, after `id`. */
   liveAfter(id: string, limit: number): Promise<BlockEntry[]>;
   /** The live blocks of the resolution (undefined: all) whose newest sample is older. */
@@ -137,6 +141,8 @@ export interface TakenOver {
   readonly live: readonly BlockEntry[];
   /** What is in others too: rows of them are deleted ones from now on, and their objects go after the grace. */
   readonly replaced: readonly BlockEntry[];
+  /** Ids of rows whose object is gone, since others took their place: they are deleted from now on. */
+  readonly replacedRows: readonly string[];
   /** Of those that have rows already: what is in rollups too. */
   readonly rolledUp: readonly string[];
   readonly batches: Iterable<AdoptedBatch>;
@@ -162,6 +168,12 @@ export interface ListedBlock {
 }
 
 export type KeyState = 'live' | 'quarantined' | 'deleted' | 'removed';
+
+export interface BlockFate {
+  readonly state: KeyState;
+  /** What is in it is, or was, also in rollups. */
+  readonly rolledUp: boolean;
+}
 
 export interface CatalogTotals {
   readonly levels: readonly LevelTotals[];

@@ -12,7 +12,7 @@ const BATCH_ROWS = 1000;
 
 export async function adopt(
   tx: Transaction<Tables>,
-  { live, replaced, rolledUp, batches, storeId }: TakenOver,
+  { live, replaced, replacedRows, rolledUp, batches, storeId }: TakenOver,
   nowMs: number,
 ): Promise<void> {
   await tx
@@ -22,7 +22,7 @@ export async function adopt(
     .execute();
   await upsert(tx, live, null, nowMs);
   await upsert(tx, replaced, nowMs, nowMs);
-  for (const chunk of chunks(replaced.map(({ id }) => id))) {
+  for (const chunk of chunks([...replaced.map(({ id }) => id), ...replacedRows])) {
     await tx
       .updateTable('blocks')
       .set({ deleted_ms: nowMs, job_id: null })

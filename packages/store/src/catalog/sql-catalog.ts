@@ -3,6 +3,7 @@ import { FleetflameError } from '@fleetflame/profile';
 import { sql, type Transaction } from 'kysely';
 import type { BatchId, BlockEntry, QuarantinedEntry } from './block-entry.ts';
 import type {
+  BlockFate,
   BlockPosition,
   BlockRange,
   BlockSpan,
@@ -368,6 +369,29 @@ export class SqlCatalog implements Catalog {
       }
       return states;
     });
+  }
+
+  async fates(ids: readonly string[]): Promise<Map<string, BlockFate>> {
+    return this.#transactor.read('look up blocks', async (tx) => {
+      const fates = new Map<string, BlockFate>();
+      for (const chunk of chunks(ids)) {
+        const rows = await tx
+          .selectFrom('blocks')
+          .leftJoin('quarantine', 'quarantine.block_id', 'blocks.id')
+          .select(['id', 'deleted_ms', 'removed_ms', 'rolled_up', 'quarantine.block_id'])
+          .where('id', 'in', chunk)
+          .execute();
+        for (const row of rows) fates.set(row.id, { state: stateOf(row), rolledUp: row.rolled_up === 1 });
+      }
+      return fates;
+    });
+  }
+
+  async countKnown(batches: readonly BatchId[]): Promise<number> {
+    return this.#transactor.read(
+      'look up batches',
+      async (tx) => (await committedContents(tx, batches)).size,
+    );
   }
 
   async liveAfter(id: string, limit: number): Promise<BlockEntry[]> {

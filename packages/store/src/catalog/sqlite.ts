@@ -70,8 +70,7 @@ function isDamaged(error: unknown): boolean {
 function damaged(path: string, detail: string, cause?: unknown): FleetflameError {
   return new FleetflameError(
     'corrupt_data',
-    `The catalog ${path} is damaged (${detail}). Nothing was changed. Put its newest backup back, or move this file away (with its -wal ` +
-      'and -shm) and make it anew from what the objects tell, with fleetflame store adopt --yes: docs/deployment.md.',
+    `The catalog ${path} is damaged (${detail}). Nothing was changed.`,
     { cause },
   );
 }

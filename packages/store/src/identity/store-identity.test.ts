@@ -21,6 +21,7 @@ import { batchBlock, BATCH_SUM, sumsByFunction } from '../testing/test-blocks.ts
 import { temporaryDirectory } from '../testing/temporary-directory.ts';
 import { identifyStore } from './store-identity.ts';
 
+const noRemedies = () => Promise.resolve('');
 const START = Date.UTC(2026, 10, 22);
 
 async function openStore(dataDir: string) {
@@ -47,7 +48,10 @@ function dropCatalog(dataDir: string): void {
 const filesOf = (dataDir: string) =>
   readdirSync(join(dataDir, 'objects'), { recursive: true }).map(String).toSorted();
 
-const REFUSED = { code: 'unsupported', message: expect.stringMatching(/newest backup.*adopt --yes/) };
+const REFUSED = {
+  code: 'unsupported',
+  message: expect.stringMatching(/store restore-catalog --yes.*store adopt --yes/),
+};
 
 test('a store has one id from its first start on, in its catalog and beside its objects', async () => {
   using directory = temporaryDirectory();
@@ -174,12 +178,14 @@ test('a first start that ended between its note and its object is finished by th
 test('roles that start at the same time on a fresh store agree on one id, two catalogs do not', async () => {
   const objects = new MemoryObjectStore(() => START);
   const catalog = new MemoryCatalog();
-  const starts = await Promise.all(Array.from({ length: 8 }, () => identifyStore(objects, catalog)));
+  const starts = await Promise.all(
+    Array.from({ length: 8 }, () => identifyStore(objects, catalog, noRemedies)),
+  );
   expect(new Set(starts.map(({ id }) => id)).size).toBe(1);
   const contested = new MemoryObjectStore(() => START);
   const ends = await Promise.allSettled([
-    identifyStore(contested, new MemoryCatalog()),
-    identifyStore(contested, new MemoryCatalog()),
+    identifyStore(contested, new MemoryCatalog(), noRemedies),
+    identifyStore(contested, new MemoryCatalog(), noRemedies),
   ]);
   expect(ends.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
 });

@@ -38,8 +38,15 @@ export interface StoreIds {
   readonly catalog: string | undefined;
 }
 
-/** Throws unsupported when objects and catalog do not belong together; gives a store its id that has none yet. */
-export async function identifyStore(objects: ObjectStore, catalog: Catalog): Promise<StoreIdentity> {
+/**
+ * Throws unsupported when objects and catalog do not belong together; gives a store its id that has none yet. `remedies`:
+ * what helps then, in words.
+ */
+export async function identifyStore(
+  objects: ObjectStore,
+  catalog: Catalog,
+  remedies: () => Promise<string>,
+): Promise<StoreIdentity> {
   for (let look = 1; ; look++) {
     const ids = await readStoreIds(objects, catalog);
     const problem = await problemOf(ids, objects, catalog);
@@ -51,12 +58,12 @@ export async function identifyStore(objects: ObjectStore, catalog: Catalog): Pro
     // What changed since it was read was a start of others beside this one.
     const again = await readStoreIds(objects, catalog);
     const same = again.objects === ids.objects && again.catalog === ids.catalog;
-    if (same || look === LOOKS) throw notThisStore(again, problem);
+    if (same || look === LOOKS) throw notThisStore(again, problem, await remedies());
   }
 }
 
 export async function readStoreIds(objects: ObjectStore, catalog: Catalog): Promise<StoreIds> {
-  const inObjects = await readText(objects, ID_KEY);
+  const inObjects = await readStoreText(objects, ID_KEY);
   return { objects: inObjects, catalog: (await catalog.notes.list(ID_NOTE)).get(ID_NOTE) };
 }
 
@@ -73,7 +80,7 @@ export async function claimStoreId(objects: ObjectStore, catalog: Catalog): Prom
 }
 
 async function identityOf(id: string, objects: ObjectStore, catalog: Catalog): Promise<StoreIdentity> {
-  let used = (await readText(objects, USED_KEY)) !== undefined;
+  let used = (await readStoreText(objects, USED_KEY)) !== undefined;
   const markUsed = async (): Promise<void> => {
     if (used) return;
     await objects.put(USED_KEY, encoder.encode(id));
@@ -89,7 +96,7 @@ async function problemOf(ids: StoreIds, objects: ObjectStore, catalog: Catalog):
     if (ids.objects !== ids.catalog) return 'they are not of one store';
     const [block] = await objects.list(BLOCK_PREFIX, 1);
     // In this order: who has seen the mark would see the row that came before it.
-    if (block === undefined || (await readText(objects, USED_KEY)) === undefined) return undefined;
+    if (block === undefined || (await readStoreText(objects, USED_KEY)) === undefined) return undefined;
     return (await catalog.isEmpty()) ? 'the catalog is empty, and blocks are there' : undefined;
   }
   const keys = await objects.list(BLOCK_PREFIX, COMPARED);
@@ -105,18 +112,17 @@ async function problemOf(ids: StoreIds, objects: ObjectStore, catalog: Catalog):
   return 'the catalog knows none of the blocks that are there';
 }
 
-function notThisStore({ objects, catalog }: StoreIds, problem: string): FleetflameError {
+function notThisStore({ objects, catalog }: StoreIds, problem: string, remedies: string): FleetflameError {
   const inObjects = objects === undefined ? 'carries no store id' : `is store ${objects}`;
   const inCatalog = catalog === undefined ? 'carries no store id' : `is of store ${catalog}`;
   return new FleetflameError(
     'unsupported',
     `Object storage ${inObjects}, the catalog ${inCatalog}: ${problem}. Nothing was changed. If --objects, --catalog or --data ` +
-      'name the wrong place, correct them. If the catalog was lost or emptied, either put its newest backup back, or make it anew ' +
-      'from what the objects tell (fleetflame store adopt --yes), with the settings of this server: docs/deployment.md.',
+      `name the wrong place, correct them. If the catalog was lost or emptied: ${remedies}`,
   );
 }
 
-async function readText(objects: ObjectStore, key: string): Promise<string | undefined> {
+export async function readStoreText(objects: ObjectStore, key: string): Promise<string | undefined> {
   try {
     return new TextDecoder().decode(await objects.get(key)).trim();
   } catch (error) {

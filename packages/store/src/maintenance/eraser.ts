@@ -16,6 +16,7 @@ import type { MergeReply, MergeRunner } from '../compaction/merge-task.ts';
 import { isDamage } from '../damage.ts';
 import type { ObjectStore, ObjectStoreConfig } from '../objects/object-store.ts';
 import type { StoreMetrics } from '../store-metrics.ts';
+import { markErased, unmarkErased } from './erased-mark.ts';
 import type { WorkEnd } from './maintenance-loop.ts';
 
 export const ERASE_JOB = 'erase';
@@ -153,7 +154,7 @@ export class Eraser {
 
   /** True: the merge thread is closing. */
   async #erase(entry: BlockEntry, label: LabelValue, progress: Progress, nowMs: number): Promise<boolean> {
-    const { objectsConfig, catalog, merges, metrics, quarantine } = this.#options;
+    const { objects, objectsConfig, catalog, merges, metrics, quarantine } = this.#options;
     progress.looked++;
     if (entry.droppedLabels.includes(label.name)) {
       progress.summed++;
@@ -171,9 +172,14 @@ export class Eraser {
     }
     if (reply.erased === undefined) return false;
     await this.#checkSums(entry, reply, reply.erased.sums);
+    const leavesNothing = reply.outputs.length === 0;
+    if (leavesNothing) await markErased(objects, entry.id);
     const outcome = await catalog.swap({ inputs: [entry.id], outputs: reply.outputs }, nowMs);
-    // Others replaced it meanwhile: what they wrote comes later.
-    if (outcome !== 'swapped') return false;
+    if (outcome !== 'swapped') {
+      // Others replaced it meanwhile: what they wrote comes later.
+      if (leavesNothing) await unmarkErased(objects, entry.id);
+      return false;
+    }
     progress.rewritten++;
     progress.rows += reply.erased.rows;
     metrics.erasedRows.inc(reply.erased.rows);

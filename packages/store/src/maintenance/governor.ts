@@ -4,7 +4,7 @@
  *
  *   steady      due by the clock of the last expiry and an hour more, under the retention of then: it goes
  *   a little    with what went in the last hour at most LIVE_SHARE of the live bytes: it goes
- *   else        nothing goes. The hold says what would and why, in the jobs, the metrics and once an hour in the log,
+ *   else        nothing goes (of what has no share: not even a little). The hold says what would and why, in the jobs, the metrics and once an hour in the log,
  *               until it is no longer due (the clock was set, the retention is back) or somebody says that it may go
  */
 import type { Logger } from 'pino';
@@ -38,7 +38,16 @@ export interface GovernorOptions {
 /** What went lately beyond the steady, in the note `spent/KIND`. */
 interface Spent {
   readonly hourMs: number;
-  readonly bytes: number;
+  /** Bytes, or what was weighed instead. */
+  readonly amount: number;
+}
+
+/** What would go of what there is. */
+export interface Weighed {
+  readonly due: number;
+  readonly live: number;
+  /** For people, in the plural. */
+  readonly what: string;
 }
 
 export class Governor {
@@ -52,6 +61,7 @@ export class Governor {
 
   /**
    * True: all of it may go, now. `steady`: it is what an hour makes due. `doubt`: why nothing may go whatever it is.
+   * `share`: of the live bytes, what may go in an hour nevertheless; `weighed`: of something else than these.
    * False: nothing may; the hold says so.
    */
   async allows(
@@ -62,7 +72,15 @@ export class Governor {
       steady,
       reason,
       doubt,
-    }: { readonly steady: boolean; readonly reason: string; readonly doubt: string | undefined },
+      share = LIVE_SHARE,
+      weighed,
+    }: {
+      readonly steady: boolean;
+      readonly reason: string;
+      readonly doubt: string | undefined;
+      readonly share?: number;
+      readonly weighed?: Weighed;
+    },
   ): Promise<boolean> {
     const { catalog, controls } = this.#options;
     if (due.blocks === 0 || (steady && doubt === undefined)) {
@@ -71,22 +89,27 @@ export class Governor {
     }
     const permission = await controls.permission(kind);
     if (permission !== undefined && covers(permission, due)) return true;
-    const { bytes: liveBytes } = await catalog.liveSpan(undefined, Number.MAX_SAFE_INTEGER);
+    const { due: amount, live, what } = weighed ?? (await this.#bytesOf(due));
     const spent = await this.#spent(kind, nowMs);
-    if (doubt === undefined && spent.bytes + due.bytes <= liveBytes * LIVE_SHARE) {
-      const after: Spent = { hourMs: spent.hourMs, bytes: spent.bytes + due.bytes };
+    if (doubt === undefined && spent.amount + amount <= live * share) {
+      const after: Spent = { hourMs: spent.hourMs, amount: spent.amount + amount };
       await catalog.notes.set(spentNote(kind), JSON.stringify(after));
       await this.#clear(kind);
       return true;
     }
-    const share = liveBytes === 0 ? 100 : Math.min(100, Math.round((100 * due.bytes) / liveBytes));
+    const percent = live === 0 ? 100 : Math.min(100, Math.round((100 * amount) / live));
     await this.#hold(
       kind,
       due,
       nowMs,
-      `${doubt ?? `${share} % of the live bytes would go at once`}: ${reason}`,
+      `${doubt ?? `${percent} % of the ${what} would go at once`}: ${reason}`,
     );
     return false;
+  }
+
+  async #bytesOf(due: Due): Promise<Weighed> {
+    const { bytes } = await this.#options.catalog.liveSpan(undefined, Number.MAX_SAFE_INTEGER);
+    return { due: due.bytes, live: bytes, what: 'live bytes' };
   }
 
   /** It was done, whatever it took. */
@@ -130,7 +153,7 @@ export class Governor {
     const spent = NoteFields.parse(text);
     const hourMs = spent?.number('hourMs') ?? 0;
     const isThisHour = spent !== undefined && Math.abs(nowMs - hourMs) < STEADY_MS;
-    return isThisHour ? { hourMs, bytes: spent.number('bytes') } : { hourMs: nowMs, bytes: 0 };
+    return isThisHour ? { hourMs, amount: spent.number('amount') } : { hourMs: nowMs, amount: 0 };
   }
 }
 

@@ -9,7 +9,7 @@ import { FleetflameError } from '@fleetflame/profile';
 import type { CatalogNotes } from '../catalog/notes.ts';
 import { NoteFields } from './note-fields.ts';
 
-/** Tasks and work by the names that jobs have. */
+/** Tasks and work by the names that jobs have; `symbols`: the sweep of tables that were replaced, by symbolizers. */
 export const JOB_KINDS = [
   'plan',
   'expire',
@@ -17,6 +17,7 @@ export const JOB_KINDS = [
   'sweep',
   'recheck',
   'copy',
+  'symbols',
   'merge',
   'rollup',
   'erase',
@@ -24,7 +25,7 @@ export const JOB_KINDS = [
 export type JobKind = (typeof JOB_KINDS)[number];
 
 /** Those that a governor may hold. */
-export type GovernedKind = 'expire' | 'sweep';
+export type GovernedKind = 'expire' | 'sweep' | 'symbols';
 
 export interface Hold {
   /** Unix ms. */
@@ -33,10 +34,10 @@ export interface Hold {
   /** What would go. */
   readonly blocks: number;
   readonly bytes: number;
-  /** Times of its samples, Unix ms; of a sweep: when its objects were written. */
+  /** Times of its samples, Unix ms; of sweeps: when its objects were written. */
   readonly fromMs: number;
   readonly toMs: number;
-  /** Up to where, by resolution: samples older than that; empty for a sweep. */
+  /** Up to where, by resolution: samples older than that; empty for sweeps. */
   readonly cutsMs: Readonly<Record<string, number>>;
 }
 

@@ -4,15 +4,15 @@ import { bytesSource } from '@fleetflame/profile';
 import { blockCreatedMs } from '../block-id.ts';
 import type { BlockEntry } from '../catalog/block-entry.ts';
 import { BatchRanges } from './batch-ranges.ts';
-import { readOrigin, type Origin } from './origin.ts';
+import { readOrigin, type Origin, type Replaced } from './origin.ts';
 
 /** Longer than REMEMBER_BATCHES_MS: of those that were written before, no repeat is taken. */
 const BATCHES_MS = 27 * 3_600_000;
 /**
- * Objects of what was replaced are removed after a quarter of an hour, and what a work that died has left after an hour
- * and a sweep: of what is older than this none is there any more.
+ * A catalog that is put back from a copy names blocks that were replaced since: what took their place has to say so. The
+ * copies of a catalog that are kept by default are four hours old at most.
  */
-const REPLACED_MS = 4 * 3_600_000;
+const REPLACED_MS = 5 * 3_600_000;
 
 /** `bytes`: the inputs' objects. Returns the origin of the output `index` of `outputs`. */
 export async function originOfWork(
@@ -21,15 +21,20 @@ export async function originOfWork(
   { nowMs, beside }: { readonly nowMs: number; readonly beside: boolean },
 ): Promise<(index: number, outputs: number) => Omit<Origin, 'place'>> {
   const origins: Origin[] = [];
-  for (const one of bytes) {
+  const replaced = new Map<string, Replaced>();
+  for (const [at, one] of bytes.entries()) {
     const origin = await readOrigin(bytesSource(one));
-    if (origin !== undefined) origins.push(origin);
+    if (origin === undefined) continue;
+    origins.push(origin);
+    const { work } = origin;
+    const input = inputs[at];
+    if (work === undefined || input === undefined) continue;
+    const atMs = blockCreatedMs(input.id);
+    const its = work.beside ? [] : work.inputs.map((id): Replaced => ({ id, atMs }));
+    for (const known of [...work.replaced, ...its]) {
+      if (nowMs - known.atMs < REPLACED_MS) replaced.set(known.id, known);
+    }
   }
-  const replaced = origins
-    .flatMap(({ work }) =>
-      work === undefined || work.beside ? (work?.replaced ?? []) : [...work.inputs, ...work.replaced],
-    )
-    .filter((id) => nowMs - blockCreatedMs(id) < REPLACED_MS);
   const batches = BatchRanges.union(
     origins.map((origin) => origin.batches),
     nowMs - BATCHES_MS,
@@ -37,7 +42,7 @@ export async function originOfWork(
   const work = {
     id: randomBytes(8).toString('hex'),
     inputs: inputs.map(({ id }) => id),
-    replaced: [...new Set(replaced)],
+    replaced: [...replaced.values()],
     beside,
   };
   return (index, outputs) => ({

@@ -17,7 +17,7 @@ const PLACE = {
 };
 
 test('a block says where it comes from, and is the same block', async () => {
-  const work = { id: 'w', outputs: 2, inputs: ['a', 'b'], beside: false, replaced: ['c'] };
+  const work = { id: 'w', outputs: 2, inputs: ['a', 'b'], beside: false, replaced: [{ id: 'c', atMs: 7 }] };
   const origin: Origin = { place: PLACE, work, batches: BatchRanges.of([{ agentId: 'x', seq: 7n }], 5) };
   const bytes = encodeBlock(batchBlock('name', 1000));
   const kept = withOrigin(bytes, encodeOrigin(origin));

@@ -8,6 +8,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { FleetflameError, readFooter, type RangeSource } from '@fleetflame/profile';
 import type { Footer } from '@fleetflame/proto/block/v1/footer';
 import { OriginSchema } from '@fleetflame/proto/block/v1/origin';
+import { blockCreatedMs } from '../block-id.ts';
 import type { BlockPlace } from '../seal-block.ts';
 import { BatchRanges } from './batch-ranges.ts';
 
@@ -26,7 +27,13 @@ export interface Work {
   /** The inputs count beside the outputs, which are their rollups. */
   readonly beside: boolean;
   /** What had been replaced by the inputs, and by their inputs, not long before. */
-  readonly replaced: readonly string[];
+  readonly replaced: readonly Replaced[];
+}
+
+export interface Replaced {
+  readonly id: string;
+  /** Unix ms; as far as it is known: not before it was written. */
+  readonly atMs: number;
 }
 
 /** Of one origin, inflated: far more than a day of 10,000 agents. */
@@ -50,7 +57,8 @@ export function encodeOrigin({ place, work, batches }: Origin): Uint8Array {
           outputs: work.outputs,
           inputs: [...work.inputs],
           beside: work.beside,
-          replaced: [...work.replaced],
+          replaced: work.replaced.map(({ id }) => id),
+          replacedMs: work.replaced.map(({ atMs }) => BigInt(Math.trunc(atMs))),
         }),
   });
   return zstdCompressSync(toBinary(OriginSchema, message));
@@ -69,7 +77,11 @@ export function decodeOrigin({ origin }: Pick<Footer, 'origin'>): Origin | undef
     });
   }
   const { level, tenant, shard, shards, resolutionMs, rolledUp, droppedLabels } = message;
-  const { work, outputs, inputs, beside, replaced } = message;
+  const { work, outputs, inputs, beside, replacedMs } = message;
+  const replaced = message.replaced.map((id, at) => ({
+    id,
+    atMs: Number(replacedMs[at] ?? blockCreatedMs(id)),
+  }));
   return {
     place: { level, tenant, shard, shards, resolutionMs: Number(resolutionMs), rolledUp, droppedLabels },
     work: work === '' ? undefined : { id: work, outputs, inputs, beside, replaced },

@@ -7,6 +7,7 @@ import { FleetflameError } from '@fleetflame/profile';
 import type { BatchId, BlockEntry, QuarantinedEntry } from '../catalog/block-entry.ts';
 import {
   ACCEPTED_FOR_MS,
+  type BlockFate,
   type BlockPosition,
   type BlockRange,
   type BlockSpan,
@@ -70,7 +71,8 @@ export class MemoryCatalog implements Catalog {
     return Promise.resolve({ committed: true });
   }
 
-  async adopt({ live, replaced, rolledUp, batches, storeId }: TakenOver, nowMs: number): Promise<void> {
+  async adopt(taken: TakenOver, nowMs: number): Promise<void> {
+    const { live, replaced, replacedRows, rolledUp, batches, storeId } = taken;
     await this.notes.set(ID_NOTE, storeId);
     const put = (block: BlockEntry, deletedMs: number | undefined): void => {
       const known = this.#blocks.get(block.id);
@@ -80,9 +82,10 @@ export class MemoryCatalog implements Catalog {
       this.#insert(block, deletedMs);
     };
     for (const block of live) put(block, undefined);
-    for (const block of replaced) {
-      put(block, nowMs);
-      const known = this.#blocks.get(block.id)!;
+    for (const block of replaced) put(block, nowMs);
+    for (const id of [...replaced.map((block) => block.id), ...replacedRows]) {
+      const known = this.#blocks.get(id);
+      if (known === undefined) continue;
       known.deletedMs ??= nowMs;
       known.quarantine = undefined;
       known.jobId = undefined;
@@ -233,6 +236,19 @@ export class MemoryCatalog implements Catalog {
       if (wanted.has(block.entry.key)) states.set(block.entry.key, stateOf(block));
     }
     return Promise.resolve(states);
+  }
+
+  fates(ids: readonly string[]): Promise<Map<string, BlockFate>> {
+    const fates = new Map<string, BlockFate>();
+    for (const id of ids) {
+      const block = this.#blocks.get(id);
+      if (block !== undefined) fates.set(id, { state: stateOf(block), rolledUp: block.entry.rolledUp });
+    }
+    return Promise.resolve(fates);
+  }
+
+  countKnown(batches: readonly BatchId[]): Promise<number> {
+    return Promise.resolve(new Set(batches.map(batchName).filter((name) => this.#batches.has(name))).size);
   }
 
   liveAfter(id: string, limit: number): Promise<BlockEntry[]> {

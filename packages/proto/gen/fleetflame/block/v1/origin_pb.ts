@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fleetflame/block/v1/origin.proto.
  */
 export const file_fleetflame_block_v1_origin: GenFile = /*@__PURE__*/
-  fileDesc("CiBmbGVldGZsYW1lL2Jsb2NrL3YxL29yaWdpbi5wcm90bxITZmxlZXRmbGFtZS5ibG9jay52MSKNAgoGT3JpZ2luEg0KBWxldmVsGAEgASgNEg4KBnRlbmFudBgCIAEoCRINCgVzaGFyZBgDIAEoDRIOCgZzaGFyZHMYBCABKA0SFQoNcmVzb2x1dGlvbl9tcxgFIAEoBBIRCglyb2xsZWRfdXAYBiABKAgSFgoOZHJvcHBlZF9sYWJlbHMYByADKAkSDAoEd29yaxgIIAEoCRIPCgdvdXRwdXRzGAkgASgNEg4KBmlucHV0cxgKIAMoCRIOCgZiZXNpZGUYCyABKAgSEAoIcmVwbGFjZWQYDCADKAkSMgoHYmF0Y2hlcxgNIAMoCzIhLmZsZWV0ZmxhbWUuYmxvY2sudjEuQWdlbnRCYXRjaGVzIlkKDEFnZW50QmF0Y2hlcxIQCghhZ2VudF9pZBgBIAEoCRIRCglmaXJzdF9zZXEYAiADKAQSEAoIbGFzdF9zZXEYAyADKAQSEgoKd3JpdHRlbl9tcxgEIAEoA2IGcHJvdG8z");
+  fileDesc("CiBmbGVldGZsYW1lL2Jsb2NrL3YxL29yaWdpbi5wcm90bxITZmxlZXRmbGFtZS5ibG9jay52MSKiAgoGT3JpZ2luEg0KBWxldmVsGAEgASgNEg4KBnRlbmFudBgCIAEoCRINCgVzaGFyZBgDIAEoDRIOCgZzaGFyZHMYBCABKA0SFQoNcmVzb2x1dGlvbl9tcxgFIAEoBBIRCglyb2xsZWRfdXAYBiABKAgSFgoOZHJvcHBlZF9sYWJlbHMYByADKAkSDAoEd29yaxgIIAEoCRIPCgdvdXRwdXRzGAkgASgNEg4KBmlucHV0cxgKIAMoCRIOCgZiZXNpZGUYCyABKAgSEAoIcmVwbGFjZWQYDCADKAkSMgoHYmF0Y2hlcxgNIAMoCzIhLmZsZWV0ZmxhbWUuYmxvY2sudjEuQWdlbnRCYXRjaGVzEhMKC3JlcGxhY2VkX21zGA4gAygDIlkKDEFnZW50QmF0Y2hlcxIQCghhZ2VudF9pZBgBIAEoCRIRCglmaXJzdF9zZXEYAiADKAQSEAoIbGFzdF9zZXEYAyADKAQSEgoKd3JpdHRlbl9tcxgEIAEoA2IGcHJvdG8z");
 
 /**
  * What the catalog knows of a block and its tables do not say, so that a catalog can be made from the objects alone.
@@ -103,6 +103,13 @@ export type Origin = Message<"fleetflame.block.v1.Origin"> & {
    * @generated from field: repeated fleetflame.block.v1.AgentBatches batches = 13;
    */
   batches: AgentBatches[];
+
+  /**
+   * As many as `replaced`: when that happened, Unix milliseconds. None: it was written before this was kept.
+   *
+   * @generated from field: repeated int64 replaced_ms = 14;
+   */
+  replacedMs: bigint[];
 };
 
 /**
