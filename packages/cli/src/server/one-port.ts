@@ -70,11 +70,12 @@ export class OnePort {
     return { open: this.#table.size, idle: this.#table.idle };
   }
 
-  /** The port, which is the one asked for unless that was 0. */
-  async listen(host: string, port: number): Promise<number> {
+  /** The port, which is the one asked for unless that was 0. `handle`: somebody with more rights listens there for us. */
+  async listen(host: string, port: number, handle?: net.Server): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#listener.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
-      this.#listener.listen(port, host, resolve);
+      if (handle === undefined) this.#listener.listen(port, host, resolve);
+      else this.#listener.listen(handle, resolve);
     });
     // Such as "too many open files": the connection is not taken, the next one may be.
     this.#listener.on('error', () => this.#metrics?.refuse('connections'));

@@ -1,3 +1,4 @@
+import type { Server as Listener } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
@@ -23,7 +24,7 @@ import { StaticFiles } from './static-files.ts';
 /** What Connect takes; the door looks at sizes before, per method. */
 const MAX_MESSAGE_BYTES = 64 << 20;
 /** Requests that are running at a stop get this long: below the 30 s after which Kubernetes kills. */
-const CLOSE_GRACE_MS = 20_000;
+export const CLOSE_GRACE_MS = 20_000;
 
 const UI_DIRECTORY = fileURLToPath(new URL('../../../ui/dist/app', import.meta.url));
 
@@ -35,6 +36,8 @@ export interface ServerOptions extends Pick<ServiceOptions, 'ingestLimits' | 'qu
   readonly catalog?: CatalogConfig;
   readonly host: string;
   readonly port: number;
+  /** Listens already: on a port that this process may not take. */
+  readonly handle?: Listener;
   readonly retentionMs: number;
   /** As Store.open takes them. */
   readonly rememberBatchesMs?: number;
@@ -115,7 +118,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
   let bound: number;
   try {
-    bound = await port.listen(options.host, options.port);
+    bound = await port.listen(options.host, options.port, options.handle);
   } catch (error) {
     await closeParts();
     throw error;
