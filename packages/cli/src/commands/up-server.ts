@@ -7,7 +7,10 @@ import { LIMITS, runServer } from '../server/run-server.ts';
 
 /** The server of `up` as the child of a parent that root started, with no rights but its user's. Nobody calls it by hand. */
 export function addUpServer(program: Command): void {
-  program.command('up-server', { hidden: true }).action(run);
+  program
+    .command('up-server', { hidden: true })
+    .argument('[data]', 'for who looks at processes: it is among the settings')
+    .action(run);
 }
 
 async function run(): Promise<void> {

@@ -58,7 +58,7 @@ export function makePlan({ config, agentArguments, lines }: PlanOptions): Plan {
   return {
     logLevel: config.requiredText('logLevel'),
     server: {
-      command: [...confined, process.execPath, ...process.execArgv, MAIN, 'up-server'],
+      command: [...confined, process.execPath, ...process.execArgv, MAIN, 'up-server', dataDir],
       env: isRoot
         ? withoutPlan(process.env)
         : {

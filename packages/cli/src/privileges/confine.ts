@@ -3,14 +3,16 @@ import { AGENT_CAPABILITIES, AGENT_CAPABILITY_NAMES, capabilitySet, hasBit } fro
 import { findProgram } from './find-program.ts';
 import type { SystemUser } from './system-user.ts';
 
-/** linux/capability.h: what it takes to give files away, to start processes of others, and to end them. */
+/** linux/capability.h */
+const CAP_SETPCAP = 8;
+/** What it takes to give files away, to start processes of others, and to end them. */
 const PARENT_NEEDS: Readonly<Record<string, number>> = {
   CAP_CHOWN: 0,
   CAP_DAC_OVERRIDE: 1,
   CAP_KILL: 5,
   CAP_SETGID: 6,
   CAP_SETUID: 7,
-  CAP_SETPCAP: 8,
+  CAP_SETPCAP,
 };
 /** None of it comes back: not by a file with capabilities, not by one that is root's. */
 const NONE_AGAIN = ['--no-new-privs', '--inh-caps=-all', '--ambient-caps=-all'];
@@ -35,6 +37,11 @@ export function hasMoreThanAgent(): boolean {
   );
   const has = capabilitySet('CapPrm') | capabilitySet('CapBnd') | capabilitySet('CapInh');
   return process.getuid?.() === 0 && (has & ~agents) !== 0n;
+}
+
+/** Whether capabilities can be given up for good. */
+export function mayDropBounds(): boolean {
+  return hasBit(capabilitySet('CapEff'), CAP_SETPCAP);
 }
 
 /** Runs what follows it as a user without any capability, for as long as this process lives. */

@@ -63,8 +63,6 @@ export function planReach({ code, files, directories }: Needs, user: SystemUser)
 export function inMounts({ covered, bound }: Mounts, stage: string, unshare: string): readonly string[] {
   if (covered.length === 0) return [];
   const at = (index: number): string => quote(join(stage, String(index)));
-  const makeLike = (like: string, path: string): string =>
-    statSync(like).isDirectory() ? `mkdir -p ${path}` : `touch ${path}`;
   const script = [
     'set -e',
     'umask 022',
@@ -81,6 +79,10 @@ export function inMounts({ covered, bound }: Mounts, stage: string, unshare: str
     'exec "$@"',
   ].join('\n');
   return [unshare, '--mount', '--propagation=private', '--', '/bin/sh', '-c', script, 'fleetflame'];
+}
+
+function makeLike(like: string, path: string): string {
+  return statSync(like).isDirectory() ? `mkdir -p ${path}` : `touch ${path}`;
 }
 
 /** From / to the path itself. */

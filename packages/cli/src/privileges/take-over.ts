@@ -73,14 +73,15 @@ function takeOver(directory: string, known: ReadonlySet<string>, user: SystemUse
   try {
     const own = fstatSync(fd);
     const names = readdirSync(pathOf(fd));
-    const strange = names.find((name) => !known.has(name) && !NEUTRAL.has(name));
     // Whoever writes /var/lib in place of /var/lib/fleetflame does not mean to give it away.
-    const isOurs = names.some((name) => known.has(name));
+    const strange = names.some((name) => known.has(name))
+      ? undefined
+      : names.find((name) => !NEUTRAL.has(name) && statOf(join(pathOf(fd), name))?.isDirectory() === true);
     const isShared = directory === '/' || directory === '/root' || (own.mode & 0o1000) !== 0;
-    if (own.uid === 0 && ((strange !== undefined && !isOurs) || isShared)) {
+    if (own.uid === 0 && (strange !== undefined || isShared)) {
       throw new FleetflameError(
         'invalid_input',
-        `${directory} belongs to root and ${isShared ? 'is shared with others' : `holds "${strange}", which is not Fleetflame's`}: it is not given to ${user.name}, as whom the server runs. ` +
+        `${directory} belongs to root and ${isShared ? 'is shared with others' : `holds the directory "${strange}", which is not Fleetflame's`}: it is not given to ${user.name}, as whom the server runs. ` +
           'Name an empty or a new directory, give this one away yourself (chown), or go on as root with --user root.',
         { field: 'data' },
       );
