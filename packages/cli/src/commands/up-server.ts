@@ -17,12 +17,12 @@ async function run(): Promise<void> {
   if (process.send === undefined)
     throw new FleetflameError('invalid_input', 'up-server is started by up, which tells it its settings.');
   const channel = new ParentChannel();
-  const { start, handle } = await channel.started;
+  const start = await channel.started;
   const config = Config.restore('up', start.settings, LIMITS);
   const { server, url, port } = await runServer('up', config, {
     agent: () => channel,
     port: start.port,
-    ...(handle === undefined ? {} : { handle }),
+    ...(start.isPrivileged ? { portFrom: channel.askForPort } : {}),
   });
   channel.tell({ type: 'listening', url, port });
   // The next start does not compile, whatever ends this one.

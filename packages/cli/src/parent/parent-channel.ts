@@ -7,15 +7,13 @@ const ANSWER_TIMEOUT_MS = 3000;
 /** A service manager ends all of a group at once: the parent then says when it is the server's turn. */
 const OWN_STOP_MS = 5000;
 
-export interface StartWord {
-  readonly start: Extract<ToServer, { type: 'start' }>;
-  readonly handle: Listener | undefined;
-}
+type StartWord = Extract<ToServer, { type: 'start' }>;
 
 /** The server's end of the channel to the parent, which starts it, knows the agent, and says when to stop. */
 export class ParentChannel implements AgentView {
   readonly #waiting = new Map<number, (text: string) => void>();
   readonly started: Promise<StartWord>;
+  #take: (handle: Listener) => void = () => {};
   /** The parent's word; or SIGTERM, when nothing comes of the parent for a while. */
   readonly stopped: Promise<void>;
   #nextId = 0;
@@ -26,8 +24,11 @@ export class ParentChannel implements AgentView {
     this.started = started.promise;
     this.stopped = stopped.promise;
     process.on('message', (message: ToServer, handle?: Listener) => {
-      if (message.type === 'start') started.resolve({ start: message, handle });
-      else if (message.type === 'stop') stopped.resolve();
+      if (message.type === 'start') started.resolve(message);
+      else if (message.type === 'port') {
+        // At once: what connects before somebody listens in earnest would never be answered.
+        if (handle !== undefined) this.#take(handle);
+      } else if (message.type === 'stop') stopped.resolve();
       else this.#waiting.get(message.id)?.(message.text);
     });
     // Ctrl-C reaches the whole group.
@@ -36,6 +37,12 @@ export class ParentChannel implements AgentView {
     // The kernel ends the server with its parent; this is for the moment before that took hold.
     process.on('disconnect', () => process.exit(1));
   }
+
+  /** Asks for the port that this process may not take, and hands what listens there to `take`. */
+  readonly askForPort = (take: (handle: Listener) => void): void => {
+    this.#take = take;
+    this.tell({ type: 'port' });
+  };
 
   tell(message: FromServer): void {
     if (process.connected) process.send?.(message);

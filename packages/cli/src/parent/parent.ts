@@ -72,7 +72,7 @@ async function stopSignal(onSecond: () => void): Promise<undefined> {
 }
 
 function say(lines: readonly string[]): void {
-  for (const line of lines) process.stdout.write(`${line}\n`);
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }
 
 if (import.meta.main) {

@@ -36,18 +36,20 @@ export interface Plan {
 /** The variable that the plan is handed over in. */
 export const PLAN_VARIABLE = 'FLEETFLAME_PLAN';
 
-/** To the server. With `start` comes the listening handle of a privileged port. */
+/** To the server. With `port` comes the listening handle of a port that only root may take. */
 export type ToServer =
   | {
       readonly type: 'start';
       readonly settings: readonly SettingEntry[];
       readonly port: number;
-      readonly hasHandle: boolean;
+      readonly isPrivileged: boolean;
     }
+  | { readonly type: 'port' }
   | { readonly type: 'answer'; readonly id: number; readonly text: string }
   | { readonly type: 'stop' };
 
 /** From the server. It asks for the agent's status (JSON) and metrics (Prometheus text), and the parent's own. */
 export type FromServer =
+  | { readonly type: 'port' }
   | { readonly type: 'listening'; readonly url: string; readonly port: number }
   | { readonly type: 'ask'; readonly id: number; readonly what: 'status' | 'metrics' };

@@ -71,7 +71,8 @@ export class ServerChild {
     });
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own program at the other end
     child.on('message', (message) => void this.#receive(child, message as FromServer));
-    this.#begin(child);
+    const { settings, isPrivileged } = this.#plan;
+    this.#send(child, { type: 'start', settings, port: this.#port, isPrivileged });
   }
 
   /** Lets it answer what is running, and ends it. */
@@ -99,21 +100,15 @@ export class ServerChild {
     );
   }
 
-  #begin(child: ChildProcess): void {
-    const start = { type: 'start', settings: this.#plan.settings, port: this.#port } as const;
-    if (!this.#plan.isPrivileged) {
-      this.#send(child, { ...start, hasHandle: false });
-      return;
-    }
+  /** The server asks when it is ready to answer: until then nobody is to be let in. */
+  #givePort(child: ChildProcess): void {
     // A connection that comes before the handle is over there cannot be answered here.
     const listener = createServer((socket) => socket.destroy());
     listener.once('error', (error) => {
       this.#log.error({}, `port ${this.#port} cannot be taken: ${error.message}`);
       child.kill('SIGKILL');
     });
-    listener.listen(this.#port, this.#plan.host, () => {
-      this.#send(child, { ...start, hasHandle: true }, listener);
-    });
+    listener.listen(this.#port, this.#plan.host, () => this.#send(child, { type: 'port' }, listener));
   }
 
   #send(child: ChildProcess, message: ToServer, listener?: Server): void {
@@ -123,6 +118,10 @@ export class ServerChild {
   }
 
   async #receive(child: ChildProcess, message: FromServer): Promise<void> {
+    if (message.type === 'port') {
+      this.#givePort(child);
+      return;
+    }
     if (message.type === 'ask') {
       const text =
         message.what === 'status'

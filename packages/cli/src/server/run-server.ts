@@ -1,4 +1,4 @@
-import { isIP, type Server as Listener } from 'node:net';
+import { isIP } from 'node:net';
 import { INGEST_LIMITS } from '@fleetflame/ingest';
 import { QUERY_LIMITS } from '@fleetflame/query';
 import {
@@ -15,7 +15,7 @@ import { formatConfig } from '../config/print-config.ts';
 import { storePlace } from '../config/store-place.ts';
 import { DOOR_LIMITS } from './door/limits.ts';
 import { createLogger } from './logger.ts';
-import { parseListen } from './one-port.ts';
+import { parseListen, type PortSource } from './one-port.ts';
 import type { AgentView } from './pages.ts';
 import { startServer, type Server } from './server.ts';
 import type { ServerRole } from './services.ts';
@@ -58,9 +58,9 @@ export async function runServer(
   config: Config,
   options: {
     readonly agent?: (log: Logger) => AgentView;
-    /** Where another process listens already. Default: what the settings say. */
+    /** Default: what the settings say. */
     readonly port?: number;
-    readonly handle?: Listener;
+    readonly portFrom?: PortSource;
   } = {},
 ): Promise<RunningServer> {
   const { host, port: wanted } = parseListen(config.requiredText('listen'), config.nameOf('listen'));
@@ -71,7 +71,7 @@ export async function runServer(
     role,
     host,
     port: options.port ?? wanted,
-    ...(options.handle === undefined ? {} : { handle: options.handle }),
+    ...(options.portFrom === undefined ? {} : { portFrom: options.portFrom }),
     log,
     retentionMs: config.number('retention'),
     rememberBatchesMs: config.number('rememberBatches'),

@@ -1,4 +1,3 @@
-import type { Server as Listener } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
@@ -15,6 +14,7 @@ import { gzipFast } from './compression.ts';
 import { Door } from './door/door.ts';
 import type { DoorLimits } from './door/limits.ts';
 import { endOnUncaught } from './door/uncaught.ts';
+import type { PortSource } from './one-port.ts';
 import { type AgentView, type Readiness, sendText, servePages } from './pages.ts';
 import { rpcErrors } from './rpc-errors.ts';
 import { RoleReadiness } from './role-readiness.ts';
@@ -36,8 +36,8 @@ export interface ServerOptions extends Pick<ServiceOptions, 'ingestLimits' | 'qu
   readonly catalog?: CatalogConfig;
   readonly host: string;
   readonly port: number;
-  /** Listens already: on a port that this process may not take. */
-  readonly handle?: Listener;
+  /** As OnePort.listen takes it. */
+  readonly portFrom?: PortSource;
   readonly retentionMs: number;
   /** As Store.open takes them. */
   readonly rememberBatchesMs?: number;
@@ -118,7 +118,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
   let bound: number;
   try {
-    bound = await port.listen(options.host, options.port, options.handle);
+    bound = await port.listen(options.host, options.port, options.portFrom);
   } catch (error) {
     await closeParts();
     throw error;
