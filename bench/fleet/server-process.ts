@@ -43,14 +43,24 @@ export class ServerProcess {
 
   /** CPU seconds so far, and the most memory that was ever resident, bytes. */
   async usage(): Promise<{ readonly cpuSeconds: number; readonly peakBytes: number }> {
-    const stat = await readFile(`/proc/${this.#child.pid}/stat`, 'utf8');
+    const pid = await this.#serverPid();
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     // After the name, which may hold anything: state is the first field, utime the twelfth.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8');
+    const status = await readFile(`/proc/${pid}/status`, 'utf8');
     return {
       cpuSeconds: (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS,
       peakBytes: Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024,
     };
+  }
+
+  /** `up` as root is a small parent, and the server its child. */
+  async #serverPid(): Promise<number | undefined> {
+    const { pid } = this.#child;
+    const [child] = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).split(' ').filter(Boolean);
+    if (child === undefined) return pid;
+    const command = await readFile(`/proc/${child}/cmdline`, 'utf8');
+    return command.includes('up-server') ? Number(child) : pid;
   }
 
   async stop(): Promise<void> {

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { scaled } from '@fleetflame/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BlockBuilder, encodeBlock } from '@fleetflame/profile';
+import { childOf, isRunning } from './support/process-tree.ts';
 import { Product, until } from './support/product.ts';
 import { Workload, Workshop } from './support/workloads.ts';
 
@@ -130,7 +131,14 @@ describe('kill -9 of up under load', () => {
 describe('kill -9 of up while its agent starts', () => {
   it('leaves no agent behind', async () => {
     const product = await Product.start();
+    const started = ['agent', 'up-server'].flatMap((word) => childOf(product.pid, word) ?? []);
+    expect(started).toHaveLength(process.getuid?.() === 0 ? 2 : 1);
     await product.kill();
+    await until(
+      'its children to end',
+      () => Promise.resolve(started.filter(isRunning)),
+      (left) => left.length === 0,
+    );
     const agents = async (): Promise<readonly string[]> => {
       const commands = await Promise.all(
         (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map((pid) => commandLine(pid)),

@@ -17,6 +17,8 @@ export interface RefusedBinary {
 export interface AgentStats {
   readonly agentId: string;
   readonly startedMs: number;
+  /** Of the six that it needs (AGENT_CAPABILITIES of the bpf package), those that its process has. */
+  readonly capabilities: readonly string[];
   readonly frequencyHz: number;
   readonly cpus: number;
   /** Samples in windows that are closed. */

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { createClient } from '@connectrpc/connect';
-import { foreignFileStats, Sampler, SamplerError } from '@fleetflame/bpf';
+import { foreignFileStats, heldAgentCapabilities, Sampler, SamplerError } from '@fleetflame/bpf';
 import { FleetflameError } from '@fleetflame/profile';
 import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
 import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
@@ -309,6 +309,7 @@ class RunningAgent implements Agent {
     return {
       agentId: this.#identity.agentId,
       startedMs: this.#startedMs,
+      capabilities: heldAgentCapabilities(),
       frequencyHz: this.#options.frequencyHz,
       cpus: sampler.cpus,
       samples: this.#samples,

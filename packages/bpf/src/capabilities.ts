@@ -2,6 +2,14 @@ import { accessSync, constants, readFileSync, readlinkSync } from 'node:fs';
 import { arch, release } from 'node:os';
 
 import { loadAddon } from './addon.ts';
+import {
+  AGENT_CAPABILITIES,
+  AGENT_CAPABILITY_NAMES,
+  capabilitySet,
+  hasBit,
+  type AgentCapabilityName,
+  type Severity,
+} from './agent-capabilities.ts';
 import type { NativeProbe } from './addon.ts';
 import { SamplerError } from './errors.ts';
 
@@ -16,19 +24,17 @@ export interface Capability {
   readonly cost: string;
 }
 
-type Severity = Exclude<Capability['status'], 'ok'>;
-
-/** capability.h */
-const CAPABILITY_BITS = {
-  CAP_SYS_PTRACE: 19,
-  CAP_SYS_ADMIN: 21,
-  CAP_SYSLOG: 34,
-  CAP_PERFMON: 38,
-  CAP_BPF: 39,
-  CAP_CHECKPOINT_RESTORE: 40,
-} as const;
-
-type CapabilityName = keyof typeof CAPABILITY_BITS;
+/** capability.h: what is root's and covers capabilities of the agent. */
+const CAP_DAC_OVERRIDE = 1;
+const CAP_SYS_ADMIN = 21;
+/** Capabilities that a wider one covers, with its name. */
+const COVERED_BY: Readonly<Partial<Record<AgentCapabilityName, readonly [string, number]>>> = {
+  CAP_BPF: ['CAP_SYS_ADMIN', CAP_SYS_ADMIN],
+  CAP_PERFMON: ['CAP_SYS_ADMIN', CAP_SYS_ADMIN],
+  CAP_CHECKPOINT_RESTORE: ['CAP_SYS_ADMIN', CAP_SYS_ADMIN],
+  CAP_SYSLOG: ['CAP_SYS_ADMIN', CAP_SYS_ADMIN],
+  CAP_DAC_READ_SEARCH: ['CAP_DAC_OVERRIDE', CAP_DAC_OVERRIDE],
+};
 
 /** Oldest kernel with everything but bpf_loop: bpf_task_pt_regs and perf links came with 5.15. */
 const FULL_KERNEL = [5, 15] as const;
@@ -101,40 +107,20 @@ function kernelSymbols(): { good: boolean; detail: string } {
 }
 
 function probePrivileges(): Capability[] {
-  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(read('/proc/self/status'))?.[1] ?? '0'}`);
-  const has = (name: CapabilityName): boolean => ((effective >> BigInt(CAPABILITY_BITS[name])) & 1n) === 1n;
-  const admin = has('CAP_SYS_ADMIN');
-  const capability = (
-    name: CapabilityName,
-    covers: boolean,
-    otherwise: Severity,
-    cost: string,
-  ): Capability => {
-    const direct = has(name);
-    const detail = direct ? 'held' : covers ? 'not held, CAP_SYS_ADMIN covers it' : 'not held';
-    return report(name, direct || covers, otherwise, detail, cost);
-  };
+  const effective = capabilitySet('CapEff');
+  const has = (name: AgentCapabilityName): boolean => hasBit(effective, AGENT_CAPABILITIES[name].bit);
   const paranoid = read('/proc/sys/kernel/perf_event_paranoid').trim();
   return [
-    capability('CAP_BPF', admin, 'missing', 'no sampling: BPF programs cannot be loaded'),
-    capability('CAP_PERFMON', admin, 'missing', 'no sampling: events of other processes cannot be opened'),
-    capability('CAP_SYS_ADMIN', false, 'degraded', 'the run time of BPF programs is not measured'),
-    capability(
-      'CAP_CHECKPOINT_RESTORE',
-      admin,
-      'degraded',
-      'binaries that were replaced or deleted while they run have neither unwind table nor symbols',
-    ),
-    capability('CAP_SYSLOG', admin, 'degraded', 'kernel frames may have no names'),
-    capability(
-      'CAP_SYS_PTRACE',
-      false,
-      'degraded',
-      "mappings and binaries of other users' processes that ran before the agent cannot be read",
-    ),
+    ...AGENT_CAPABILITY_NAMES.map((name) => {
+      const { without, cost } = AGENT_CAPABILITIES[name];
+      const [coverName, coverBit] = COVERED_BY[name] ?? ['', -1];
+      const covered = coverBit >= 0 && hasBit(effective, coverBit);
+      const detail = has(name) ? 'held' : covered ? `not held, ${coverName} covers it` : 'not held';
+      return report(name, has(name) || covered, without, detail, cost);
+    }),
     report(
       'perf_event_paranoid',
-      has('CAP_PERFMON') || admin || Number(paranoid) < 0,
+      has('CAP_PERFMON') || hasBit(effective, CAP_SYS_ADMIN) || Number(paranoid) < 0,
       'missing',
       `kernel.perf_event_paranoid=${paranoid || 'unknown'}`,
       'no sampling: grant CAP_PERFMON or set it to -1',

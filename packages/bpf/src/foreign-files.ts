@@ -3,8 +3,8 @@ import { loadAddon } from './addon.ts';
 /**
  * - absent: it is not there, or its process is not
  * - forbidden: this process may not
- * - link: a symbolic link where none is followed, a link or `..` that leads out, or a name that is no directory
- * - not_regular: a device, a pipe, a socket, a directory, or a file of /proc and its like; it was not opened
+ * - link: a symbolic link on the way where none is followed, a link or `..` that leads out, or a name that is no directory
+ * - not_regular: a device, a pipe, a socket, a directory, a link that is not to be followed, or a file of /proc and its like; it was not opened
  * - hung: its file system does not answer, or did not lately
  * - failed: anything else
  */

@@ -1,3 +1,11 @@
+export {
+  AGENT_CAPABILITIES,
+  AGENT_CAPABILITY_NAMES,
+  capabilitySet,
+  hasBit,
+  heldAgentCapabilities,
+  type AgentCapabilityName,
+} from './agent-capabilities.ts';
 export * from './capabilities.ts';
 export * from './collection.ts';
 export * from './errors.ts';

@@ -28,6 +28,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const verb = argv[2];
   const all = verb === undefined || verb.startsWith('-') || verb === 'help';
   if (all || verb === 'up') (await import('./commands/up.ts')).addUp(program);
+  if (verb === 'up-server') (await import('./commands/up-server.ts')).addUpServer(program);
   if (all || verb === 'agent') (await import('./commands/agent.ts')).addAgent(program);
   const roles = Object.keys(CLUSTER_ROLES).filter(isClusterRole);
   for (const role of roles.filter((one) => all || one === verb)) {
@@ -50,7 +51,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   // A server goes on when nobody reads what it prints.
   const verb = process.argv[2];
-  if (verb !== 'up' && verb !== 'agent' && !isClusterRole(verb)) process.exit(0);
+  if (verb !== 'up' && verb !== 'up-server' && verb !== 'agent' && !isClusterRole(verb)) process.exit(0);
 });
 
 try {

@@ -34,7 +34,9 @@ describe(`strangers at the door (FLEETFLAME_SEED=${SEED})`, () => {
 
   beforeAll(async () => {
     product = await Product.start({ args: ['--no-agent'] });
-    targets.set('up', { url: product.url, isRunning: () => lives(product.pid), log: () => product.log });
+    // Its parent would start another.
+    const { serverPid } = product;
+    targets.set('up', { url: product.url, isRunning: () => lives(serverPid), log: () => product.log });
     cluster = await Cluster.start({ seed: SEED });
     for (const process of cluster.processes) {
       if (targets.has(process.role)) continue;

@@ -6,6 +6,7 @@ import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
 import { QueryService } from '@fleetflame/proto/query/v1/query';
+import { childOf } from './process-tree.ts';
 import { endProcess, MAIN, startServer } from './server-process.ts';
 
 export interface Output {
@@ -72,6 +73,11 @@ export class Product {
 
   get pid(): number {
     return this.#child.pid ?? 0;
+  }
+
+  /** The process that answers: a child of `pid`, when that is root's. */
+  get serverPid(): number {
+    return childOf(this.pid, 'up-server') ?? this.pid;
   }
 
   /** All that it has printed and logged. */

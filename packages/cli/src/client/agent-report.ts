@@ -1,5 +1,5 @@
 import type { AgentStats } from '@fleetflame/agent';
-import type { Capability } from '@fleetflame/bpf';
+import { AGENT_CAPABILITIES, AGENT_CAPABILITY_NAMES, type Capability } from '@fleetflame/bpf';
 import { formatBytes } from './format.ts';
 import { messageOf } from './message.ts';
 
@@ -40,6 +40,7 @@ export function agentChecks(agent: RunningAgent): Capability[] {
   const pid = agent.pid === undefined ? '' : `, process ${agent.pid}`;
   return [
     ok('agent', `${agent.state}${pid}, ${stats.frequencyHz} Hz on ${stats.cpus} CPUs`),
+    capabilities(stats),
     samples(stats),
     ok('agent memory', memory(stats)),
     tables(stats),
@@ -54,6 +55,19 @@ export function memoryParts({ memory: { sampler } }: AgentStats): readonly (read
 
 function ok(name: string, detail: string): Capability {
   return { name, status: 'ok', detail, cost: '' };
+}
+
+/** Each that it lacks, with what that costs; servers of before did not say. */
+function capabilities({ capabilities: held = [] }: Partial<AgentStats>): Capability {
+  const lacking = AGENT_CAPABILITY_NAMES.filter((name) => !held.includes(name));
+  const detail = held.length === 0 ? 'none, or it does not say' : held.join(', ');
+  if (lacking.length === 0) return ok('agent capabilities', detail);
+  return {
+    name: 'agent capabilities',
+    status: 'degraded',
+    detail,
+    cost: lacking.map((name) => `without ${name}: ${AGENT_CAPABILITIES[name].cost}`).join('; '),
+  };
 }
 
 function memory({ memory: { residentBytes, kernelBytes } }: AgentStats): string {

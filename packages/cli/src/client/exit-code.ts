@@ -11,6 +11,6 @@ const LASTING: ReadonlySet<ErrorCode> = new Set(['invalid_input', 'unsupported',
 
 /** How the process ends after `error`: 78 where a role can never start like this, else 1. */
 export function exitCode(error: unknown, verb: string | undefined): number {
-  const isRole = verb === 'up' || verb === 'agent' || isClusterRole(verb);
+  const isRole = verb === 'up' || verb === 'up-server' || verb === 'agent' || isClusterRole(verb);
   return isRole && error instanceof FleetflameError && LASTING.has(error.code) ? PERMANENT : 1;
 }

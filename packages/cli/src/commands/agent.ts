@@ -8,11 +8,15 @@ import { printText } from '../client/output.ts';
 import { Config } from '../config/config.ts';
 import { formatConfig } from '../config/print-config.ts';
 import type { AgentMessage, AgentQuestion, AgentRequest } from '../server/agent-process.ts';
+import { becomeAgent } from '../privileges/become-agent.ts';
 import { createLogger } from '../server/logger.ts';
 import { Door } from '../server/door/door.ts';
 import { endOnUncaught } from '../server/door/uncaught.ts';
 import { parseListen } from '../server/one-port.ts';
 import { type AgentView, type Readiness, sendText, servePages } from '../server/pages.ts';
+
+/** Without a parent: so long may it take to write its last window, and to try to send it. */
+const ORPHAN_MS = 15_000;
 
 /** The launcher reads it: it is about the flags that Node starts with. */
 export function addOwnNames(command: Command): Command {
@@ -38,6 +42,9 @@ async function runAgent(flags: Readonly<Record<string, unknown>>): Promise<void>
   }
   const spoolDir = config.requiredText('agent.spool');
   const log = createLogger('agent', config.requiredText('logLevel'));
+  const tableCacheDir = join(dirname(spoolDir), 'unwind-tables');
+  // As the child of a server it has what it was given.
+  if (process.send === undefined) becomeAgent([spoolDir, tableCacheDir], log);
   const registry = new Registry();
   // Event loop lag is measured by a timer: at its default of 10 ms it alone costs 0.45 % of a CPU.
   collectDefaultMetrics({
@@ -108,7 +115,7 @@ async function runAgent(flags: Readonly<Record<string, unknown>>): Promise<void>
       spoolDir,
       spoolMaxBytes: config.number('agent.spoolSize') * 2 ** 20,
       spoolMaxAgeMs: config.number('agent.spoolAge'),
-      tableCacheDir: join(dirname(spoolDir), 'unwind-tables'),
+      tableCacheDir,
       filter: { only: config.list('agent.only'), skip: config.list('agent.skip'), file: filterFile },
       upload: { what: uploadOf(config.requiredText('agent.upload')), skip: config.list('agent.uploadSkip') },
       onFilter: (filter) => report({ type: 'filter', filter }),
@@ -146,8 +153,13 @@ async function stopRequest(
     process.on('SIGINT', () => {
       if (!child) resolve();
     });
-    process.on('disconnect', () => resolve());
-    if (child && !process.connected) resolve();
+    const orphaned = (): void => {
+      resolve();
+      // Nobody is left to end it if it hangs.
+      setTimeout(() => process.exit(1), ORPHAN_MS).unref();
+    };
+    process.on('disconnect', orphaned);
+    if (child && !process.connected) orphaned();
     process.on('message', (request: AgentRequest) => {
       if (request.type === 'stop') resolve();
       else onOther(request);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { printLine } from '../client/output.ts';
 import { Config } from '../config/config.ts';
-import { runServer, stopSignal } from '../server/run-server.ts';
+import { loadConfig, runServer, stopSignal } from '../server/run-server.ts';
 import { CLUSTER_ROLES, type ClusterRole } from './cluster-roles.ts';
 
 /** The service alone, on a store that other processes share. */
@@ -10,9 +10,9 @@ export function addRole(program: Command, role: ClusterRole): void {
     program.command(role).description(`one role of a cluster: ${CLUSTER_ROLES[role]}`),
     role,
   ).action(async (flags: Readonly<Record<string, unknown>>) => {
-    const running = await runServer(role, flags);
-    if (running === undefined) return;
-    const { server, url, log } = running;
+    const config = await loadConfig(role, flags);
+    if (config === undefined) return;
+    const { server, url, log } = await runServer(role, config);
     // Listened for before anybody can know that it is up.
     const stopped = stopSignal(log);
     printLine(`Fleetflame ${role} is up: ${url}`);

@@ -3,6 +3,7 @@ import { collect } from '../commands/options.ts';
 import type { FileValue } from './config-file.ts';
 import { invalid, parseSetting, variableOf, type Role, type Setting, type SettingValue } from './setting.ts';
 import { SETTINGS } from './settings.ts';
+import type { SettingEntry } from '../parent/plan.ts';
 import { suggest } from './suggest.ts';
 
 /** Named limits of a service that a file or the environment may change: limits.<group>.<name>. */
@@ -95,6 +96,25 @@ export class Config {
       effective.set(key, chosen);
     }
     return new Config(role, effective);
+  }
+
+  /** The settings of another process, which has read them: what `said` gave there. */
+  static restore(role: Role, said: readonly SettingEntry[], limits: LimitTables | undefined): Config {
+    const settings = Object.entries({ ...SETTINGS, ...limitSettings(limits) });
+    const texts = new Map(said.map(([key, text, source]) => [key, { text, source }]));
+    const effective = settings.map(([key, setting]): [string, EffectiveSetting] => {
+      const { text, source } = texts.get(key) ?? { text: setting.default, source: 'default' };
+      const value = text === undefined ? undefined : parseSetting(setting.kind, text, source);
+      return [key, { key, setting, text, value, source }];
+    });
+    return new Config(role, new Map(effective));
+  }
+
+  /** What is not the default, for `restore`. Secrets are in it. */
+  get said(): readonly SettingEntry[] {
+    return this.all.flatMap(({ key, text, source }) =>
+      source === 'default' || text === undefined ? [] : [[key, text, source] as const],
+    );
   }
 
   /** In the order of the table. */

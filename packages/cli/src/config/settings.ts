@@ -54,6 +54,12 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
     help: 'where profiles, symbols and the catalog are kept, unless they are elsewhere',
     default: defaultDataDir(),
   },
+  user: {
+    kind: text,
+    roles: ['up'],
+    flag: '--user <name>',
+    help: 'started by root: whom the server runs as (default: the owner of --data, or the system user fleetflame when that is root)',
+  },
   'objects.url': {
     kind: text,
     roles: SERVERS,

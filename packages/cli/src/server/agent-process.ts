@@ -1,25 +1,22 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { stalledReason, type AgentStats, type FilterStatus } from '@fleetflame/agent';
-import type { Logger } from 'pino';
-import { agentRuntime } from './agent-runtime.ts';
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { AgentStats, FilterStatus } from '@fleetflame/agent';
+import { stalledReason } from '@fleetflame/agent/stalled';
+import type { PlainLog } from '../parent/plain-log.ts';
+import { RestartPause } from '../parent/restart-pause.ts';
 import type { AgentStatus, AgentView } from './pages.ts';
 
-const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
-
-/** An agent that fails at once is started again after this long, doubled up to the second. */
-const FIRST_RESTART_MS = 1000;
-const LAST_RESTART_MS = 60_000;
-/** An agent that ran for this long starts over at the first. */
-const STABLE_MS = 60_000;
 /** A scrape does not wait longer than this for the agent. */
 const ANSWER_TIMEOUT_MS = 2000;
 /** At a stop the agent flushes its window to the spool and tries to send it. */
 const STOP_TIMEOUT_MS = 15_000;
 
 export interface AgentProcessOptions {
-  readonly arguments: readonly string[];
-  readonly log: Logger;
+  /** Asked at each start: the program and its arguments. */
+  readonly command: () => readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  /** Default: this process's. */
+  readonly cwd?: string;
+  readonly log: PlainLog;
 }
 
 /** Messages from the agent process. */
@@ -51,7 +48,8 @@ type State =
 
 /**
  * The agent as a child process: its own heap, its own CPU account, and a crash of one does not
- * take the other along. When the parent dies, the channel closes and the agent flushes and ends.
+ * take the other along. When the parent dies, the channel closes and the agent flushes and ends. Used by the parent of
+ * `up`, which is to stay small: nothing heavy is imported here.
  */
 export class AgentProcess implements AgentView {
   readonly #options: AgentProcessOptions;
@@ -59,8 +57,8 @@ export class AgentProcess implements AgentView {
   #state: State = { name: 'starting' };
   #child: ChildProcess | undefined;
   #filter: FilterStatus | undefined;
+  readonly #pause = new RestartPause();
   #restartTimer: NodeJS.Timeout | undefined;
-  #restartMs = FIRST_RESTART_MS;
   #nextId = 0;
 
   constructor(options: AgentProcessOptions) {
@@ -68,8 +66,8 @@ export class AgentProcess implements AgentView {
   }
 
   /** An agent that cannot run here, with the reason. */
-  static unavailable(log: Logger, reason: string): AgentProcess {
-    const agent = new AgentProcess({ arguments: [], log });
+  static unavailable(log: PlainLog, reason: string): AgentProcess {
+    const agent = new AgentProcess({ command: () => [], env: {}, log });
     agent.#state = { name: 'unavailable', reason };
     return agent;
   }
@@ -77,26 +75,40 @@ export class AgentProcess implements AgentView {
   start(): void {
     if (this.#state.name === 'unavailable') return;
     this.#state = { name: 'starting' };
-    const startedAt = Date.now();
-    const child = fork(MAIN, ['agent', ...this.#options.arguments], {
-      ...agentRuntime(process.execArgv, process.env),
+    this.#pause.started();
+    const { command, env, cwd } = this.#options;
+    const [program = '', ...rest] = command();
+    const child = spawn(program, rest, {
+      env,
+      ...(cwd === undefined ? {} : { cwd }),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#child = child;
+    let hasEnded = false;
+    const end = (code: number | null, signal: NodeJS.Signals | null): void => {
+      if (hasEnded) return;
+      hasEnded = true;
+      this.#ended(`the agent ended with ${signal ?? `code ${code}`}`);
+    };
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own program at the other end
     child.on('message', (message) => this.#receive(message as AgentMessage));
-    child.on('exit', (code, signal) => {
-      this.#child = undefined;
-      for (const answer of this.#waiting.values()) answer('');
-      this.#waiting.clear();
-      if (this.#state.name === 'stopped' || this.#state.name === 'unavailable') return;
-      const reason = `the agent ended with ${signal ?? `code ${code}`}`;
-      this.#restartMs = Date.now() - startedAt > STABLE_MS ? FIRST_RESTART_MS : this.#restartMs;
-      this.#options.log.error({ restartMs: this.#restartMs }, reason);
-      this.#state = { name: 'restarting', reason };
-      this.#restartTimer = setTimeout(() => this.start(), this.#restartMs);
-      this.#restartMs = Math.min(LAST_RESTART_MS, this.#restartMs * 2);
+    child.on('exit', end);
+    // It was never started, or the channel broke: then its end is told, too.
+    child.on('error', (error) => {
+      this.#options.log.error({}, `the agent's process: ${error.message}`);
+      if (child.pid === undefined) end(1, null);
     });
+  }
+
+  #ended(reason: string): void {
+    this.#child = undefined;
+    for (const answer of this.#waiting.values()) answer('');
+    this.#waiting.clear();
+    if (this.#state.name === 'stopped' || this.#state.name === 'unavailable') return;
+    const restartMs = this.#pause.ended();
+    this.#options.log.error({ restartMs, restarts: this.#pause.restarts }, reason);
+    this.#state = { name: 'restarting', reason };
+    this.#restartTimer = setTimeout(() => this.start(), restartMs);
   }
 
   async stop(): Promise<void> {
@@ -109,6 +121,12 @@ export class AgentProcess implements AgentView {
     const kill = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     await ended;
     clearTimeout(kill);
+  }
+
+  /** At once, without its last window. */
+  kill(): void {
+    this.#state = { name: 'stopped' };
+    this.#child?.kill('SIGKILL');
   }
 
   reload(): void {
@@ -137,7 +155,11 @@ export class AgentProcess implements AgentView {
   async metrics(): Promise<string> {
     const text = await this.#ask('metrics');
     const help = '# HELP fleetflame_agent_up Whether the agent beside this server runs and answers.';
-    return `${text}${help}\n# TYPE fleetflame_agent_up gauge\nfleetflame_agent_up ${text === '' ? 0 : 1}\n`;
+    const up = `${help}\n# TYPE fleetflame_agent_up gauge\nfleetflame_agent_up ${text === '' ? 0 : 1}\n`;
+    const restarts =
+      '# HELP fleetflame_agent_restarts_total Times that the agent ended and was started again by up.\n' +
+      `# TYPE fleetflame_agent_restarts_total counter\nfleetflame_agent_restarts_total ${this.#pause.restarts}\n`;
+    return `${text}${up}${restarts}`;
   }
 
   /** "" when there is no agent, or it does not answer. */

@@ -27,6 +27,9 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 /** Connections whose client has gone without a word are noticed after this and some probes. */
 const KEEP_ALIVE_MS = 60_000;
 
+/** Calls `take` with what another process listens with. */
+export type PortSource = (take: (handle: net.Server) => void) => void;
+
 /**
  * One plaintext port for HTTP/1.1, HTTP/2 with prior knowledge, gRPC, Connect and JSON. Node's
  * HTTP/2 server refuses HTTP/1, so the first bytes of a connection decide which server gets it:
@@ -70,11 +73,12 @@ export class OnePort {
     return { open: this.#table.size, idle: this.#table.idle };
   }
 
-  /** The port, which is the one asked for unless that was 0. */
-  async listen(host: string, port: number): Promise<number> {
+  /** The port, which is the one asked for unless that was 0. `source`: somebody with more rights takes it for us. */
+  async listen(host: string, port: number, source?: PortSource): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#listener.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
-      this.#listener.listen(port, host, resolve);
+      if (source === undefined) this.#listener.listen(port, host, resolve);
+      else source((handle) => this.#listener.listen(handle, resolve));
     });
     // Such as "too many open files": the connection is not taken, the next one may be.
     this.#listener.on('error', () => this.#metrics?.refuse('connections'));

@@ -15,7 +15,7 @@ import { formatConfig } from '../config/print-config.ts';
 import { storePlace } from '../config/store-place.ts';
 import { DOOR_LIMITS } from './door/limits.ts';
 import { createLogger } from './logger.ts';
-import { parseListen } from './one-port.ts';
+import { parseListen, type PortSource } from './one-port.ts';
 import type { AgentView } from './pages.ts';
 import { startServer, type Server } from './server.ts';
 import type { ServerRole } from './services.ts';
@@ -36,29 +36,42 @@ export interface RunningServer {
   readonly config: Config;
   readonly server: Server;
   readonly url: string;
+  readonly port: number;
   readonly dataDir: string | undefined;
   readonly log: Logger;
 }
 
-/** The server of a role by its settings; undefined where these were only to be shown. */
-export async function runServer(
+/** The settings of a role; undefined where these were only to be shown. */
+export async function loadConfig(
   role: ServerRole,
   flags: Readonly<Record<string, unknown>>,
-  agent?: (config: Config, log: Logger) => AgentView,
-): Promise<RunningServer | undefined> {
+): Promise<Config | undefined> {
   const config = await Config.load(role, flags, process.env, LIMITS);
-  if (flags['printConfig'] === true) {
-    printText(formatConfig(config));
-    return undefined;
-  }
-  const { host, port } = parseListen(config.requiredText('listen'), config.nameOf('listen'));
+  if (flags['printConfig'] !== true) return config;
+  printText(formatConfig(config));
+  return undefined;
+}
+
+/** The server of a role by its settings. */
+export async function runServer(
+  role: ServerRole,
+  config: Config,
+  options: {
+    readonly agent?: (log: Logger) => AgentView;
+    /** Default: what the settings say. */
+    readonly port?: number;
+    readonly portFrom?: PortSource;
+  } = {},
+): Promise<RunningServer> {
+  const { host, port: wanted } = parseListen(config.requiredText('listen'), config.nameOf('listen'));
   const place = storePlace(config);
   const log = createLogger(role, config.requiredText('logLevel'));
   const server = await startServer({
     ...place,
     role,
     host,
-    port,
+    port: options.port ?? wanted,
+    ...(options.portFrom === undefined ? {} : { portFrom: options.portFrom }),
     log,
     retentionMs: config.number('retention'),
     rememberBatchesMs: config.number('rememberBatches'),
@@ -77,7 +90,7 @@ export async function runServer(
     allowHost: [...config.list('allowHost'), ...(isIP(host) === 0 && host !== 'localhost' ? [host] : [])],
     trustedProxies: config.list('trustedProxies'),
     debuginfod: config.list('symbols.debuginfod'),
-    ...(agent === undefined ? {} : { agent: agent(config, log) }),
+    ...(options.agent === undefined ? {} : { agent: options.agent(log) }),
   });
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${server.port}`;
   if (host !== '127.0.0.1' && host !== '::1' && host !== 'localhost') {
@@ -86,7 +99,7 @@ export async function runServer(
       'listening beyond this host: anybody who reaches the port can read and write profiles',
     );
   }
-  return { config, server, url, dataDir: place.dataDir, log };
+  return { config, server, url, port: server.port, dataDir: place.dataDir, log };
 }
 
 /** Who compacts has to know the labels, who queries only how long blocks are kept. */

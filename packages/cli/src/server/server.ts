@@ -15,6 +15,7 @@ import { gzipFast } from './compression.ts';
 import { Door } from './door/door.ts';
 import type { DoorLimits } from './door/limits.ts';
 import { endOnUncaught } from './door/uncaught.ts';
+import type { PortSource } from './one-port.ts';
 import { type AgentView, type Readiness, sendText, servePages } from './pages.ts';
 import { rpcErrors } from './rpc-errors.ts';
 import { RoleReadiness } from './role-readiness.ts';
@@ -24,7 +25,7 @@ import { StaticFiles } from './static-files.ts';
 /** What Connect takes; the door looks at sizes before, per method. */
 const MAX_MESSAGE_BYTES = 64 << 20;
 /** Requests that are running at a stop get this long: below the 30 s after which Kubernetes kills. */
-const CLOSE_GRACE_MS = 20_000;
+export const CLOSE_GRACE_MS = 20_000;
 
 const UI_DIRECTORY = fileURLToPath(new URL('../../../ui/dist/app', import.meta.url));
 
@@ -36,6 +37,8 @@ export interface ServerOptions extends Pick<ServiceOptions, 'ingestLimits' | 'qu
   readonly catalog?: CatalogConfig;
   readonly host: string;
   readonly port: number;
+  /** As OnePort.listen takes it. */
+  readonly portFrom?: PortSource;
   readonly retentionMs: number;
   /** As Store.open takes them. */
   readonly rememberBatchesMs?: number;
@@ -117,7 +120,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
   let bound: number;
   try {
-    bound = await port.listen(options.host, options.port);
+    bound = await port.listen(options.host, options.port, options.portFrom);
   } catch (error) {
     await closeParts();
     throw error;
