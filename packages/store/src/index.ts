@@ -2,9 +2,10 @@ export { createBlocks, MAX_PART_BYTES, type Blocks, type BlocksOptions } from '.
 export { adoptStore, type Adoption } from './adoption/adopt-store.ts';
 export { withOfflineStore, type OfflineStore } from './offline-store.ts';
 export { Store } from './store.ts';
+export { forThreads, StoreReader, type ReaderEvent } from './reading/store-reader.ts';
 export type { EncodedBlock } from './seal-block.ts';
 export type { OperationHealth, StoreOperation } from './health/store-health.ts';
-export type { Snapshot, StoreOptions, StoreStatus } from './store.ts';
+export type { Snapshot, SnapshotRange, StoreOptions, StoreStatus } from './store.ts';
 export { DEFAULT_TENANT } from './catalog/block-entry.ts';
 export type { BatchId, BlockEntry, QuarantinedEntry } from './catalog/block-entry.ts';
 export type { Catalog, CatalogTotals, CatalogView, CommitResult, LevelTotals } from './catalog/catalog.ts';

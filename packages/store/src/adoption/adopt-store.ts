@@ -9,7 +9,7 @@ import { BLOCK_PREFIX } from '../block-id.ts';
 import { WHOLE, type BlockEntry } from '../catalog/block-entry.ts';
 import type { AdoptedBatch, Catalog, KeyState } from '../catalog/catalog.ts';
 import { ID_KEY, USED_KEY, readStoreIds } from '../identity/store-identity.ts';
-import { ObjectSource } from '../object-source.ts';
+import { ObjectSource } from '../reading/object-source.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import { decodeOrigin, type Origin } from '../origin/origin.ts';
 import { planAdoption, type AdoptionPlan, type FoundBlock } from './plan-adoption.ts';
