@@ -57,7 +57,12 @@ test('threads share the bytes: one may use all of them until another needs its p
   second.set('e', 'e', 25);
   expect([second.bytes, pressed]).toEqual([25, 1]);
   first.trim();
-  expect([first.bytes, first.peek('a'), first.peek('b'), heldInCache(cells, 'block')]).toEqual([75, undefined, 'b', 100]);
+  expect([first.bytes, first.peek('a'), first.peek('b'), heldInCache(cells, 'block')]).toEqual([
+    75,
+    undefined,
+    'b',
+    100,
+  ]);
   for (const key of ['f', 'g', 'h']) second.set(key, key, 25);
   first.trim();
   // Each has its half, and none can take more of it.

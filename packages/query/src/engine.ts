@@ -58,7 +58,11 @@ export class QueryEngine {
   }
 
   /** The answer as it is sent. Throws FleetflameError. */
-  async answer({ rpc, request, format }: Question, host: QueryHost, signal: AbortSignal): Promise<Uint8Array> {
+  async answer(
+    { rpc, request, format }: Question,
+    host: QueryHost,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
     return await this.#rpcs(host, signal)[rpc](request, format);
   }
 

@@ -8,6 +8,6 @@ export { NO_SOURCE, type CallIndex, type SourceColumns } from './source-columns.
 export type { SymbolStorage } from './symbol-storage.ts';
 export { SymbolStore, type SymbolStoreOptions } from './symbol-store.ts';
 export { SymbolTable, type FunctionIndex, type SourcePosition, type SymbolColumns } from './symbol-table.ts';
-export { decodeSharedColumns, decodeSymbolTable } from './decode-symbol-table.ts';
+export { decodeSymbolTable } from './decode-symbol-table.ts';
 export { encodeSymbolTable } from './encode-symbol-table.ts';
 export { SymbolNeeds } from './debuginfod/needs.ts';

@@ -1,7 +1,7 @@
 /** The thread that answers, as one call of a worker asks it. */
 import { FleetflameError } from '@fleetflame/profile';
 import type { BlockEntry, Snapshot, SnapshotRange } from '@fleetflame/store';
-import { SymbolTable } from '@fleetflame/symbols';
+import { SymbolTable } from '@fleetflame/symbols/tables';
 import type { LoadedSymbols, QueryHost, Shared } from '../query-host.ts';
 import { errorOf } from './call-failure.ts';
 import type { FromWorker, HostAnswers, HostRequest, ToWorker } from './messages.ts';

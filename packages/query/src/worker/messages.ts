@@ -72,7 +72,12 @@ export type FromWorker =
       readonly failure: CallFailure;
       readonly counts: readonly CounterChange[];
     }
-  | { readonly kind: 'request'; readonly request: number; readonly call: number; readonly wanted: HostRequest }
+  | {
+      readonly kind: 'request';
+      readonly request: number;
+      readonly call: number;
+      readonly wanted: HostRequest;
+    }
   | { readonly kind: 'giveBack'; readonly request: number; readonly call: number }
   /** Other threads hold more of a cache than their part. */
   | { readonly kind: 'pressed' }

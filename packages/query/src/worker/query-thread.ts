@@ -180,27 +180,25 @@ export class QueryThread {
     wanted: HostRequest,
   ): Promise<{ readonly value: HostAnswers[HostRequest['kind']]; readonly giveBack?: () => void }> {
     const owner = this.#owner;
-    switch (wanted.kind) {
-      case 'snapshot': {
-        const { release, ...value } = await owner.snapshot(wanted.range);
-        return { value, giveBack: release };
-      }
-      case 'quarantine':
-        await owner.quarantine(wanted.entry, wanted.reason);
-        return { value: undefined };
-      case 'take':
-        return { value: undefined, giveBack: await owner.take(wanted.shared, wanted.amount) };
-      case 'symbols': {
-        const sent = (await owner.symbols(wanted.buildIds)).map(
-          ({ version, table, reason }): SentSymbols => ({
-            version,
-            table: table !== undefined && wanted.known.has(version) ? 'known' : table?.columns,
-            reason,
-          }),
-        );
-        return { value: sent };
-      }
+    if (wanted.kind === 'snapshot') {
+      const snapshot = await owner.snapshot(wanted.range);
+      const { blocks, quarantined, gaps, newestSampleMs } = snapshot;
+      return { value: { blocks, quarantined, gaps, newestSampleMs }, giveBack: () => snapshot.release() };
     }
+    if (wanted.kind === 'take')
+      return { value: undefined, giveBack: await owner.take(wanted.shared, wanted.amount) };
+    if (wanted.kind === 'symbols') return { value: await this.#symbols(wanted.buildIds, wanted.known) };
+    await owner.quarantine(wanted.entry, wanted.reason);
+    return { value: undefined };
+  }
+
+  async #symbols(buildIds: readonly string[], known: ReadonlySet<string>): Promise<SentSymbols[]> {
+    const loaded = await this.#owner.symbols(buildIds);
+    return loaded.map(({ version, table, reason }) => ({
+      version,
+      table: table !== undefined && known.has(version) ? 'known' : table?.columns,
+      reason,
+    }));
   }
 
   #settle(call: number): Call | undefined {
@@ -250,7 +248,7 @@ function ended(why: string): FleetflameError {
 function writeLine(log: Logger, line: string): void {
   // What pino writes.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  const { level, msg, time, pid, hostname, ...fields } = JSON.parse(line) as {
+  const { level, msg, ...fields } = JSON.parse(line) as {
     readonly level: number;
     readonly msg: string;
     readonly [field: string]: unknown;

@@ -1,7 +1,7 @@
 /** The worker thread's main: questions in, answers out, several at a time in turns. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { StoreReader } from '@fleetflame/store';
-import { decodeSharedColumns, type SymbolColumns } from '@fleetflame/symbols';
+import { StoreReader } from '@fleetflame/store/reader';
+import { decodeSharedColumns, type SymbolColumns } from '@fleetflame/symbols/tables';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { CacheShare, type CacheName } from '../cache-share.ts';
@@ -34,7 +34,10 @@ const engine = new QueryEngine({
   limits,
   shares,
   metrics: new QueryMetrics(registry, cells),
-  log: pino({ level: logLevel }, { write: (line) => send({ kind: 'log', line }) }),
+  log: pino(
+    { level: logLevel, base: null, timestamp: false },
+    { write: (line) => send({ kind: 'log', line }) },
+  ),
 });
 const requests = new HostRequests(send);
 const running = new Map<number, AbortController>();

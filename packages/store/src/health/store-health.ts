@@ -100,10 +100,7 @@ export class StoreHealth {
 }
 
 /** Runs one operation and tells how it went: undefined, or what failed by no fault of what was asked. */
-export async function watchOperation<T>(
-  run: () => Promise<T>,
-  tell: (failure: unknown) => void,
-): Promise<T> {
+export async function watchOperation<T>(run: () => Promise<T>, tell: (failure: unknown) => void): Promise<T> {
   try {
     const result = await run();
     tell(undefined);

@@ -64,7 +64,7 @@ export class StoreReader {
   #note(operation: StoreOperation, failure: unknown): void {
     if (failure !== undefined) {
       this.#toldMs.delete(operation);
-      const error = failure instanceof Error ? failure : new Error(String(failure));
+      const error = failure instanceof Error ? failure : new Error('it failed', { cause: failure });
       this.#tell({ kind: 'failed', operation, error });
       return;
     }
