@@ -28,6 +28,7 @@ export class QueryMetrics {
   readonly waiting: Gauge;
   readonly workers: Gauge;
   readonly workerDeaths: Counter;
+  readonly workerQuestions: Counter<'worker'>;
 
   /** `cells`: what the caches hold. */
   constructor(registry: Registry, cells: CacheCells = createCacheCells(1)) {
@@ -97,6 +98,12 @@ export class QueryMetrics {
     this.workerDeaths = new Counter({
       name: 'fleetflame_query_worker_deaths_total',
       help: 'Threads that worked on queries and ended by themselves; their queries are to be asked again.',
+      registers,
+    });
+    this.workerQuestions = new Counter({
+      name: 'fleetflame_query_worker_questions_total',
+      help: 'Queries, by the number of the thread that they were given to.',
+      labelNames: ['worker'],
       registers,
     });
     this.waiting = new Gauge({

@@ -63,7 +63,9 @@ export class QueryPool {
   }
 
   async answer(question: Question, place: Place, signal: AbortSignal): Promise<Uint8Array> {
-    return await this.#choose(place).answer(question, signal);
+    const thread = this.#choose(place);
+    this.#options.metrics.workerQuestions.inc({ worker: String(thread.number) });
+    return await thread.answer(question, signal);
   }
 
   async decodeSymbols(key: string): Promise<SymbolTable> {
