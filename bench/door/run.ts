@@ -174,9 +174,9 @@ function longVarint(value: number): Buffer {
 const only = new RegExp(process.argv[2] ?? '');
 const directory = await mkdtemp(join(tmpdir(), 'fleetflame-bench-door-'));
 const server = await ServerProcess.up(directory, '7d');
-const health = watchHealth(server.url);
+const health = watchHealth(server.url, server.pid);
 process.stdout.write(
-  `${describeMachine()}\n\n| load | worst /healthz | answers | load’s answers | CPU s | peak MB |\n|---|---|---|---|---|---|\n`,
+  `${describeMachine()}\n\n| load | worst /healthz | its thread ran | waited for a CPU | answers | load’s answers | CPU s | peak MB |\n|---|---|---|---|---|---|---|---|\n`,
 );
 let worst = 0;
 try {
@@ -187,13 +187,13 @@ try {
     if (!only.test(name)) continue;
     const before = await server.usage();
     const said = await load(new URL(server.url));
-    const { worstMs, answers, failures } = await health.take();
+    const { worstMs, ranMs, delayedMs, answers, failures } = await health.take();
     const { cpuSeconds, peakBytes } = await server.usage();
     worst = Math.max(worst, worstMs);
     const failed = failures > 0 ? `, ${failures} failed` : '';
     const cpu = (cpuSeconds - before.cpuSeconds).toFixed(1);
     process.stdout.write(
-      `| ${name} | ${worstMs.toFixed(0)} ms | ${answers}${failed} | ${said} | ${cpu} | ${(peakBytes / 1e6).toFixed(0)} |\n`,
+      `| ${name} | ${worstMs.toFixed(0)} ms | ${ranMs.toFixed(0)} ms | ${delayedMs.toFixed(0)} ms | ${answers}${failed} | ${said} | ${cpu} | ${(peakBytes / 1e6).toFixed(0)} |\n`,
     );
   }
   process.stdout.write(`\nworst: ${worst.toFixed(0)} ms\n`);

@@ -41,6 +41,11 @@ export class ServerProcess {
     return new ServerProcess(url, child);
   }
 
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error('the process did not begin');
+    return this.#child.pid;
+  }
+
   /** CPU seconds so far, and the most memory that was ever resident, bytes. */
   async usage(): Promise<{ readonly cpuSeconds: number; readonly peakBytes: number }> {
     const pid = await this.#serverPid();

@@ -2,7 +2,7 @@ import { readBlock, readFooter, type Block, type RangeSource } from '@fleetflame
 import type { Dataset, Footer } from '@fleetflame/proto/block/v1/footer';
 import type { BlockEntry, Store } from '@fleetflame/store';
 import { ByteLru } from './byte-lru.ts';
-import type { QueryLimits } from './limits.ts';
+import type { CacheShares } from './cache-share.ts';
 import type { QueryMetrics } from './query-metrics.ts';
 
 export interface ReadResult {
@@ -18,11 +18,17 @@ export class BlockReader {
   readonly #footers: ByteLru<Footer>;
   readonly #blocks: ByteLru<Block>;
 
-  constructor(store: Pick<Store, 'read'>, limits: QueryLimits, metrics: QueryMetrics) {
+  constructor(store: Pick<Store, 'read'>, shares: CacheShares, metrics: QueryMetrics) {
     this.#store = store;
     this.#metrics = metrics;
-    this.#footers = new ByteLru('footer', limits.footerCacheBytes, metrics);
-    this.#blocks = new ByteLru('block', limits.blockCacheBytes, metrics);
+    this.#footers = new ByteLru(shares('footer'), metrics);
+    this.#blocks = new ByteLru(shares('block'), metrics);
+  }
+
+  /** Gives up what other threads need. */
+  trim(): void {
+    this.#footers.trim();
+    this.#blocks.trim();
   }
 
   async footer(entry: BlockEntry): Promise<{ readonly footer: Footer; readonly bytesRead: number }> {

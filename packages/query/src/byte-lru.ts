@@ -1,20 +1,19 @@
-import type { CacheName, QueryMetrics } from './query-metrics.ts';
+import type { CacheShare } from './cache-share.ts';
+import type { QueryMetrics } from './query-metrics.ts';
 
 /** Share of a cache that one entry may take: a larger one would push out all the others. */
 const LARGEST_SHARE = 1 / 4;
 
 /** The entries used last, up to a number of bytes. Keys of immutable things only: nothing expires. */
 export class ByteLru<T> {
-  readonly #name: CacheName;
-  readonly #maxBytes: number;
+  readonly #share: CacheShare;
   readonly #metrics: QueryMetrics;
   /** In the order of use, oldest first: a Map keeps the order of insertion. */
   readonly #entries = new Map<string, { readonly value: T; readonly bytes: number }>();
   #bytes = 0;
 
-  constructor(name: CacheName, maxBytes: number, metrics: QueryMetrics) {
-    this.#name = name;
-    this.#maxBytes = maxBytes;
+  constructor(share: CacheShare, metrics: QueryMetrics) {
+    this.#share = share;
     this.#metrics = metrics;
   }
 
@@ -24,7 +23,8 @@ export class ByteLru<T> {
 
   get(key: string): T | undefined {
     const entry = this.peek(key);
-    this.#metrics.cacheRequests.inc({ cache: this.#name, result: entry === undefined ? 'miss' : 'hit' });
+    const result = entry === undefined ? 'miss' : 'hit';
+    this.#metrics.cacheRequests.inc({ cache: this.#share.name, result });
     return entry;
   }
 
@@ -38,22 +38,32 @@ export class ByteLru<T> {
   }
 
   set(key: string, value: T, bytes: number): void {
-    this.delete(key);
-    if (bytes > this.#maxBytes * LARGEST_SHARE) return;
-    this.#entries.set(key, { value, bytes });
-    this.#bytes += bytes;
-    for (const oldest of this.#entries.keys()) {
-      if (this.#bytes <= this.#maxBytes) break;
-      this.delete(oldest);
+    this.#remove(key);
+    if (bytes <= this.#share.maxBytes * LARGEST_SHARE) {
+      this.#entries.set(key, { value, bytes });
+      this.#bytes += bytes;
     }
-    this.#metrics.cacheBytes.set({ cache: this.#name }, this.#bytes);
+    this.trim();
   }
 
   delete(key: string): void {
+    this.#remove(key);
+    this.#share.hold(this.#bytes);
+  }
+
+  /** Gives up the oldest entries while other threads need their part. */
+  trim(): void {
+    for (const oldest of this.#entries.keys()) {
+      if (!this.#share.isOver(this.#bytes)) break;
+      this.#remove(oldest);
+    }
+    this.#share.hold(this.#bytes);
+  }
+
+  #remove(key: string): void {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     this.#entries.delete(key);
     this.#bytes -= entry.bytes;
-    this.#metrics.cacheBytes.set({ cache: this.#name }, this.#bytes);
   }
 }

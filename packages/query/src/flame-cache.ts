@@ -8,7 +8,7 @@ import {
 import type { Breather } from './breather.ts';
 import type { BlockEntry } from '@fleetflame/store';
 import { ByteLru } from './byte-lru.ts';
-import type { QueryLimits } from './limits.ts';
+import type { CacheShare, CacheShares } from './cache-share.ts';
 import type { QueryMetrics } from './query-metrics.ts';
 import type { QuerySymbols } from './symbol-source.ts';
 
@@ -43,12 +43,12 @@ export class FlameCache {
   #frames = new FrameInterner();
   readonly #partials: ByteLru<Partial>;
   readonly #blockFrames: ByteLru<KnownFrames>;
-  readonly #maxFrameBytes: number;
+  readonly #names: CacheShare;
 
-  constructor(limits: QueryLimits, metrics: QueryMetrics) {
-    this.#partials = new ByteLru('partial', limits.partialCacheBytes, metrics);
-    this.#blockFrames = new ByteLru('frames', limits.blockFramesCacheBytes, metrics);
-    this.#maxFrameBytes = limits.frameBytes;
+  constructor(shares: CacheShares, metrics: QueryMetrics) {
+    this.#partials = new ByteLru(shares('partial'), metrics);
+    this.#blockFrames = new ByteLru(shares('frames'), metrics);
+    this.#names = shares('names');
   }
 
   /**
@@ -56,8 +56,16 @@ export class FlameCache {
    * new set is begun, and what was summed with the old one is no longer found.
    */
   frames(): FrameInterner {
-    if (this.#frames.sizeBytes > this.#maxFrameBytes) this.#frames = new FrameInterner();
+    if (this.#names.isOver(this.#frames.sizeBytes)) this.#frames = new FrameInterner();
+    this.#names.hold(this.#frames.sizeBytes);
     return this.#frames;
+  }
+
+  /** Gives up what other threads need. */
+  trim(): void {
+    this.#partials.trim();
+    this.#blockFrames.trim();
+    this.frames();
   }
 
   /** A partial that was summed with these frames and the symbols of now. */

@@ -46,7 +46,7 @@ export async function scanFlame(
   groupBy: readonly string[],
 ): Promise<FlameScan> {
   const frames = cache.frames();
-  const symbols = new QuerySymbols(run.context.symbols, run.context.log);
+  const symbols = new QuerySymbols(run.context.host);
   const question = JSON.stringify([[...run.typesOf(profileType)].sort(), scope.selector.source, groupBy]);
   const summer: Summer = { run, cache, scope, profileType, groupBy, frames, symbols, question };
   const plans = run.plan(scope, profileType);

@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 /**
  * What one query and all queries together may cost. What a limit turns away is counted in
  * fleetflame_query_refused_total{limit="..."}, under the names used here.
@@ -37,8 +39,15 @@ export interface QueryLimits {
   readonly exportRows: number;
   /** Exports that are built at once; others wait. */
   readonly exports: number;
-  /** Queries that run at once; the work is CPU on one thread, more only share it. */
+  /** Queries that run at once, on all workers together. */
   readonly running: number;
+  /** Threads that work on queries, not more than `running`; the second one begins when there are queries for it. */
+  readonly workers: number;
+  /**
+   * MiB of a worker's JavaScript heap: names and what is listed; blocks, trees and answers lie outside of it. Who
+   * exceeds it ends the thread, and its queries, not the process.
+   */
+  readonly workerHeapMib: number;
   /**
    * Longest time that a query runs, ms: after ten minutes the objects that it reads may be removed
    * (SNAPSHOT_MAX_MS in packages/store/src/maintenance/remover.ts), and one read of an object may take a minute.
@@ -52,7 +61,7 @@ export interface QueryLimits {
   readonly decodedBytes: number;
   /** Bytes of partial answers that one query holds before it sums them. */
   readonly gatheredBytes: number;
-  /** Bytes of each cache. */
+  /** Bytes of each cache, of all workers together. */
   readonly footerCacheBytes: number;
   readonly blockCacheBytes: number;
   readonly partialCacheBytes: number;
@@ -81,6 +90,8 @@ export const QUERY_LIMITS: QueryLimits = {
   exportRows: 4_000_000,
   exports: 2,
   running: 8,
+  workers: availableParallelism(),
+  workerHeapMib: 1024,
   runMs: 300_000,
   waiting: 64,
   readAhead: 4,

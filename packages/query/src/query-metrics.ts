@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { CACHES, createCacheCells, heldInCache, type CacheCells } from './cache-share.ts';
 import type { QueryLimits } from './limits.ts';
 
 /** What became of one block of one query. */
@@ -14,22 +15,23 @@ export type BlockOutcome =
   /** Could not be read. */
   | 'missing';
 
-export type CacheName = 'footer' | 'block' | 'frames' | 'partial' | 'series';
-
 /** What /metrics says about queries. */
 export class QueryMetrics {
   readonly seconds: Histogram<'rpc' | 'outcome'>;
   readonly bytesRead: Counter;
   readonly blocks: Counter<'outcome'>;
   readonly cacheRequests: Counter<'cache' | 'result'>;
-  readonly cacheBytes: Gauge<'cache'>;
   readonly refused: Counter<'limit'>;
   readonly decodedBytes: Gauge;
   readonly delayed: Counter<'what'>;
   readonly running: Gauge;
   readonly waiting: Gauge;
+  readonly workers: Gauge;
+  readonly workerDeaths: Counter;
+  readonly workerQuestions: Counter<'worker'>;
 
-  constructor(registry: Registry) {
+  /** `cells`: what the caches hold. */
+  constructor(registry: Registry, cells: CacheCells = createCacheCells(1)) {
     const registers = [registry];
     this.seconds = new Histogram({
       name: 'fleetflame_query_seconds',
@@ -55,12 +57,17 @@ export class QueryMetrics {
       labelNames: ['cache', 'result'],
       registers,
     });
-    this.cacheBytes = new Gauge({
-      name: 'fleetflame_query_cache_bytes',
-      help: 'Bytes that the caches hold, roughly.',
-      labelNames: ['cache'],
-      registers,
-    });
+    registry.registerMetric(
+      new Gauge({
+        name: 'fleetflame_query_cache_bytes',
+        help: 'Bytes that the caches of all workers hold, roughly.',
+        labelNames: ['cache'],
+        registers: [],
+        collect() {
+          for (const cache of CACHES) this.set({ cache }, heldInCache(cells, cache));
+        },
+      }),
+    );
     this.refused = new Counter({
       name: 'fleetflame_query_refused_total',
       help: 'Queries that a limit turned away.',
@@ -81,6 +88,22 @@ export class QueryMetrics {
     this.running = new Gauge({
       name: 'fleetflame_query_running',
       help: 'Queries that run now.',
+      registers,
+    });
+    this.workers = new Gauge({
+      name: 'fleetflame_query_workers',
+      help: 'Threads that work on queries.',
+      registers,
+    });
+    this.workerDeaths = new Counter({
+      name: 'fleetflame_query_worker_deaths_total',
+      help: 'Threads that worked on queries and ended by themselves; their queries are to be asked again.',
+      registers,
+    });
+    this.workerQuestions = new Counter({
+      name: 'fleetflame_query_worker_questions_total',
+      help: 'Queries, by the number of the thread that they were given to.',
+      labelNames: ['worker'],
       registers,
     });
     this.waiting = new Gauge({

@@ -4,11 +4,10 @@
  *   begin ──▶ snapshot ──▶ footers ──▶ profile type ──▶ plan ──▶ scan ──▶ answer ──▶ end (always)
  */
 import { BLOCK_LIMITS, FleetflameError, SERVICE_NAME, type Block, type Selector } from '@fleetflame/profile';
-import type { BlockNeeds, Snapshot, Store } from '@fleetflame/store';
+import type { BlockNeeds, Snapshot } from '@fleetflame/store';
 import type { Logger } from 'pino';
 import type { BlockReader } from './block-reader.ts';
 import { Breather } from './breather.ts';
-import type { Budget } from './budget.ts';
 import { CoverageBuilder } from './coverage.ts';
 import {
   isCumulative,
@@ -21,23 +20,17 @@ import {
   type PlannedBlock,
   type ReportUnreadable,
 } from './plan.ts';
+import type { QueryHost } from './query-host.ts';
 import type { BlockOutcome, QueryMetrics } from './query-metrics.ts';
 import { readAhead } from './read-ahead.ts';
 import type { LimitCheck, Scope } from './scope.ts';
-import type { SymbolSource } from './symbol-source.ts';
 
-/** The store as queries use it. */
-export type QueryStore = Pick<Store, 'snapshot' | 'read' | 'quarantine'>;
-
-/** What all queries share. */
+/** What a query works with. */
 export interface QueryContext {
-  readonly store: QueryStore;
-  readonly symbols: SymbolSource;
+  /** Of this query alone. */
+  readonly host: QueryHost;
+  /** As what follows: of all queries of the thread. */
   readonly reader: BlockReader;
-  /** Bytes of decoded blocks. */
-  readonly decoded: Budget;
-  /** Exports that are built. */
-  readonly exports: Budget;
   readonly checks: LimitCheck;
   readonly metrics: QueryMetrics;
   readonly log: Logger;
@@ -91,7 +84,7 @@ export class QueryRun {
     work: (run: QueryRun) => Promise<T>,
     needs?: BlockNeeds,
   ): Promise<T> {
-    const snapshot = await context.store.snapshot({
+    const snapshot = await context.host.snapshot({
       fromMs: scope.fromMs,
       toMs: scope.toMs,
       service: onlyService(scope.selector),
@@ -99,7 +92,7 @@ export class QueryRun {
     });
     const service = onlyService(scope.selector);
     const lookBack = (lookBackMs: number): Promise<Snapshot> =>
-      context.store.snapshot({ fromMs: Math.max(0, scope.fromMs - lookBackMs), toMs: scope.fromMs, service });
+      context.host.snapshot({ fromMs: Math.max(0, scope.fromMs - lookBackMs), toMs: scope.fromMs, service });
     const run = new QueryRun(context, scope, snapshot, signal, lookBack);
     try {
       await run.#open();
@@ -145,14 +138,14 @@ export class QueryRun {
   async *scan<Plan extends ReadPlan>(
     plans: readonly Plan[],
   ): AsyncGenerator<ScannedBlock<Plan>, void, undefined> {
-    const { reader, decoded, checks } = this.context;
+    const { reader, host, checks } = this.context;
     const held = new Map<Plan, () => void>();
     const giveBack = (plan: Plan): void => {
       held.get(plan)?.();
       held.delete(plan);
     };
     const read = async (plan: Plan): Promise<ScannedBlock<Plan> | undefined> => {
-      held.set(plan, await decoded.take(decodedBytes(plan)));
+      held.set(plan, await host.take('decoded', decodedBytes(plan)));
       try {
         const { block, bytesRead } = await reader.block(plan.entry, plan.footer, plan.datasets, plan.points);
         this.coverage.bytesRead(bytesRead);
@@ -182,7 +175,7 @@ export class QueryRun {
 
   /** I7: a block that is damaged is set aside for good; one that cannot be reached now is only missing. */
   readonly #unreadable: ReportUnreadable = async (entry, error) => {
-    const { store, log } = this.context;
+    const { host, log } = this.context;
     const reason = error instanceof Error ? error.message : String(error);
     this.coverage.missing(entry, reason);
     this.count('missing', 1);
@@ -194,7 +187,7 @@ export class QueryRun {
       return;
     }
     try {
-      await store.quarantine(entry, reason);
+      await host.quarantine(entry, reason);
     } catch (cause) {
       // The answer says what is missing all the same; the next query will find it again.
       log.error({ err: cause, block: entry.id, reason }, 'a damaged block could not be quarantined');

@@ -1,14 +1,16 @@
-import { FleetflameError, type Symbolize, type UnnamedReason } from '@fleetflame/profile';
+import { FleetflameError, type Symbolize } from '@fleetflame/profile';
 import type { Logger } from 'pino';
+import type { LoadedSymbols, QueryHost } from './query-host.ts';
+import { readAhead } from './read-ahead.ts';
 import { SymbolChains } from './symbol-chains.ts';
 import type { SymbolLookup } from './symbol-lookup.ts';
 
 /** What queries need of the symbols package: its SymbolStore is one. */
-export interface SymbolSource {
+export interface SymbolSource<Table extends SymbolLookup = SymbolLookup> {
   /** What is known of a binary; undefined: nobody has uploaded it. */
   record(buildId: string): Promise<SymbolRecord | undefined>;
   /** The table of a build id; undefined when there is none. */
-  table(buildId: string): Promise<SymbolLookup | undefined>;
+  table(buildId: string): Promise<Table | undefined>;
 }
 
 export interface SymbolRecord {
@@ -16,29 +18,60 @@ export interface SymbolRecord {
   readonly table: string;
 }
 
-interface Loaded {
-  /** Equal as long as the names are: the record's table, or why there is none. */
-  readonly version: string;
+/** Records are small, and each is a read of the storage the first time. */
+const RECORDS_AHEAD = 16;
+
+const UNKNOWN: LoadedSymbols = { version: 'not_uploaded', table: undefined, reason: 'not_uploaded' };
+
+/** What build ids have of names, in their order. A table that cannot be read counts as not there. */
+export async function loadSymbols<Table extends SymbolLookup>(
+  source: SymbolSource<Table>,
+  buildIds: readonly string[],
+  log: Logger,
+): Promise<(LoadedSymbols & { readonly table: Table | undefined })[]> {
+  const unknown = { ...UNKNOWN, table: undefined };
+  const load = async (buildId: string): Promise<LoadedSymbols & { readonly table: Table | undefined }> => {
+    try {
+      const record = await source.record(buildId);
+      if (record === undefined) return unknown;
+      const table = record.table === '' ? undefined : await source.table(buildId);
+      const reason = 'no_symbols';
+      return { version: table === undefined ? reason : record.table, table, reason };
+    } catch (error) {
+      if (!(error instanceof FleetflameError)) throw error;
+      log.error({ err: error, buildId }, 'the symbols of a binary cannot be read');
+      return unknown;
+    }
+  };
+  const all = [];
+  for await (const loaded of readAhead(buildIds, RECORDS_AHEAD, load)) all.push(loaded);
+  return all;
+}
+
+interface Loaded extends LoadedSymbols {
   readonly chains: SymbolChains | undefined;
-  /** Why frames have no names when there is no table. */
-  readonly reason: UnnamedReason;
 }
 
 /** The symbols that one query has asked for: every build id is looked up once, so one answer is of one kind. */
 export class QuerySymbols {
-  readonly #source: SymbolSource;
-  readonly #log: Logger;
+  readonly #source: Pick<QueryHost, 'symbols'>;
   readonly #loaded = new Map<string, Loaded>();
 
-  constructor(source: SymbolSource, log: Logger) {
+  constructor(source: Pick<QueryHost, 'symbols'>) {
     this.#source = source;
-    this.#log = log;
   }
 
-  /** Loads what is not loaded yet. A table that cannot be read counts as not there. */
+  /** Loads what is not loaded yet. */
   async load(buildIds: Iterable<string>): Promise<void> {
-    for (const buildId of buildIds) {
-      if (!this.#loaded.has(buildId)) this.#loaded.set(buildId, await this.#load(buildId));
+    const wanted: string[] = [];
+    for (const buildId of buildIds) if (!this.#loaded.has(buildId)) wanted.push(buildId);
+    if (wanted.length === 0) return;
+    const loaded = await this.#source.symbols(wanted);
+    for (const [i, buildId] of wanted.entries()) {
+      const symbols = loaded[i] ?? UNKNOWN;
+      const chains = symbols.table === undefined ? undefined : new SymbolChains(symbols.table);
+      // Nobody else of this query has asked meanwhile; if so, the first answer stays.
+      if (!this.#loaded.has(buildId)) this.#loaded.set(buildId, { ...symbols, chains });
     }
   }
 
@@ -49,27 +82,8 @@ export class QuerySymbols {
 
   /** For what was loaded. */
   readonly symbolize: Symbolize = (buildId, address) => {
-    const { chains, reason } = this.#loaded.get(buildId) ?? UNKNOWN;
-    return chains === undefined ? reason : chains.at(address);
+    const known = this.#loaded.get(buildId);
+    if (known?.chains === undefined) return known?.reason ?? UNKNOWN.reason;
+    return known.chains.at(address);
   };
-
-  async #load(buildId: string): Promise<Loaded> {
-    try {
-      const record = await this.#source.record(buildId);
-      if (record === undefined) return UNKNOWN;
-      const table = record.table === '' ? undefined : await this.#source.table(buildId);
-      if (table === undefined) return { version: 'no_symbols', chains: undefined, reason: 'no_symbols' };
-      return { version: record.table, chains: new SymbolChains(table), reason: 'no_symbols' };
-    } catch (error) {
-      if (!(error instanceof FleetflameError)) throw error;
-      this.#log.error({ err: error, buildId }, 'the symbols of a binary cannot be read');
-      return UNKNOWN;
-    }
-  }
 }
-
-const UNKNOWN: Loaded = {
-  version: 'not_uploaded',
-  chains: undefined,
-  reason: 'not_uploaded',
-};

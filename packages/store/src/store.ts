@@ -7,7 +7,7 @@
  *   DIR/lock         held by the one process that may use DIR
  */
 import { hostname } from 'node:os';
-import { bytesSource, FleetflameError, type Block, type RangeSource } from '@fleetflame/profile';
+import { FleetflameError, type Block, type RangeSource } from '@fleetflame/profile';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { BlockPins } from './block-pins.ts';
@@ -48,7 +48,10 @@ import { SymbolSweeps } from './maintenance/symbol-sweeps.ts';
 import { ObjectMetrics } from './objects/object-metrics.ts';
 import type { ObjectStore, ObjectStoreConfig } from './objects/object-store.ts';
 import { createObjectStore } from './objects/open-object-store.ts';
-import { ObjectSource } from './object-source.ts';
+import type { RecordObjectEvent } from './objects/object-events.ts';
+import { ObjectSource } from './reading/object-source.ts';
+import { readChecked } from './reading/read-checked.ts';
+import type { ReaderEvent } from './reading/store-reader.ts';
 import { BatchRanges } from './origin/batch-ranges.ts';
 import { sealBlock, sealEncoded, type EncodedBlock, type SealedBlock } from './seal-block.ts';
 import {
@@ -150,8 +153,10 @@ export interface StoreStatus extends CatalogTotals {
 /** What a store is made of; `open` chooses the engines. */
 export interface StoreParts {
   readonly objects: ObjectStore;
-  /** The same objects, for the thread that merges. */
+  /** The same objects, for other threads. */
   readonly objectsConfig: ObjectStoreConfig;
+  /** Told of what these threads did with them; undefined: nobody is. */
+  readonly record?: RecordObjectEvent;
   readonly catalog: Catalog;
   readonly merges: MergeRunner;
   /** The file of a SQLite catalog, which is to be copied; undefined: others look after it. */
@@ -170,6 +175,8 @@ export interface StoreParts {
 
 export class Store {
   readonly objects: ObjectStore;
+  /** The same objects, for other threads: see StoreReader. */
+  readonly objectsConfig: ObjectStoreConfig;
   readonly catalog: Catalog;
   readonly health: StoreHealth;
   readonly retentionMs: number;
@@ -181,6 +188,7 @@ export class Store {
   readonly #log: Logger;
   readonly #now: () => number;
   readonly #release: () => void;
+  readonly #record: RecordObjectEvent;
   readonly #metrics: StoreMetrics;
   readonly #pins = new BlockPins();
   /** Commits that are underway. */
@@ -194,6 +202,8 @@ export class Store {
 
   constructor(options: Omit<StoreOptions, 'dataDir' | 'objects' | 'catalog'>, parts: StoreParts) {
     this.objects = parts.objects;
+    this.objectsConfig = parts.objectsConfig;
+    this.#record = parts.record ?? (() => undefined);
     this.catalog = parts.catalog;
     const health = parts.health ?? new StoreHealth(options.log, options.registry);
     this.health = health;
@@ -272,6 +282,7 @@ export class Store {
         {
           objects,
           objectsConfig,
+          record,
           catalog,
           merges: new MergeThread(record),
           ...(catalogConfig.engine === 'sqlite' ? { catalogPath: catalogConfig.path } : {}),
@@ -357,23 +368,18 @@ export class Store {
   }
 
   /**
-   * What `read` makes of parts of a block. Parts that do not check out may have been changed on their
-   * way: before the block is taken for damaged, it is read once more as a whole, which the object store
-   * checks and repeats by itself.
+   * What `read` makes of parts of a block, which is read once more as a whole before it is taken for damaged.
    */
   async read<T>(entry: BlockEntry, read: (source: RangeSource) => Promise<T>): Promise<T> {
-    try {
-      return await read(this.source(entry));
-    } catch (error) {
-      if (!(error instanceof FleetflameError) || error.code !== 'corrupt_data') throw error;
-      this.#metrics.reread.inc();
-      this.#log.warn(
-        { err: error, block: entry.id },
-        'parts of a block did not check out: it is read as a whole',
-      );
-    }
-    const bytes = await this.objects.get(entry.key);
-    return await read(bytesSource(bytes));
+    return await readChecked(this.objects, entry, read, (error) => this.#noteReread(entry.id, error));
+  }
+
+  /** Takes note of what another thread did that reads the same objects by a StoreReader. */
+  noteReader(event: ReaderEvent): void {
+    if (event.kind === 'object') this.#record(event.event);
+    else if (event.kind === 'succeeded') this.health.succeeded(event.operation);
+    else if (event.kind === 'failed') this.health.failed(event.operation, event.error);
+    else this.#noteReread(event.block, event.error);
   }
 
   /** Sets a block aside that could not be read (I7): queries report it as missing, merges leave it alone. */
@@ -473,6 +479,11 @@ export class Store {
     if (outcome === 'absent') throw error;
     this.#log.warn({ err: error, block: entry.id }, 'a segment was committed although its commit failed');
     return { committed: true };
+  }
+
+  #noteReread(block: string, error: unknown): void {
+    this.#metrics.reread.inc();
+    this.#log.warn({ err: error, block }, 'parts of a block did not check out: it is read as a whole');
   }
 
   async #quarantine(

@@ -20,6 +20,28 @@ function corrupt(what: string): FleetflameError {
  * @throws FleetflameError corrupt_data
  */
 export async function decodeSymbolTable(bytes: Uint8Array): Promise<SymbolTable> {
+  return new SymbolTable(await decodeColumns(bytes, alignedBytes));
+}
+
+/** As `decodeSymbolTable`, of columns that other threads can use as they are. */
+export async function decodeSharedColumns(bytes: Uint8Array): Promise<SymbolColumns> {
+  return await decodeColumns(bytes, sharedBytes);
+}
+
+function alignedBytes(payload: Uint8Array): Uint8Array {
+  return payload.byteOffset % 4 === 0 ? payload : new Uint8Array(payload);
+}
+
+function sharedBytes(payload: Uint8Array): Uint8Array {
+  const shared = new Uint8Array(new SharedArrayBuffer(payload.length));
+  shared.set(payload);
+  return shared;
+}
+
+async function decodeColumns(
+  bytes: Uint8Array,
+  place: (payload: Uint8Array) => Uint8Array,
+): Promise<SymbolColumns> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 12 || new TextDecoder().decode(bytes.subarray(0, 8)) !== MAGIC) {
     throw corrupt(`${bytes.length} bytes that do not begin with ${MAGIC}`);
@@ -61,10 +83,9 @@ export async function decodeSymbolTable(bytes: Uint8Array): Promise<SymbolTable>
     );
   }
   if (payload.length !== size) throw corrupt(`${payload.length} bytes of columns instead of ${size}`);
-  const aligned = payload.byteOffset % 4 === 0 ? payload : new Uint8Array(payload);
-  const columns = columnsOf(aligned, counts, base, version);
+  const columns = columnsOf(place(payload), counts, base, version);
   check(columns);
-  return new SymbolTable(columns);
+  return columns;
 }
 
 const COUNTS = [

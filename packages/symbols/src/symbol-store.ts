@@ -51,6 +51,9 @@ export interface StoredFile {
 export class SymbolStore {
   /** Called for a build id that names were wanted of, with what there is; must return at once. */
   onAsked: ((buildId: string, record: BinaryRecord | undefined) => void) | undefined;
+  /** Reads and decodes a table by its key; default: here. Throws what that throws. */
+  decode: (key: string) => Promise<SymbolTable> = async (key) =>
+    decodeSymbolTable(await this.#storage.get(key));
   readonly #storage: SymbolStorage;
   readonly #log: Logger;
   readonly #metrics: StoreMetrics;
@@ -270,7 +273,7 @@ export class SymbolStore {
     this.#metrics.lookups.inc({ result: 'miss' });
     for (let current = record; ;) {
       try {
-        const table = await decodeSymbolTable(await this.#storage.get(current.table));
+        const table = await this.decode(current.table);
         this.#keep(current.table, table);
         return table;
       } catch (error) {

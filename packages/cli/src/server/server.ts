@@ -13,6 +13,7 @@ import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { gzipFast } from './compression.ts';
 import { Door } from './door/door.ts';
+import { COMPRESS_MIN_BYTES } from './door/encoded-answer.ts';
 import type { DoorLimits } from './door/limits.ts';
 import { endOnUncaught } from './door/uncaught.ts';
 import type { PortSource } from './one-port.ts';
@@ -90,7 +91,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     {
       interceptors: [rpcErrors(log.child({ part: 'rpc' }))],
       acceptCompression: [gzipFast],
-      compressMinBytes: 2048,
+      compressMinBytes: COMPRESS_MIN_BYTES,
       // A misspelt field of a JSON request is an error, not a default.
       jsonOptions: { ignoreUnknownFields: false },
       readMaxBytes: MAX_MESSAGE_BYTES,

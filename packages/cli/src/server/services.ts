@@ -6,6 +6,7 @@ import { createQuery, type QueryLimits } from '@fleetflame/query';
 import { createBlocks, createJobs, type Store } from '@fleetflame/store';
 import { createSymbols, SymbolNeeds, SymbolStore } from '@fleetflame/symbols';
 import type { Logger } from 'pino';
+import { answerSlotOf } from './door/encoded-answer.ts';
 import { addressOf } from './door/sender-address.ts';
 import type { Registry } from 'prom-client';
 
@@ -64,7 +65,14 @@ export function createServices(options: ServiceOptions): Services {
     return own;
   };
   const query = has('query')
-    ? createQuery({ store, symbols: names(), log: log('query'), registry, limits: queryLimits })
+    ? createQuery({
+        store,
+        symbols: names(),
+        log: log('query'),
+        registry,
+        limits: queryLimits,
+        slotOf: answerSlotOf,
+      })
     : undefined;
   const blocks = has('query') ? createBlocks({ store, registry }) : undefined;
   const jobs = has('query') ? createJobs({ store }) : undefined;

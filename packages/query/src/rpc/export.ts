@@ -41,7 +41,7 @@ export async function exportProfile(
   }
   const build = async (run: QueryRun): Promise<ExportResponse> => {
     const profileType = run.resolveType(scope);
-    const symbols = new QuerySymbols(context.symbols, context.log);
+    const symbols = new QuerySymbols(context.host);
     const builder = new ExportBuilder({
       // The pprof encoder selects labels itself, since it adds what numeric ones need.
       keepLabel: format === ExportFormat.PPROF ? () => true : (name) => groupBy.includes(name),
@@ -85,7 +85,7 @@ export async function exportProfile(
   };
   const needs = groupBy.length === 0 && format === ExportFormat.PPROF ? undefined : needsOf(scope, groupBy);
   // Before the snapshot, which is not to grow old meanwhile.
-  const giveBack = await context.exports.take(1);
+  const giveBack = await context.host.take('exports', 1);
   try {
     throwIfAborted(signal);
     return await QueryRun.with(context, scope, signal, build, needs);

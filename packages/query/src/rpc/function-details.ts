@@ -25,7 +25,7 @@ export async function functionDetails(
     signal,
     async (run) => {
       const profileType = run.resolveType(scope);
-      const symbols = new QuerySymbols(context.symbols, context.log);
+      const symbols = new QuerySymbols(context.host);
       const found = new FunctionLines({ name, filename, binary });
       const plans = run.plan(scope, profileType).map((plan) => ({ ...plan, points: plan.cut }));
       for await (const { plan, block } of run.scan(plans)) {

@@ -6,7 +6,7 @@ import {
   type SeriesResponse,
 } from '@fleetflame/proto/query/v1/query';
 import { ByteLru } from '../byte-lru.ts';
-import type { QueryLimits } from '../limits.ts';
+import type { CacheShares } from '../cache-share.ts';
 import { foldScope, gatherProfiles, needsFolding } from '../fold-scope.ts';
 import { footersDecide, type PlannedBlock } from '../plan.ts';
 import type { QueryMetrics } from '../query-metrics.ts';
@@ -25,8 +25,8 @@ interface SeriesPartial {
 
 export type SeriesCache = ByteLru<SeriesPartial>;
 
-export function createSeriesCache(limits: QueryLimits, metrics: QueryMetrics): SeriesCache {
-  return new ByteLru('series', limits.seriesCacheBytes, metrics);
+export function createSeriesCache(shares: CacheShares, metrics: QueryMetrics): SeriesCache {
+  return new ByteLru(shares('series'), metrics);
 }
 
 interface Question {

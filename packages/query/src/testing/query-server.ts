@@ -13,7 +13,7 @@ import {
 import { connectNodeAdapter, createConnectTransport } from '@connectrpc/connect-node';
 import { FleetflameError, type Block } from '@fleetflame/profile';
 import { QueryService } from '@fleetflame/proto/query/v1/query';
-import { Store, type StoreOptions } from '@fleetflame/store';
+import { Store, type Snapshot, type SnapshotRange, type StoreOptions } from '@fleetflame/store';
 import { encodeSymbolTable, NO_SOURCE, SymbolStore, type SymbolColumns } from '@fleetflame/symbols';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -42,6 +42,8 @@ export class QueryServer {
   readonly registry: Registry;
   readonly dataDir: string;
   readonly close: () => Promise<void>;
+  /** Waited for before the service gets a snapshot. */
+  beforeSnapshot: (() => Promise<void>) | undefined;
   #seq = 0n;
 
   private constructor(parts: {
@@ -75,7 +77,17 @@ export class QueryServer {
     const registry = new Registry();
     const store = await Store.open({ dataDir, retentionMs: RETENTION_MS, log, registry, ...storeOptions });
     const symbols = new SymbolStore({ storage: store.objects, log, registry });
-    const query = createQuery({ store, symbols, log, registry, limits });
+    const watched = {
+      objectsConfig: store.objectsConfig,
+      snapshot: async (range: SnapshotRange): Promise<Snapshot> => {
+        await started?.beforeSnapshot?.();
+        return await store.snapshot(range);
+      },
+      quarantine: store.quarantine.bind(store),
+      noteReader: store.noteReader.bind(store),
+    };
+    let started: QueryServer | undefined;
+    const query = createQuery({ store: watched, symbols, log, registry, limits });
     const server = createServer(
       connectNodeAdapter({ routes: (router) => query.routes(router), interceptors: [errorCodes] }),
     );
@@ -89,7 +101,7 @@ export class QueryServer {
       await store.close();
       await rm(dataDir, { recursive: true });
     };
-    return new QueryServer({
+    started = new QueryServer({
       url: `http://127.0.0.1:${address.port}`,
       store,
       symbols,
@@ -97,6 +109,7 @@ export class QueryServer {
       dataDir,
       close,
     });
+    return started;
   }
 
   /** Stores each block as a segment of its own. */

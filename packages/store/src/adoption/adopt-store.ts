@@ -11,7 +11,7 @@ import type { AdoptedBatch, Catalog, KeyState } from '../catalog/catalog.ts';
 import { withoutServers } from '../identity/presence.ts';
 import { ID_KEY, USED_KEY, readStoreIds } from '../identity/store-identity.ts';
 import { listErased } from '../maintenance/erased-mark.ts';
-import { ObjectSource } from '../object-source.ts';
+import { ObjectSource } from '../reading/object-source.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import { decodeOrigin, type Origin } from '../origin/origin.ts';
 import { planAdoption, type AdoptionPlan, type FoundBlock } from './plan-adoption.ts';

@@ -5,7 +5,7 @@
 import { readFooter } from '@fleetflame/profile';
 import type { BlockEntry } from '../catalog/block-entry.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
-import { ObjectSource } from '../object-source.ts';
+import { ObjectSource } from '../reading/object-source.ts';
 
 export type DatasetSums = ReadonlyMap<string, bigint>;
 

@@ -74,15 +74,10 @@ export class StoreHealth {
 
   /** Runs one operation and notes how it went. */
   async watch<T>(operation: StoreOperation, run: () => Promise<T>): Promise<T> {
-    try {
-      const result = await run();
-      this.succeeded(operation);
-      return result;
-    } catch (error) {
-      if (error instanceof FleetflameError && ANSWERS.has(error.code)) this.succeeded(operation);
-      else this.failed(operation, error);
-      throw error;
-    }
+    return await watchOperation(run, (failure) => {
+      if (failure === undefined) this.succeeded(operation);
+      else this.failed(operation, failure);
+    });
   }
 
   succeeded(operation: StoreOperation): void {
@@ -101,5 +96,17 @@ export class StoreHealth {
       this.#log.error({ err: error, operation, failuresInRow }, 'the store is not able');
     const lastSuccessMs = before?.lastSuccessMs ?? 0;
     this.#states.set(operation, { able, failuresInRow, lastSuccessMs, lastFailureMs: Date.now() });
+  }
+}
+
+/** Runs one operation and tells how it went: undefined, or what failed by no fault of what was asked. */
+export async function watchOperation<T>(run: () => Promise<T>, tell: (failure: unknown) => void): Promise<T> {
+  try {
+    const result = await run();
+    tell(undefined);
+    return result;
+  } catch (error) {
+    tell(error instanceof FleetflameError && ANSWERS.has(error.code) ? undefined : error);
+    throw error;
   }
 }

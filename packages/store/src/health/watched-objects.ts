@@ -4,9 +4,9 @@ import type { StoreHealth } from './store-health.ts';
 /** An object store whose failures and successes are noted. */
 export class WatchedObjects implements ObjectStore {
   readonly #objects: ObjectStore;
-  readonly #health: StoreHealth;
+  readonly #health: Pick<StoreHealth, 'watch'>;
 
-  constructor(objects: ObjectStore, health: StoreHealth) {
+  constructor(objects: ObjectStore, health: Pick<StoreHealth, 'watch'>) {
     this.#objects = objects;
     this.#health = health;
   }

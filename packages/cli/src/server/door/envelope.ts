@@ -28,6 +28,24 @@ export function wrapEnvelope(message: Uint8Array): Uint8Array {
   return bytes;
 }
 
+/** A message with its head, without a copy of it. */
+export function joinEnvelope(
+  message: Uint8Array,
+  isCompressed: boolean,
+): [head: Uint8Array, message: Uint8Array] {
+  const head = new Uint8Array(HEAD_BYTES);
+  head[0] = isCompressed ? COMPRESSED : 0;
+  new DataView(head.buffer).setUint32(1, message.length);
+  return [head, message];
+}
+
+/** What follows the message that a response begins with; undefined: it begins with none. */
+export function splitEnvelope(bytes: Uint8Array): Uint8Array | undefined {
+  if (bytes.length < HEAD_BYTES || (bytes[0]! & ~COMPRESSED) !== 0) return undefined;
+  const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(1);
+  return bytes.subarray(HEAD_BYTES + length);
+}
+
 function wrong(what: string): Refusal {
   return new Refusal('message', 400, `The body of the request cannot be taken: ${what}.`);
 }

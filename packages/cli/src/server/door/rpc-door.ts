@@ -15,8 +15,10 @@ import {
 } from '@connectrpc/connect';
 import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { IngestLimits } from '@fleetflame/ingest';
-import type { Request, Response } from '../one-port.ts';
+import { AnswerSlot } from '@fleetflame/query';
+import type { Request } from '../one-port.ts';
 import { checkBinary, checkJson } from './check-message.ts';
+import { ANSWER_SLOT, answerBody, type AnswerBody } from './encoded-answer.ts';
 import { openEnvelope, wrapEnvelope } from './envelope.ts';
 import { ALLOW, type DoorHandler, type Visit } from './guard.ts';
 import { claimedSize, inflate } from './inflate.ts';
@@ -154,6 +156,7 @@ async function call(
     }
     await turns.take();
     check(message, handler.method.input, isJson, rule.fields);
+    const slot = new AnswerSlot(isJson ? 'json' : 'proto');
     const answer = await handler({
       httpVersion: request.httpVersion,
       method: 'POST',
@@ -161,9 +164,10 @@ async function call(
       header: plainHeaders(request),
       body: once(isEnveloped ? wrapEnvelope(message) : message),
       signal,
-      contextValues: createContextValues().set(SENDER_ADDRESS, owner),
+      contextValues: createContextValues().set(SENDER_ADDRESS, owner).set(ANSWER_SLOT, slot),
     });
-    await send(answer, response, signal);
+    const accepted = textOf(request.headers[encodingHeaders(type).accepted]);
+    await send(answer, await answerBody(answer, slot, isEnveloped, accepted), visit);
   } finally {
     for (const one of leases) one.release();
   }
@@ -171,18 +175,24 @@ async function call(
 
 /** What the body, or each message in it, is compressed with; undefined: nothing. */
 function encodingOf({ headers }: Request, type: string): 'gzip' | undefined {
-  const name = GRPC.test(type)
-    ? 'grpc-encoding'
-    : type.startsWith('application/connect+')
-      ? 'connect-content-encoding'
-      : 'content-encoding';
-  const value = headers[name];
-  const encoding = (Array.isArray(value) ? value.join(',') : (value ?? '')).trim().toLowerCase();
+  const encoding = textOf(headers[encodingHeaders(type).sent]).trim().toLowerCase();
   if (encoding === '' || encoding === 'identity') return undefined;
   if (encoding === 'gzip') return 'gzip';
   throw new Refusal('encoding', 415, 'A body may be compressed with gzip, or not at all.', {
     'accept-encoding': 'gzip',
   });
+}
+
+/** The headers that name what a body is compressed with, and with what the answer's may be. */
+function encodingHeaders(type: string): { readonly sent: string; readonly accepted: string } {
+  if (GRPC.test(type)) return { sent: 'grpc-encoding', accepted: 'grpc-accept-encoding' };
+  if (type.startsWith('application/connect+'))
+    return { sent: 'connect-content-encoding', accepted: 'connect-accept-encoding' };
+  return { sent: 'content-encoding', accepted: 'accept-encoding' };
+}
+
+function textOf(value: string | readonly string[] | undefined): string {
+  return typeof value === 'string' ? value : (value ?? []).join(',');
 }
 
 function check(message: Uint8Array, type: DescMessage, isJson: boolean, fields: number): void {
@@ -213,11 +223,13 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-async function send(answer: UniversalServerResponse, response: Response, signal: AbortSignal): Promise<void> {
-  const parts: Uint8Array[] = [];
-  for await (const part of answer.body ?? []) parts.push(part);
+async function send(
+  answer: UniversalServerResponse,
+  { header, parts }: AnswerBody,
+  { response, signal }: Visit,
+): Promise<void> {
   if (signal.aborted) return;
-  for (const [name, value] of answer.header ?? []) response.setHeader(name, value);
+  for (const [name, value] of header) response.setHeader(name, value);
   if (!response.hasHeader('cache-control')) response.setHeader('cache-control', 'no-store');
   response.writeHead(answer.status);
   for (const part of parts) response.write(part);

@@ -1,13 +1,13 @@
 import { FleetflameError, type RangeSource } from '@fleetflame/profile';
-import type { ObjectStore } from './objects/object-store.ts';
+import type { ObjectStore } from '../objects/object-store.ts';
 
 /** An object as the block reader wants it. Every read is one range read; nothing is held open. */
 export class ObjectSource implements RangeSource {
   readonly size: number;
-  readonly #objects: ObjectStore;
+  readonly #objects: Pick<ObjectStore, 'range'>;
   readonly #key: string;
 
-  constructor(objects: ObjectStore, key: string, sizeBytes: number) {
+  constructor(objects: Pick<ObjectStore, 'range'>, key: string, sizeBytes: number) {
     this.#objects = objects;
     this.#key = key;
     this.size = sizeBytes;
