@@ -9,7 +9,10 @@ import {
   resolveProfileType,
   SERVICE_NAME,
   type Matcher,
+  typeFactor,
+  unitFactor,
   type ResolvedType,
+  type SeriesScale,
 } from '@fleetflame/profile';
 import type { Footer } from '@fleetflame/proto/block/v1/footer';
 import type { BlockEntry, SelectedBlock, Snapshot, TimeRange } from '@fleetflame/store';
@@ -104,6 +107,14 @@ export function resolveType(
     return { id: wanted, ids: [wanted], total: 0, others: [] };
   if (wanted === '' && present.length === 0) return { id: '', ids: [], total: 0, others: [] };
   return resolveProfileType(wanted, present);
+}
+
+/** What makes values of one profile type values of another that is the same question. */
+export function scaleInto(from: string, into: string): SeriesScale {
+  const value = typeFactor(from, into);
+  if (from === into || !isWholeType(from) || !isWholeType(into)) return { value, period: 1 };
+  const period = unitFactor(parseProfileType(from).periodUnit, parseProfileType(into).periodUnit);
+  return { value, period: period ?? 0 };
 }
 
 function isWholeType(wanted: string): boolean {

@@ -3,7 +3,16 @@
  *
  *   begin ──▶ snapshot ──▶ footers ──▶ profile type ──▶ plan ──▶ scan ──▶ answer ──▶ end (always)
  */
-import { BLOCK_LIMITS, FleetflameError, SERVICE_NAME, type Block, type Selector } from '@fleetflame/profile';
+import {
+  BLOCK_LIMITS,
+  FleetflameError,
+  scaleValues,
+  SERVICE_NAME,
+  type Block,
+  type Selector,
+  type SeriesScale,
+} from '@fleetflame/profile';
+import type { Dataset } from '@fleetflame/proto/block/v1/footer';
 import type { BlockNeeds, Snapshot, Store } from '@fleetflame/store';
 import type { Logger } from 'pino';
 import type { BlockReader } from './block-reader.ts';
@@ -16,6 +25,7 @@ import {
   planBlocks,
   presentTypes,
   resolveType,
+  scaleInto,
   serviceMatchers,
   type OpenedBlock,
   type PlannedBlock,
@@ -63,6 +73,8 @@ export class QueryRun {
   readonly #lookBack: (lookBackMs: number) => Promise<Snapshot>;
   #before: Snapshot | undefined;
   readonly #types = new Map<string, ReadonlySet<string>>();
+  /** By profile type, into the unit of the answer; those that are in it are left out. */
+  readonly #scales = new Map<string, SeriesScale>();
   #opened: readonly OpenedBlock[] = [];
 
   private constructor(
@@ -124,6 +136,10 @@ export class QueryRun {
     const present = selected.length > 0 ? selected : presentTypes(this.#opened);
     const resolved = resolveType(scope.profileType, present);
     this.#types.set(resolved.id, new Set(resolved.ids));
+    for (const id of resolved.ids) {
+      const scale = scaleInto(id, resolved.id);
+      if (scale.value !== 1 || scale.period !== 1) this.#scales.set(id, scale);
+    }
     this.coverage.profileType(resolved);
     return resolved.id;
   }
@@ -131,6 +147,11 @@ export class QueryRun {
   /** All types that a resolved one stands for. */
   typesOf(profileType: string): ReadonlySet<string> {
     return this.#types.get(profileType) ?? new Set([profileType]);
+  }
+
+  /** What a footer says that a dataset adds up to, in the unit of the answer. */
+  totalOf(dataset: Dataset): number {
+    return Number(dataset.total) * (this.#scales.get(dataset.profileType)?.value ?? 1);
   }
 
   /** Blocks that can match, with their datasets; the others count as answered. */
@@ -141,7 +162,7 @@ export class QueryRun {
     return planned;
   }
 
-  /** Blocks in the order of their plans; those that cannot be read become missing coverage. */
+  /** Blocks in the order of their plans, their values in the unit of the answer; those that cannot be read become missing coverage. */
   async *scan<Plan extends ReadPlan>(
     plans: readonly Plan[],
   ): AsyncGenerator<ScannedBlock<Plan>, void, undefined> {
@@ -168,7 +189,7 @@ export class QueryRun {
         await this.breather.breathe();
         if (scanned === undefined) continue;
         this.count('scanned', 1);
-        yield scanned;
+        yield { plan: scanned.plan, block: scaleValues(scanned.block, this.#scales) };
         giveBack(scanned.plan);
       }
     } finally {

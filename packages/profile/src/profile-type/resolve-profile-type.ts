@@ -1,11 +1,12 @@
 /**
  * Which profile types a question means. Profilers name the same thing in several ways: with another period type, or
- * none. What has the same sample type and unit, and the same name of the profile (mutex and block stay apart), is one
- * question, answered by the sum; several that could be meant are a choice, not an error.
+ * none, in another unit. What has the same sample type, units of one family, and the same name of the profile (mutex and
+ * block stay apart), is one question, answered by the sum in the smallest of the units, into which all others
+ * are whole numbers; several that could be meant are a choice, not an error.
  */
 import { FleetflameError } from '../errors.ts';
 import { parseProfileType } from './profile-type.ts';
-import { isCpuTime, nanosecondsPerUnit } from './units.ts';
+import { isCpuTime, unitKey, unitFactor, unitOf } from './units.ts';
 
 /** Choices that an error lists; more would hide the sentence. */
 const LISTED = 20;
@@ -20,11 +21,15 @@ export interface PresentType {
 }
 
 export interface TypeGroup {
-  /** The largest of them stands for all. */
+  /** Stands for all: the largest of those with the smallest unit. */
   readonly id: string;
   readonly ids: readonly string[];
+  /** In the unit of `id`. */
   readonly total: number;
 }
+
+/** Sums travel as 64-bit integers; totals are of whole datasets, so about what an answer can hold at most. */
+const LARGEST_SUM = 2 ** 62;
 
 export interface ResolvedType extends TypeGroup {
   /** Others that could have been meant, largest first. */
@@ -34,14 +39,36 @@ export interface ResolvedType extends TypeGroup {
 /** Types that are one question, largest total first. */
 export function groupProfileTypes(present: readonly PresentType[]): TypeGroup[] {
   const groups = Map.groupBy(present, ({ id }) => questionOf(id));
-  return [...groups.values()].map((types) => {
-    const sorted = types.toSorted((a, b) => b.total - a.total || (a.id < b.id ? -1 : 1));
-    return {
-      id: sorted[0]?.id ?? '',
-      ids: sorted.map(({ id }) => id),
-      total: sorted.reduce((sum, { total }) => sum + total, 0),
-    };
+  return [...groups.values()].flatMap((types) => {
+    const whole = groupOf(types);
+    if (whole.total <= LARGEST_SUM) return [whole];
+    // In one unit they would be more than an answer can hold: each unit stays a question of its own.
+    return [...Map.groupBy(types, ({ id }) => unitKey(parseProfileType(id).sampleUnit)).values()].map(
+      groupOf,
+    );
   });
+}
+
+function groupOf(types: readonly PresentType[]): TypeGroup {
+  const units = types.map(({ id }) => parseProfileType(id).sampleUnit);
+  const smallest = units.reduce((least, unit) => ((unitFactor(unit, least) ?? 1) < 1 ? unit : least));
+  const scaled = types.map(({ id, total }, i) => {
+    const factor = unitFactor(units[i] ?? '', smallest) ?? 1;
+    return { id, factor, total: total * factor };
+  });
+  const sorted = scaled.toSorted((a, b) => b.total - a.total || (a.id < b.id ? -1 : 1));
+  return {
+    id: sorted.find(({ factor }) => factor === 1)?.id ?? '',
+    ids: sorted.map(({ id }) => id),
+    total: sorted.reduce((sum, { total }) => sum + total, 0),
+  };
+}
+
+/** How many of the unit of `into` one of the unit of `from` is: both are one question. */
+export function typeFactor(from: string, into: string): number {
+  return from === into
+    ? 1
+    : (unitFactor(parseProfileType(from).sampleUnit, parseProfileType(into).sampleUnit) ?? 1);
 }
 
 /**
@@ -77,7 +104,7 @@ function questionOf(id: string): string {
   const type = parseProfileType(id);
   // Without a period type a file says nothing of the profile's name but the sample type.
   const name = isCpuTime(type) ? 'process_cpu' : type.name;
-  return JSON.stringify([name, type.sampleType, type.sampleUnit]);
+  return JSON.stringify([name, type.sampleType, unitOf(type.sampleUnit).family]);
 }
 
 function isCpu(id: string): boolean {
@@ -94,9 +121,10 @@ function rank(id: string): number {
   return place < 0 ? DEFAULT_ORDER.length : place;
 }
 
-/** Times in nanoseconds, so that microseconds and nanoseconds can be compared. */
+/** In the family's own unit, so that microseconds and nanoseconds, kilobytes and bytes can be compared. */
 function size({ id, total }: TypeGroup): number {
-  return total * (nanosecondsPerUnit(parseProfileType(id)) ?? 1);
+  const { size: own, exponent } = unitOf(parseProfileType(id).sampleUnit);
+  return total * own * Number(`1e${exponent}`);
 }
 
 function list(ids: readonly string[]): string {

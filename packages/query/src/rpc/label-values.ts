@@ -62,7 +62,7 @@ export async function labelValues(
         }
         for (const index of plan.datasets) {
           const dataset = plan.footer.datasets[index]!;
-          sums.add([dataset.serviceName], scope.fromMs, Number(dataset.total));
+          sums.add([dataset.serviceName], scope.fromMs, run.totalOf(dataset));
         }
         run.count('footer', 1);
       }

@@ -161,7 +161,7 @@ async function fill(
       for (const index of plan.datasets) {
         const dataset = plan.footer.datasets[index]!;
         const values = groupBy.map(() => dataset.serviceName);
-        builder.add(values, Number(dataset.timeMinMs), Number(dataset.total));
+        builder.add(values, Number(dataset.timeMinMs), run.totalOf(dataset));
       }
       run.count('footer', 1);
       continue;
