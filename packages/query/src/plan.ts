@@ -11,6 +11,7 @@ import {
   type Matcher,
   typeFactor,
   unitFactor,
+  type PresentType,
   type ResolvedType,
   type SeriesScale,
 } from '@fleetflame/profile';
@@ -82,30 +83,32 @@ export async function openBlocks(
 export function presentTypes(
   opened: readonly OpenedBlock[],
   services: readonly Matcher[] = [],
-): { readonly id: string; readonly total: number }[] {
-  const types = new Map<string, number>();
+): PresentType[] {
+  const types = new Map<string, { readonly total: number; readonly isDefault: boolean }>();
   for (const { entry, footer, before = false } of opened) {
     for (const dataset of footer.datasets) {
       const isThere = (before && isCumulative(dataset)) || placeInRange(dataset, entry.range) !== 'outside';
       if (!isThere || !services.every((matcher) => matcher.matches(dataset.serviceName))) continue;
-      types.set(dataset.profileType, (types.get(dataset.profileType) ?? 0) + Number(dataset.total));
+      const known = types.get(dataset.profileType);
+      types.set(dataset.profileType, {
+        total: (known?.total ?? 0) + Number(dataset.total),
+        isDefault: known?.isDefault === true || dataset.isDefault,
+      });
     }
   }
-  return [...types].map(([id, total]) => ({ id, total })).sort((a, b) => (a.id < b.id ? -1 : 1));
+  return [...types].map(([id, type]) => ({ id, ...type })).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /**
  * The profile types that are meant. A whole type that has no data is taken as it is, and so is any type
  * when there is no data at all: the answer is then empty, which is no error.
  */
-export function resolveType(
-  wanted: string,
-  present: readonly { readonly id: string; readonly total: number }[],
-): ResolvedType {
+export function resolveType(wanted: string, present: readonly PresentType[]): ResolvedType {
   const isPresent = present.some(({ id }) => id === wanted);
   if (!isPresent && wanted !== '' && (present.length === 0 || isWholeType(wanted)))
-    return { id: wanted, ids: [wanted], total: 0, others: [] };
-  if (wanted === '' && present.length === 0) return { id: '', ids: [], total: 0, others: [] };
+    return { id: wanted, ids: [wanted], total: 0, isDefault: false, others: [] };
+  if (wanted === '' && present.length === 0)
+    return { id: '', ids: [], total: 0, isDefault: false, others: [] };
   return resolveProfileType(wanted, present);
 }
 

@@ -69,6 +69,23 @@ test('heaps that differ in the period are one question; without CPU the heap in 
   expect(await top('', '{service_name="heap"}')).toMatchObject({ total: 57, type: HEAP });
 });
 
+test('without CPU, what profiles of the selected services want is shown first, also after a merge', async () => {
+  const alloc = 'memory:alloc_space:bytes:space:bytes';
+  const heap = mergeBlocks([block(HEAP, 'a', 'main 5'), block(alloc, 'a', 'main 900')]);
+  const marked = { ...heap, defaultTypes: new Set([JSON.stringify([alloc, 'a'])]) };
+  await using other = await QueryServer.start();
+  await other.commit(mergeBlocks([marked, block(HEAP, 'b', 'main 6'), block(alloc, 'b', 'main 900')]));
+  const asked = async (selector: string) =>
+    (await other.client.top({ scope: scope('', selector) })).coverage?.profileType;
+  expect(await asked('{service_name="a"}')).toBe(alloc);
+  expect(await asked('{service_name="b"}')).toBe(HEAP);
+  const { types } = await other.client.profileTypes({ fromMs: BigInt(T - 1000), toMs: BigInt(T + 60_000) });
+  expect(types.map(({ id, isDefault }) => [id, isDefault])).toEqual([
+    [alloc, true],
+    [HEAP, false],
+  ]);
+});
+
 test('mutex and block stay apart: the larger answers, and the other is named', async () => {
   const mutex = 'mutex:delay:nanoseconds:contentions:count';
   expect(await top('delay')).toMatchObject({ total: 900, others: [mutex] });

@@ -13,6 +13,7 @@
  * to 2^53.
  */
 
+import type { DefaultTypes } from './default-types.ts';
 import type { StringTable } from './string-table.ts';
 
 /** Row of `SeriesTable`. */
@@ -142,6 +143,8 @@ export interface Block {
   readonly mappings: MappingTable;
   /** Samples that were taken but could not be kept, by cause. */
   readonly losses: ReadonlyMap<string, number>;
+  /** Datasets that are to be shown first, as `datasetKey` calls them; undefined: none. */
+  readonly defaultTypes?: DefaultTypes | undefined;
 }
 
 /** The label that datasets, shards and the UI go by. */

@@ -143,6 +143,7 @@ function encodeFooter(
         pointsCrc32c: pointChecksums[i]!,
         kinds: dataset.kinds,
         reachMs: dataset.reachMs,
+        isDefault: dataset.isDefault,
       })),
       losses: losses.map(([cause, samples]) => ({ cause, samples: BigInt(samples) })),
     }),

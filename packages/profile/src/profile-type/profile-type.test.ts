@@ -82,6 +82,7 @@ describe('resolveProfileType', () => {
         id: CPU,
         ids: [micro, CPU],
         total: 60_005_000_000,
+        isDefault: false,
         others: [],
       });
     }
@@ -96,6 +97,29 @@ describe('resolveProfileType', () => {
       { id: nanoseconds ?? '', total: 5 },
     ]);
     expect(found).toMatchObject({ id: days, ids: [days], others: [nanoseconds] });
+  });
+
+  test('nothing asked is CPU time, then what profiles say, then samples of the CPU, then the heap in use', () => {
+    const alloc = 'memory:alloc_space:bytes:space:bytes';
+    const other = 'whatever:samples:count::';
+    const types = [alloc, SPACE, SAMPLES, CPU, other].map((id, i) => ({ id, total: 100 - i }));
+    const first = (isDefault: string, ...ids: readonly string[]) =>
+      resolveProfileType(
+        '',
+        types
+          .filter(({ id }) => ids.includes(id))
+          .map((type) => ({ ...type, isDefault: type.id === isDefault })),
+      ).id;
+    expect(first(alloc, alloc, SPACE, SAMPLES, CPU, other)).toBe(CPU);
+    expect(first(alloc, alloc, SPACE, SAMPLES, other)).toBe(alloc);
+    expect(first('', alloc, SPACE, SAMPLES, other)).toBe(SAMPLES);
+    expect(first('', alloc, SPACE, other)).toBe(SPACE);
+    expect(first('', alloc, other)).toBe(alloc);
+  });
+
+  test('nothing asked names other CPU time, which is not less what could be meant', () => {
+    const time = 'process_cpu:cpu-time:nanoseconds:cpu:nanoseconds';
+    expect(resolveProfileType('', present(CPU, time, SPACE))).toMatchObject({ id: CPU, others: [time] });
   });
 
   test('an unknown one lists what there is', () => {

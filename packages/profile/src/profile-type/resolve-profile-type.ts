@@ -11,13 +11,15 @@ import { isCpuTime, unitKey, unitFactor, unitOf } from './units.ts';
 /** Choices that an error lists; more would hide the sentence. */
 const LISTED = 20;
 
-/** What is asked for first when nobody says what: after CPU time, which is always first. */
-const DEFAULT_ORDER = ['samples', 'wall', 'inuse_space', 'live', 'alloc_space', 'goroutine'];
+/** What is asked for first when nobody says what, after CPU time, what profiles want to be shown first, and samples of the CPU. */
+const DEFAULT_ORDER = ['wall', 'inuse_space', 'live', 'alloc_space', 'goroutine', 'samples'];
 
 export interface PresentType {
   readonly id: string;
   /** Sum of its values in the range, in its own unit. */
   readonly total: number;
+  /** Profiles of it say that it is what to show first. */
+  readonly isDefault?: boolean;
 }
 
 export interface TypeGroup {
@@ -26,6 +28,8 @@ export interface TypeGroup {
   readonly ids: readonly string[];
   /** In the unit of `id`. */
   readonly total: number;
+  /** Profiles of one of them say that it is what to show first. */
+  readonly isDefault: boolean;
 }
 
 /** Sums travel as 64-bit integers; totals are of whole datasets, so about what an answer can hold at most. */
@@ -61,6 +65,7 @@ function groupOf(types: readonly PresentType[]): TypeGroup {
     id: sorted.find(({ factor }) => factor === 1)?.id ?? '',
     ids: sorted.map(({ id }) => id),
     total: sorted.reduce((sum, { total }) => sum + total, 0),
+    isDefault: types.some(({ isDefault }) => isDefault === true),
   };
 }
 
@@ -73,8 +78,8 @@ export function typeFactor(from: string, into: string): number {
 
 /**
  * The profile types that `wanted` names among the present ones: a whole type, a sample type (cpu), a name and sample type
- * (process_cpu:cpu), or a name (process_cpu). Of several the default is taken: CPU time, then DEFAULT_ORDER, then the
- * largest. "": the default of all. Throws not_found, with what there is.
+ * (process_cpu:cpu), or a name (process_cpu). Of several the default is taken: CPU time, what profiles say, samples of the
+ * CPU, then DEFAULT_ORDER, then the largest. "": the default of all. Throws not_found, with what there is.
  */
 export function resolveProfileType(wanted: string, present: readonly PresentType[]): ResolvedType {
   const groups = groupProfileTypes(present);
@@ -90,7 +95,10 @@ export function resolveProfileType(wanted: string, present: readonly PresentType
         ];
   for (const reading of readings) {
     const [best, ...rest] = groups.filter(({ ids }) => ids.some(reading)).toSorted(byDefault);
-    if (best !== undefined) return { ...best, others: wanted === '' ? [] : rest.map(({ id }) => id) };
+    if (best === undefined) continue;
+    // Nobody said what: then all that is not as good is no other choice.
+    const others = wanted === '' ? rest.filter((other) => rank(other) === rank(best)) : rest;
+    return { ...best, others: others.map(({ id }) => id) };
   }
   const choices = present.length === 0 ? 'there are none' : `there is ${list(present.map(({ id }) => id))}`;
   const what = wanted === '' ? 'no profile type was given' : `there is no profile type "${wanted}"`;
@@ -112,13 +120,17 @@ function isCpu(id: string): boolean {
 }
 
 function byDefault(a: TypeGroup, b: TypeGroup): number {
-  return rank(a.id) - rank(b.id) || size(b) - size(a) || (a.id < b.id ? -1 : 1);
+  return rank(a) - rank(b) || size(b) - size(a) || (a.id < b.id ? -1 : 1);
 }
 
-function rank(id: string): number {
-  if (isCpu(id)) return -1;
-  const place = DEFAULT_ORDER.indexOf(parseProfileType(id).sampleType);
-  return place < 0 ? DEFAULT_ORDER.length : place;
+/** The lower the sooner. */
+function rank({ id, isDefault }: TypeGroup): number {
+  const { name, sampleType, periodType } = parseProfileType(id);
+  if (isCpu(id)) return 0;
+  if (isDefault) return 1;
+  if (sampleType === 'samples' && (name === 'process_cpu' || periodType === 'cpu')) return 2;
+  const place = DEFAULT_ORDER.indexOf(sampleType);
+  return 3 + (place < 0 ? DEFAULT_ORDER.length : place);
 }
 
 /** In the family's own unit, so that microseconds and nanoseconds, kilobytes and bytes can be compared. */
