@@ -9,7 +9,7 @@ export { selectProfiles } from './block/select-profiles.ts';
 export { selectSamples } from './block/select-samples.ts';
 export { foldKinds } from './meaning/fold-kinds.ts';
 export { kindOfType } from './meaning/kind-of-type.ts';
-export { Durations, partBetween, spreadPart, type TimeRangeMs } from './meaning/spread.ts';
+export { Durations, partBetween, partInRange, type TimeRangeMs } from './meaning/spread.ts';
 export { withMeaning } from './meaning/with-meaning.ts';
 export { mergeBlocks, hasTotalsOnly } from './block/merge-blocks.ts';
 export { encodeBlock } from './block/encode-block.ts';

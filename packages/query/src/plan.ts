@@ -49,6 +49,8 @@ export interface OpenedBlock {
   readonly footer: Footer;
   /** As in PlannedBlock. */
   readonly before?: boolean;
+  /** It lies before the part of the range that it is read for. */
+  readonly edge?: boolean;
 }
 
 export type ReportUnreadable = (entry: BlockEntry, error: unknown) => Promise<void>;
@@ -178,6 +180,7 @@ export function placeInRange(
   dataset: { readonly timeMinMs: bigint; readonly timeMaxMs: bigint; readonly reachMs: number },
   range: { readonly fromMs: number; readonly toMs: number },
 ): 'inside' | 'outside' | 'cut' {
+  if (range.fromMs >= range.toMs) return 'outside';
   const min = Number(dataset.timeMinMs);
   // A profile of a minute counts until its last millisecond.
   const max = Number(dataset.timeMaxMs) + Math.max(0, dataset.reachMs - 1);

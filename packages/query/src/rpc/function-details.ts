@@ -48,10 +48,11 @@ export async function functionDetails(
         );
       };
       const planned = run.plan(scope, profileType);
+      const edges = [scope.fromMs, scope.toMs];
       const folds = needsFolding(planned);
-      const gathered = folds ? await gatherProfiles(run, scope, profileType, planned) : undefined;
+      const gathered = folds ? await gatherProfiles(run, scope, profileType, planned, edges) : undefined;
       if (gathered !== undefined) {
-        const { block, series } = foldScope(gathered, [scope.fromMs, scope.toMs]);
+        const { block, series } = foldScope(gathered, edges);
         await add(block, { series });
       }
       const plans = folds ? [] : planned.map((plan) => ({ ...plan, points: plan.cut }));
@@ -59,7 +60,6 @@ export async function functionDetails(
         await add(block, {
           series: selectSeries(block, run.typesOf(profileType), scope.selector),
           timeRange: plan.cut ? plan.within : undefined,
-          spread: run.scope,
         });
       }
       const { lines, builds } = found;
