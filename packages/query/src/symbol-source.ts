@@ -14,12 +14,15 @@ export interface SymbolSource {
 export interface SymbolRecord {
   /** Names the table in force, another one after a better upload; "" when there is none. */
   readonly table: string;
+  /** Code that is not at the addresses that its offsets in the file are; undefined: not known. */
+  readonly codeSegments?: readonly (readonly [offset: number, address: number, size: number])[] | undefined;
 }
 
 interface Loaded {
   /** Equal as long as the names are: the record's table, or why there is none. */
   readonly version: string;
   readonly chains: SymbolChains | undefined;
+  readonly codeSegments?: SymbolRecord['codeSegments'];
   /** Why frames have no names when there is no table. */
   readonly reason: UnnamedReason;
 }
@@ -48,9 +51,10 @@ export class QuerySymbols {
   }
 
   /** For what was loaded. */
-  readonly symbolize: Symbolize = (buildId, address) => {
-    const { chains, reason } = this.#loaded.get(buildId) ?? UNKNOWN;
-    return chains === undefined ? reason : chains.at(address);
+  readonly symbolize: Symbolize = (buildId, address, isOffset) => {
+    const { chains, reason, codeSegments } = this.#loaded.get(buildId) ?? UNKNOWN;
+    if (chains === undefined) return reason;
+    return chains.at(isOffset ? addressOf(address, codeSegments) : address);
   };
 
   async #load(buildId: string): Promise<Loaded> {
@@ -59,13 +63,22 @@ export class QuerySymbols {
       if (record === undefined) return UNKNOWN;
       const table = record.table === '' ? undefined : await this.#source.table(buildId);
       if (table === undefined) return { version: 'no_symbols', chains: undefined, reason: 'no_symbols' };
-      return { version: record.table, chains: new SymbolChains(table), reason: 'no_symbols' };
+      const { codeSegments } = record;
+      return { version: record.table, chains: new SymbolChains(table), codeSegments, reason: 'no_symbols' };
     } catch (error) {
       if (!(error instanceof FleetflameError)) throw error;
       this.#log.error({ err: error, buildId }, 'the symbols of a binary cannot be read');
       return UNKNOWN;
     }
   }
+}
+
+/** The ELF address of an offset in the file: the same where no segment says otherwise. */
+function addressOf(offset: number, segments: SymbolRecord['codeSegments'] = []): number {
+  for (const [from, address, size] of segments) {
+    if (offset >= from && offset < from + size) return offset - from + address;
+  }
+  return offset;
 }
 
 const UNKNOWN: Loaded = {

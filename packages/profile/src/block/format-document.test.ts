@@ -17,7 +17,7 @@ import { BLOCK_LIMITS } from './limits.ts';
 import { mergeBlocks } from './merge-blocks.ts';
 
 const TABLES = ['series', 'stacks', 'locations', 'functions', 'mappings', 'points', 'samples'];
-const KINDS = ['unknown', 'native', 'kernel', 'jit', 'interpreted', 'vdso'];
+const KINDS = ['unknown', 'native', 'kernel', 'jit', 'interpreted', 'vdso', 'native_offset'];
 const text = new TextDecoder('utf-8', { fatal: true });
 
 function crc(bytes: Uint8Array): number {
