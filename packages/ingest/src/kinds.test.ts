@@ -1,6 +1,6 @@
 /** What a pushed value is, from the file to the block: snapshots are known also where a label, or everything, is missing. */
-import { encodePprof, foldKinds, mergeBlocks, readBlock, type Block } from '@fleetflame/profile';
-import { blockFromText } from '@fleetflame/profile/testing';
+import { encodePprof, foldKinds, mergeBlocks, readBlock, readFooter, type Block } from '@fleetflame/profile';
+import { blockFromText, rawPprof } from '@fleetflame/profile/testing';
 import { expect, test } from 'vitest';
 import { startIngestServer } from './testing/ingest-server.ts';
 import { temporaryDirectory } from './testing/temporary-directory.ts';
@@ -56,6 +56,48 @@ test('who pushes may say what it is', async () => {
   await expect(mean([hundred], 'bananas')).rejects.toThrow(
     /kind is "bananas": it is one of rate, gauge, cumulative/,
   );
+});
+
+test('what a file wants to be shown first is stored with its service, not with that of others', async () => {
+  using directory = temporaryDirectory();
+  await using server = await startIngestServer(directory.path, { limits: { segmentMs: 20 } });
+  const { bytes, int, rawProfile } = rawPprof;
+  const strings = [
+    '',
+    'alloc_space',
+    'bytes',
+    'main',
+    'inuse_space',
+    'main.c',
+    'space',
+    'x',
+    '',
+    'app',
+    'ab',
+  ];
+  for (const [service, wanted] of [
+    ['api', 4],
+    ['db', 0],
+  ] as const) {
+    const profile = rawProfile({
+      sampleType: [...bytes(1, int(1, 1), int(2, 2)), ...bytes(1, int(1, 4), int(2, 2))],
+      sample: bytes(2, bytes(1, [1]), bytes(2, [100, 7])),
+      function: [...bytes(5, int(1, 1), int(2, 3)), ...bytes(5, int(1, 2), int(2, 7))],
+      strings: strings.flatMap((text) => bytes(6, text)),
+      periodType: bytes(11, int(1, 6), int(2, 2)),
+      more: int(14, wanted),
+    });
+    await server.client.writePprof({ profile, labels: { service_name: service }, timeMs: BigInt(T) });
+  }
+  const snapshot = await server.store.snapshot({ fromMs: T - 1000, toMs: T + 60_000 });
+  const marked = new Set<string>();
+  for (const entry of snapshot.blocks) {
+    const footer = await server.store.read(entry, readFooter);
+    for (const dataset of footer.datasets)
+      if (dataset.isDefault) marked.add(`${dataset.profileType} ${dataset.serviceName}`);
+  }
+  snapshot.release();
+  expect([...marked]).toEqual(['memory:inuse_space:bytes:space:bytes api']);
 });
 
 test('a profile that is pushed as of now ended now: none of it is to come', async () => {

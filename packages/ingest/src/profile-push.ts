@@ -62,13 +62,20 @@ export function decodePush(
     throw metrics.refuse('format', error);
   }
   if (negative !== undefined) throw implausible(metrics, 'negative', negative);
-  const { durationMs, totals } = push;
+  const { durationMs, totals, defaultSampleType } = push;
   const atMs = beginOf(push, nowMs);
   push = { ...push, timeMs: atMs, rows: movedTo(push.rows, push.timeMs, atMs) };
   const { labels, seriesKind: kind } = file;
   push = {
     ...push,
-    rows: withMeaning(push.rows, { timeMs: atMs, durationMs, kind, labels, types: totals.keys() }),
+    rows: withMeaning(push.rows, {
+      timeMs: atMs,
+      durationMs,
+      kind,
+      labels,
+      types: totals.keys(),
+      defaultSampleType,
+    }),
   };
   if (push.rows.series.length === 0 && push.rows.profiles.length === 0) return push;
   if (push.rows.series.length > 0) checkServiceName(seriesOfRows(push.rows), metrics);

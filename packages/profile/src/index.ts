@@ -9,7 +9,7 @@ export { selectProfiles } from './block/select-profiles.ts';
 export { selectSamples } from './block/select-samples.ts';
 export { foldKinds } from './meaning/fold-kinds.ts';
 export { kindOfType } from './meaning/kind-of-type.ts';
-export { Durations, partBetween, spreadPart, type TimeRangeMs } from './meaning/spread.ts';
+export { Durations, partBetween, partInRange, type TimeRangeMs } from './meaning/spread.ts';
 export { withMeaning } from './meaning/with-meaning.ts';
 export { mergeBlocks, hasTotalsOnly } from './block/merge-blocks.ts';
 export { encodeBlock } from './block/encode-block.ts';
@@ -37,7 +37,8 @@ export { SelectorSyntaxError } from './selector/selector-syntax-error.ts';
 export { SELECTOR_LIMITS } from './selector/limits.ts';
 export { formatProfileType, parseProfileType, PROFILE_TYPE_MAX_LENGTH } from './profile-type/profile-type.ts';
 export type { ProfileType } from './profile-type/profile-type.ts';
-export { canBeNegative, isCpuTime, nanosecondsPerUnit } from './profile-type/units.ts';
+export { canBeNegative, isCpuTime, nanosecondsPerUnit, unitFactor } from './profile-type/units.ts';
+export { scaleValues, type SeriesScale } from './block/scale-values.ts';
 export {
   amountOf,
   cores,
@@ -48,7 +49,7 @@ export {
   type Amount,
   type Quantity,
 } from './quantity/quantity.ts';
-export { groupProfileTypes, resolveProfileType } from './profile-type/resolve-profile-type.ts';
+export { groupProfileTypes, resolveProfileType, typeFactor } from './profile-type/resolve-profile-type.ts';
 export type { PresentType, ResolvedType, TypeGroup } from './profile-type/resolve-profile-type.ts';
 export { encodeFlameTable, FLAME_TABLE_KIND, FLAME_TABLE_VERSION } from './projection/flame-table-encode.ts';
 export { decodeFlameTable } from './projection/flame-table-decode.ts';

@@ -14,7 +14,7 @@ export class CoverageBuilder {
   readonly #series = new Set<number>();
   #bytesRead = 0;
   #rows = 0;
-  #type: ResolvedType = { id: '', ids: [], total: 0, others: [] };
+  #type: ResolvedType = { id: '', ids: [], total: 0, isDefault: false, others: [] };
   #unnamed: readonly UnnamedSelf[] = [];
   #framesTooDeep = 0;
   #stopped: readonly StoppedStacks[] = [];

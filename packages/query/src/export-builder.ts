@@ -5,7 +5,7 @@ import {
   FleetflameError,
   MAPPING_KINDS,
   sampleRanges,
-  spreadPart,
+  partInRange,
   symbolizeLocation,
   type Block,
   type SampleSelection,
@@ -89,13 +89,13 @@ function valueOfRow(block: Block, row: number, timeRange: SampleSelection['timeR
 /** As `valueOfRow`, of profiles that take time. */
 function spreadOfRow(block: Block, row: number, durations: Durations, selection: SampleSelection): number {
   const { samples } = block;
-  const { timeRange, spread = timeRange } = selection;
-  if (timeRange === undefined || spread === undefined) return samples.total[row]!;
+  const { timeRange } = selection;
+  if (timeRange === undefined) return samples.total[row]!;
   let sum = 0;
   for (let point = samples.pointStart[row]!; point < samples.pointStart[row + 1]!; point++) {
     const time = samples.time[point]!;
     const durationMs = durations.of(samples.series[row]!, time);
-    sum += spreadPart(block.timeStartMs + time, samples.value[point]!, durationMs, { timeRange, spread });
+    sum += partInRange(block.timeStartMs + time, samples.value[point]!, durationMs, timeRange);
   }
   return sum;
 }

@@ -65,10 +65,11 @@ export async function scanFlame(
 async function sumFolded(summer: Summer, plans: readonly PlannedBlock[]): Promise<Partial> {
   const { run, scope, profileType, groupBy } = summer;
   const sum = new Sum(summer);
-  const gathered = await gatherProfiles(run, scope, profileType, plans);
+  const edges = [run.scope.fromMs, run.scope.toMs];
+  const gathered = await gatherProfiles(run, scope, profileType, plans, edges);
   const [entry] = plans.map((plan) => plan.entry);
   if (gathered === undefined || entry === undefined) return sum;
-  const { block, series } = foldScope(gathered, [run.scope.fromMs, run.scope.toMs]);
+  const { block, series } = foldScope(gathered, edges);
   await sum.addBlock(
     { ...entry, id: `folded ${randomUUID()}` },
     block,
@@ -179,7 +180,7 @@ function pieceOf(plan: PlannedBlock, range: TimeRange, question: string): Part {
 
 function sumBlock(summer: Summer, block: Block, timeRange: TimeRange | undefined): StackSums {
   const series = selectSeries(block, summer.run.typesOf(summer.profileType), summer.scope.selector);
-  return sumStacks(block, { series, timeRange, spread: summer.run.scope }, summer.groupBy);
+  return sumStacks(block, { series, timeRange }, summer.groupBy);
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   type Block,
   type Selector,
 } from '@fleetflame/profile';
+import type { TimeRange } from '@fleetflame/store';
 import type { PlannedBlock } from './plan.ts';
 import type { QueryRun } from './query-run.ts';
 import type { Scope } from './scope.ts';
@@ -30,12 +31,16 @@ export function needsFolding(plans: readonly PlannedBlock[]): boolean {
   );
 }
 
-/** All that is selected, with its points; undefined: nothing is. */
+/**
+ * All that is selected, with its points; undefined: nothing is. What does not add up is there as it was stored; of rates
+ * among it, what lies between the edges in the part of the range that each block answers for.
+ */
 export async function gatherProfiles(
   run: QueryRun,
   scope: Scope,
   profileType: string,
   plans: readonly PlannedBlock[],
+  edges: readonly number[],
 ): Promise<Block | undefined> {
   const { foldedPoints } = run.context.checks.limits;
   const parts: Block[] = [];
@@ -48,11 +53,17 @@ export async function gatherProfiles(
     // A part of the range is answered by one block only. What lies before all of it raw blocks have, while there are any.
     const early = plan.within.fromMs === run.scope.fromMs && (plan.entry.resolutionMs === 0 || !hasBefore);
     const isHere = (time: number): boolean => time < to && (time >= from || early);
-    const samples = selectSamples(block.samples, selected, isHere);
+    const rates = selected.map((is, row) => (block.series.kind[row] === 0 ? is : 0));
+    const others = selected.map((is, row) => is - rates[row]!);
+    const samples = selectSamples(block.samples, others, isHere);
     // Those of series without samples, too: they know the profiles in which a label was not.
     const ofType = selectSeries(block, run.typesOf(profileType), EVERYTHING);
-    const series = selectProfiles(block, (row, time) => ofType[row] === 1 && isHere(time));
-    points += samples.time.length;
+    const series = selectProfiles(
+      block,
+      (row, time) => ofType[row] === 1 && block.series.kind[row] !== 0 && isHere(time),
+    );
+    const spread = spreadRates(block, rates, plan.within, edges);
+    points += samples.time.length + (spread?.samples.time.length ?? 0);
     if (points > foldedPoints) {
       throw new FleetflameError(
         'limit_exceeded',
@@ -63,8 +74,23 @@ export async function gatherProfiles(
     // A copy that is as small as what was selected.
     if (samples.length > 0 || series.profileTime.length > 0)
       parts.push(mergeBlocks([{ ...block, samples, series, losses: new Map() }]));
+    if (spread !== undefined) parts.push(mergeBlocks([{ ...spread, losses: new Map() }]));
   }
   return parts.length === 0 ? undefined : mergeBlocks(parts);
+}
+
+/** As moments at the beginning of their span, or of what of it is `within`; undefined: nothing lies there. */
+function spreadRates(
+  block: Block,
+  rates: Uint8Array,
+  { fromMs, toMs }: TimeRange,
+  edges: readonly number[],
+): Block | undefined {
+  const samples = selectSamples(block.samples, rates);
+  if (samples.length === 0 || fromMs >= toMs) return undefined;
+  const inner = edges.filter((edge) => edge > fromMs && edge < toMs);
+  const spread = foldKinds({ ...block, samples }, [fromMs, ...inner, toMs]);
+  return spread.samples.length === 0 ? undefined : spread;
 }
 
 /** What the selected values mean over the spans between edges, as a block of which all series count. */

@@ -9,7 +9,11 @@ import {
   resolveProfileType,
   SERVICE_NAME,
   type Matcher,
+  typeFactor,
+  unitFactor,
+  type PresentType,
   type ResolvedType,
+  type SeriesScale,
 } from '@fleetflame/profile';
 import type { Footer } from '@fleetflame/proto/block/v1/footer';
 import type { BlockEntry, SelectedBlock, Snapshot, TimeRange } from '@fleetflame/store';
@@ -45,6 +49,8 @@ export interface OpenedBlock {
   readonly footer: Footer;
   /** As in PlannedBlock. */
   readonly before?: boolean;
+  /** It lies before the part of the range that it is read for. */
+  readonly edge?: boolean;
 }
 
 export type ReportUnreadable = (entry: BlockEntry, error: unknown) => Promise<void>;
@@ -79,31 +85,41 @@ export async function openBlocks(
 export function presentTypes(
   opened: readonly OpenedBlock[],
   services: readonly Matcher[] = [],
-): { readonly id: string; readonly total: number }[] {
-  const types = new Map<string, number>();
+): PresentType[] {
+  const types = new Map<string, { readonly total: number; readonly isDefault: boolean }>();
   for (const { entry, footer, before = false } of opened) {
     for (const dataset of footer.datasets) {
       const isThere = (before && isCumulative(dataset)) || placeInRange(dataset, entry.range) !== 'outside';
       if (!isThere || !services.every((matcher) => matcher.matches(dataset.serviceName))) continue;
-      types.set(dataset.profileType, (types.get(dataset.profileType) ?? 0) + Number(dataset.total));
+      const known = types.get(dataset.profileType);
+      types.set(dataset.profileType, {
+        total: (known?.total ?? 0) + Number(dataset.total),
+        isDefault: known?.isDefault === true || dataset.isDefault,
+      });
     }
   }
-  return [...types].map(([id, total]) => ({ id, total })).sort((a, b) => (a.id < b.id ? -1 : 1));
+  return [...types].map(([id, type]) => ({ id, ...type })).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /**
  * The profile types that are meant. A whole type that has no data is taken as it is, and so is any type
  * when there is no data at all: the answer is then empty, which is no error.
  */
-export function resolveType(
-  wanted: string,
-  present: readonly { readonly id: string; readonly total: number }[],
-): ResolvedType {
+export function resolveType(wanted: string, present: readonly PresentType[]): ResolvedType {
   const isPresent = present.some(({ id }) => id === wanted);
   if (!isPresent && wanted !== '' && (present.length === 0 || isWholeType(wanted)))
-    return { id: wanted, ids: [wanted], total: 0, others: [] };
-  if (wanted === '' && present.length === 0) return { id: '', ids: [], total: 0, others: [] };
+    return { id: wanted, ids: [wanted], total: 0, isDefault: false, others: [] };
+  if (wanted === '' && present.length === 0)
+    return { id: '', ids: [], total: 0, isDefault: false, others: [] };
   return resolveProfileType(wanted, present);
+}
+
+/** What makes values of one profile type values of another that is the same question. */
+export function scaleInto(from: string, into: string): SeriesScale {
+  const value = typeFactor(from, into);
+  if (from === into || !isWholeType(from) || !isWholeType(into)) return { value, period: 1 };
+  const period = unitFactor(parseProfileType(from).periodUnit, parseProfileType(into).periodUnit);
+  return { value, period: period ?? 0 };
 }
 
 function isWholeType(wanted: string): boolean {
@@ -164,6 +180,7 @@ export function placeInRange(
   dataset: { readonly timeMinMs: bigint; readonly timeMaxMs: bigint; readonly reachMs: number },
   range: { readonly fromMs: number; readonly toMs: number },
 ): 'inside' | 'outside' | 'cut' {
+  if (range.fromMs >= range.toMs) return 'outside';
   const min = Number(dataset.timeMinMs);
   // A profile of a minute counts until its last millisecond.
   const max = Number(dataset.timeMaxMs) + Math.max(0, dataset.reachMs - 1);

@@ -16,6 +16,9 @@ export interface QueryHost {
   symbols(buildIds: readonly string[]): Promise<readonly LoadedSymbols[]>;
 }
 
+/** Code that is not at the addresses that its offsets in the file are. */
+export type CodeSegments = readonly (readonly [offset: number, address: number, size: number])[];
+
 /** What a build id has of names now. */
 export interface LoadedSymbols {
   /** Equal as long as the names are: the key of the table, or why there is none. */
@@ -23,4 +26,6 @@ export interface LoadedSymbols {
   readonly table: SymbolLookup | undefined;
   /** Why frames have no names when there is no table. */
   readonly reason: UnnamedReason;
+  /** undefined: not known. */
+  readonly codeSegments: CodeSegments | undefined;
 }

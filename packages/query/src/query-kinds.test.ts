@@ -1,7 +1,12 @@
 /** What values mean, asked over RPC: the same from raw blocks, in whatever pieces they are, and from rollups. */
 import { scaled, testSeed } from '@fleetflame/testing';
 import { mergeBlocks, SERIES_KINDS, type Block, type SeriesKind } from '@fleetflame/profile';
-import { blocksOfSnapshots, TEST_SNAPSHOT_TYPE, type Snapshot } from '@fleetflame/profile/testing';
+import {
+  blockFromText,
+  blocksOfSnapshots,
+  TEST_SNAPSHOT_TYPE,
+  type Snapshot,
+} from '@fleetflame/profile/testing';
 import { ExportFormat } from '@fleetflame/proto/query/v1/query';
 import { afterEach, expect, test } from 'vitest';
 import { QueryServer } from './testing/query-server.ts';
@@ -46,6 +51,9 @@ test('a minute of CPU is a tenth of a core in each of its seconds, also where a 
     CPU,
   );
   if (minute !== undefined) await server.commit(minute);
+  // What is in the range says nothing of profiles that began before it.
+  const others = { profileType: 'wall:wall:nanoseconds:wall:nanoseconds', timeMs: START + 40_000 };
+  await server.commit(blockFromText('main 1', others));
   const { groups } = await server.client.series({ scope: scope(CPU, 0, MINUTE), stepMs: 10_000n });
   expect(groups.map(({ values }) => values)).toEqual([[1e9, 1e9, 1e9, 1e9, 1e9, 1e9].map(BigInt)]);
   expect(await total(server, CPU, 0, MINUTE)).toBe(6e9);
@@ -86,6 +94,7 @@ function randomSnapshots(random: () => number, kind: SeriesKind): Block[] {
       b = kind === 'cumulative' ? b + Math.floor(random() * 9) : Math.floor(random() * 9);
       snapshots.push({
         timeMs,
+        durationMs: kind === 'rate' ? Math.floor(random() * 15 * MINUTE) : 0,
         values: { ...(random() < 0.8 || kind === 'cumulative' ? { 'main;a': a } : {}), 'main;b': b },
       });
     }
@@ -93,10 +102,10 @@ function randomSnapshots(random: () => number, kind: SeriesKind): Block[] {
   });
 }
 
-test('means and increases over whole cells are the same from rollups', async () => {
+test('what lies in a range is the same from rollups and raw blocks: of rates in any range, of others in whole cells', async () => {
   const seed = testSeed();
   const random = seededRandom(seed);
-  for (const kind of SERIES_KINDS.filter((one) => one !== 'rate')) {
+  for (const kind of SERIES_KINDS) {
     for (let run = 0; run < scaled(1, 20); run++) {
       const clock = { nowMs: START };
       const now = () => clock.nowMs;
@@ -107,24 +116,47 @@ test('means and increases over whole cells are the same from rollups', async () 
         clock.nowMs = Math.max(clock.nowMs, block.timeEndMs + MINUTE);
         for (const server of [plain, rolled]) await server.commit(block);
       }
-      for (const laterMs of [0, 30 * HOUR, MINUTE, MINUTE]) {
-        clock.nowMs += laterMs;
-        await rolled.store.maintain();
-      }
-      for (const [from, to] of [
-        [0, 3 * HOUR],
-        [HOUR, 2 * HOUR],
-        [25 * MINUTE, 95 * MINUTE],
-        [10 * MINUTE, 15 * MINUTE],
-      ] as const) {
-        const what = `${kind} from ${from} to ${to}, FLEETFLAME_SEED=${seed}`;
-        expect(await total(rolled, TEST_SNAPSHOT_TYPE, from, to), what).toBe(
-          await total(plain, TEST_SNAPSHOT_TYPE, from, to),
-        );
+      const compare = async (laterMs: number): Promise<void> => {
+        for (const [from, to] of [
+          [0, 3 * HOUR],
+          [HOUR, 2 * HOUR],
+          [25 * MINUTE, 95 * MINUTE],
+          [10 * MINUTE, 15 * MINUTE],
+          ...(kind === 'rate' ? anyRanges(random) : []),
+        ] as const) {
+          const what = `${kind} from ${from} to ${to}, ${laterMs} ms later, FLEETFLAME_SEED=${seed}`;
+          expect(await total(rolled, TEST_SNAPSHOT_TYPE, from, to), what).toBe(
+            await total(plain, TEST_SNAPSHOT_TYPE, from, to),
+          );
+        }
+      };
+      // First raw blocks of ten minutes and hours, with rollups of five minutes; then a day, with rollups of an hour.
+      for (const laterMs of [2 * MINUTE, 30 * HOUR]) {
+        for (const ms of [laterMs, MINUTE, MINUTE]) {
+          clock.nowMs += ms;
+          await rolled.store.maintain();
+        }
+        await compare(laterMs);
       }
     }
   }
 });
+
+/**
+ * Ranges that cut cells: any, such that rollups answer up to an hour at which raw blocks end, and such that a profile may
+ * reach over all that rollups answer of them.
+ */
+function anyRanges(random: () => number): (readonly [number, number])[] {
+  return Array.from({ length: 4 }, () => {
+    const from = Math.floor(random() * 90 * MINUTE);
+    const hour = HOUR * (1 + Math.floor(random() * 2));
+    return [
+      [from, from + 1 + Math.floor(random() * HOUR)] as const,
+      [from % HOUR, hour + 1 + Math.floor(random() * 4 * MINUTE)] as const,
+      [hour - Math.floor(random() * 3 * MINUTE), hour + 6 * MINUTE + Math.floor(random() * MINUTE)] as const,
+    ];
+  }).flat();
+}
 
 /** The blocks by time, some of them merged. */
 function groups(blocks: readonly Block[], random: () => number): Block[] {

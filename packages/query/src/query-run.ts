@@ -3,18 +3,27 @@
  *
  *   begin ──▶ snapshot ──▶ footers ──▶ profile type ──▶ plan ──▶ scan ──▶ answer ──▶ end (always)
  */
-import { BLOCK_LIMITS, FleetflameError, SERVICE_NAME, type Block, type Selector } from '@fleetflame/profile';
-import type { BlockNeeds, Snapshot } from '@fleetflame/store';
+import {
+  BLOCK_LIMITS,
+  FleetflameError,
+  scaleValues,
+  SERVICE_NAME,
+  type Block,
+  type Selector,
+  type SeriesScale,
+} from '@fleetflame/profile';
+import type { Dataset } from '@fleetflame/proto/block/v1/footer';
+import type { BlockNeeds, SelectedBlock, Snapshot, TimeRange } from '@fleetflame/store';
 import type { Logger } from 'pino';
 import type { BlockReader } from './block-reader.ts';
 import { Breather } from './breather.ts';
 import { CoverageBuilder } from './coverage.ts';
 import {
-  isCumulative,
   openBlocks,
   planBlocks,
   presentTypes,
   resolveType,
+  scaleInto,
   serviceMatchers,
   type OpenedBlock,
   type PlannedBlock,
@@ -53,9 +62,11 @@ export class QueryRun {
   readonly coverage: CoverageBuilder;
   readonly breather: Breather;
   readonly #snapshot: Snapshot;
-  readonly #lookBack: (lookBackMs: number) => Promise<Snapshot>;
-  #before: Snapshot | undefined;
+  readonly #lookBack: (edgeMs: number) => Promise<Snapshot>;
+  readonly #before: Snapshot[] = [];
   readonly #types = new Map<string, ReadonlySet<string>>();
+  /** By profile type, into the unit of the answer; those that are in it are left out. */
+  readonly #scales = new Map<string, SeriesScale>();
   #opened: readonly OpenedBlock[] = [];
 
   private constructor(
@@ -63,7 +74,7 @@ export class QueryRun {
     scope: Pick<Scope, 'fromMs' | 'toMs'>,
     snapshot: Snapshot,
     signal: AbortSignal,
-    lookBack: (lookBackMs: number) => Promise<Snapshot>,
+    lookBack: (edgeMs: number) => Promise<Snapshot>,
   ) {
     this.context = context;
     this.scope = scope;
@@ -91,15 +102,19 @@ export class QueryRun {
       needs,
     });
     const service = onlyService(scope.selector);
-    const lookBack = (lookBackMs: number): Promise<Snapshot> =>
-      context.host.snapshot({ fromMs: Math.max(0, scope.fromMs - lookBackMs), toMs: scope.fromMs, service });
+    const lookBack = (edgeMs: number): Promise<Snapshot> =>
+      context.host.snapshot({
+        fromMs: Math.max(0, edgeMs - BLOCK_LIMITS.profileDurationMs),
+        toMs: edgeMs,
+        service,
+      });
     const run = new QueryRun(context, scope, snapshot, signal, lookBack);
     try {
       await run.#open();
       return await work(run);
     } finally {
       snapshot.release();
-      run.#before?.release();
+      for (const before of run.#before) before.release();
     }
   }
 
@@ -117,6 +132,10 @@ export class QueryRun {
     const present = selected.length > 0 ? selected : presentTypes(this.#opened);
     const resolved = resolveType(scope.profileType, present);
     this.#types.set(resolved.id, new Set(resolved.ids));
+    for (const id of resolved.ids) {
+      const scale = scaleInto(id, resolved.id);
+      if (scale.value !== 1 || scale.period !== 1) this.#scales.set(id, scale);
+    }
     this.coverage.profileType(resolved);
     return resolved.id;
   }
@@ -124,6 +143,11 @@ export class QueryRun {
   /** All types that a resolved one stands for. */
   typesOf(profileType: string): ReadonlySet<string> {
     return this.#types.get(profileType) ?? new Set([profileType]);
+  }
+
+  /** What a footer says that a dataset adds up to, in the unit of the answer. */
+  totalOf(dataset: Dataset): number {
+    return Number(dataset.total) * (this.#scales.get(dataset.profileType)?.value ?? 1);
   }
 
   /** Blocks that can match, with their datasets; the others count as answered. */
@@ -134,7 +158,7 @@ export class QueryRun {
     return planned;
   }
 
-  /** Blocks in the order of their plans; those that cannot be read become missing coverage. */
+  /** Blocks in the order of their plans, their values in the unit of the answer; those that cannot be read become missing coverage. */
   async *scan<Plan extends ReadPlan>(
     plans: readonly Plan[],
   ): AsyncGenerator<ScannedBlock<Plan>, void, undefined> {
@@ -161,7 +185,7 @@ export class QueryRun {
         await this.breather.breathe();
         if (scanned === undefined) continue;
         this.count('scanned', 1);
-        yield scanned;
+        yield { plan: scanned.plan, block: scaleValues(scanned.block, this.#scales) };
         giveBack(scanned.plan);
       }
     } finally {
@@ -206,46 +230,54 @@ export class QueryRun {
     this.#opened = await openBlocks(this.#snapshot, reader, this.coverage, this.breather, this.#unreadable);
     await this.#openBefore();
     const coarsest = Math.max(0, ...blocks.map((entry) => entry.resolutionMs));
-    for (const { entry, footer, before } of this.#opened) {
-      if (before === true) continue;
+    for (const { entry, footer, before, edge } of this.#opened) {
+      if (before === true || edge === true) continue;
       // Losses have no time: those of a block that is read for an edge only are in its rollup as well.
       if (!entry.rolledUp || entry.resolutionMs === coarsest) this.coverage.losses(footer);
     }
   }
 
   /**
-   * Blocks before the range, of which something may count: profiles that were not over when it began, and where
-   * increases begin. As far back as the longest profile that was found; a range without any may lie inside one.
+   * Raw blocks with profiles that were not over when a part of the range began that raw blocks answer: the range itself,
+   * and where rollups end. Rollups have of each profile what lies in their cells, so raw blocks that are in them answer
+   * outside of those only; what is not in rollups yet answers everywhere. Increases begin before the range, too.
+   * What is there cannot be told from the blocks of the range: the profile of a minute may have ended in it.
    */
   async #openBefore(): Promise<void> {
-    let lookBackMs = this.#opened.length === 0 ? BLOCK_LIMITS.profileDurationMs : 0;
-    for (const { footer } of this.#opened) {
-      for (const dataset of footer.datasets) {
-        lookBackMs = Math.max(lookBackMs, dataset.reachMs);
-        if (isCumulative(dataset)) lookBackMs = BLOCK_LIMITS.profileDurationMs;
-      }
+    const { fromMs, toMs } = this.scope;
+    const rollups = this.#snapshot.tiers[1]?.range;
+    const left = { fromMs, toMs: rollups?.fromMs ?? toMs };
+    await this.#openReaching(fromMs, { before: true }, (entry) => (entry.rolledUp ? left : { fromMs, toMs }));
+    if (rollups === undefined || rollups.toMs >= toMs) return;
+    const right = { fromMs: rollups.toMs, toMs };
+    await this.#openReaching(right.fromMs, { edge: true }, (entry) => (entry.rolledUp ? right : undefined));
+  }
+
+  /** Blocks that lie before `edgeMs`, each for the range that it answers. */
+  async #openReaching(
+    edgeMs: number,
+    place: Pick<OpenedBlock, 'before' | 'edge'>,
+    rangeOf: (entry: SelectedBlock) => TimeRange | undefined,
+  ): Promise<void> {
+    if (edgeMs === 0) return;
+    const snapshot = await this.#lookBack(edgeMs);
+    this.#before.push(snapshot);
+    const blocks: SelectedBlock[] = [];
+    for (const entry of snapshot.blocks) {
+      const range = entry.resolutionMs === 0 ? rangeOf(entry) : undefined;
+      const isKnown = this.#opened.some(
+        (block) => block.entry.id === entry.id && block.entry.range.fromMs === range?.fromMs,
+      );
+      if (range !== undefined && !isKnown) blocks.push({ ...entry, range });
     }
-    if (lookBackMs === 0 || this.scope.fromMs === 0) return;
-    this.#before = await this.#lookBack(lookBackMs);
-    const known = new Set(this.#opened.map(({ entry }) => entry.id));
-    // Rollups hold whole what began before them: what reaches over their beginning is theirs.
-    const edgeMs = Math.min(
-      this.scope.toMs,
-      ...this.#opened.filter(({ entry }) => entry.resolutionMs > 0).map(({ entry }) => entry.range.fromMs),
-    );
-    const range = { fromMs: this.scope.fromMs, toMs: edgeMs };
-    const blocks = this.#before.blocks
-      .filter(({ id, resolutionMs }) => !known.has(id) && resolutionMs === 0)
-      .map((entry) => ({ ...entry, range }));
-    const { reader } = this.context;
     const opened = await openBlocks(
-      { ...this.#before, blocks },
-      reader,
+      { ...snapshot, blocks },
+      this.context.reader,
       this.coverage,
       this.breather,
       this.#unreadable,
     );
-    this.#opened = [...this.#opened, ...opened.map((block) => ({ ...block, before: true }))];
+    this.#opened = [...this.#opened, ...opened.map((block) => ({ ...block, ...place }))];
   }
 }
 

@@ -1,6 +1,6 @@
 import { FleetflameError, type Symbolize } from '@fleetflame/profile';
 import type { Logger } from 'pino';
-import type { LoadedSymbols, QueryHost } from './query-host.ts';
+import type { CodeSegments, LoadedSymbols, QueryHost } from './query-host.ts';
 import { readAhead } from './read-ahead.ts';
 import { SymbolChains } from './symbol-chains.ts';
 import type { SymbolLookup } from './symbol-lookup.ts';
@@ -16,12 +16,18 @@ export interface SymbolSource<Table extends SymbolLookup = SymbolLookup> {
 export interface SymbolRecord {
   /** Names the table in force, another one after a better upload; "" when there is none. */
   readonly table: string;
+  readonly codeSegments?: CodeSegments | undefined;
 }
 
 /** Records are small, and each is a read of the storage the first time. */
 const RECORDS_AHEAD = 16;
 
-const UNKNOWN: LoadedSymbols = { version: 'not_uploaded', table: undefined, reason: 'not_uploaded' };
+const UNKNOWN: LoadedSymbols = {
+  version: 'not_uploaded',
+  table: undefined,
+  reason: 'not_uploaded',
+  codeSegments: undefined,
+};
 
 /** What build ids have of names, in their order. A table that cannot be read counts as not there. */
 export async function loadSymbols<Table extends SymbolLookup>(
@@ -36,7 +42,8 @@ export async function loadSymbols<Table extends SymbolLookup>(
       if (record === undefined) return unknown;
       const table = record.table === '' ? undefined : await source.table(buildId);
       const reason = 'no_symbols';
-      return { version: table === undefined ? reason : record.table, table, reason };
+      const { codeSegments } = record;
+      return { version: table === undefined ? reason : record.table, table, reason, codeSegments };
     } catch (error) {
       if (!(error instanceof FleetflameError)) throw error;
       log.error({ err: error, buildId }, 'the symbols of a binary cannot be read');
@@ -81,9 +88,17 @@ export class QuerySymbols {
   }
 
   /** For what was loaded. */
-  readonly symbolize: Symbolize = (buildId, address) => {
+  readonly symbolize: Symbolize = (buildId, address, isOffset) => {
     const known = this.#loaded.get(buildId);
     if (known?.chains === undefined) return known?.reason ?? UNKNOWN.reason;
-    return known.chains.at(address);
+    return known.chains.at(isOffset ? addressOf(address, known.codeSegments) : address);
   };
+}
+
+/** The ELF address of an offset in the file: the same where no segment says otherwise. */
+function addressOf(offset: number, segments: CodeSegments = []): number {
+  for (const [from, address, size] of segments) {
+    if (offset >= from && offset < from + size) return offset - from + address;
+  }
+  return offset;
 }

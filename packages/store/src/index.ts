@@ -32,6 +32,6 @@ export type { S3Credentials, S3ObjectStoreConfig } from './objects/s3/s3-config.
 export type { TaskStatus } from './maintenance/maintenance-loop.ts';
 export { createJobs, type Jobs } from './maintenance/create-jobs.ts';
 export { DROPPED_LABELS, type RollupOptions } from './compaction/rollups.ts';
-export type { BlockNeeds, RangeGap, SelectedBlock, TimeRange } from './select-blocks.ts';
+export type { BlockNeeds, RangeGap, SelectedBlock, Tier, TimeRange } from './select-blocks.ts';
 export { ERASE_LIMITS, type EraseLimits } from './maintenance/eraser.ts';
 export { MAINTENANCE_LIMITS, type MaintenanceLimits } from './maintenance/maintenance-limits.ts';

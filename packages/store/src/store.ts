@@ -61,6 +61,7 @@ import {
   type BlockNeeds,
   type RangeGap,
   type SelectedBlock,
+  type Tier,
 } from './select-blocks.ts';
 import { shardOf } from './shard-of.ts';
 import { StoreClock } from './store-clock.ts';
@@ -133,6 +134,8 @@ export interface Snapshot {
   readonly quarantined: readonly QuarantinedEntry[];
   /** Parts of the range that are left only in rollups which cannot answer the question. */
   readonly gaps: readonly RangeGap[];
+  /** What each resolution is read for, raw first: outside of the second one's range raw blocks answer for what is in rollups, too. */
+  readonly tiers: readonly Tier[];
   /** Newest sample of the whole store, Unix ms; 0: it is empty. */
   readonly newestSampleMs: number;
   release(): void;
@@ -358,6 +361,7 @@ export class Store {
       blocks,
       quarantined: damaged.filter((entry) => read.has(entry.resolutionMs)),
       gaps: findGaps(live, tiers, this.#retention, nowMs),
+      tiers,
       newestSampleMs: view.newestSampleMs,
       release: this.#pins.pin(blocks.map((block) => block.id)),
     };

@@ -13,6 +13,7 @@
 import { createHash } from 'node:crypto';
 import { FleetflameError } from '@fleetflame/profile';
 import type { SymbolQuality } from '@fleetflame/proto/symbols/v1/symbols';
+import { isCodeSegments, type CodeSegment } from './code-segments.ts';
 import type { SymbolSource } from './convert/convert-binary.ts';
 import { SOURCE_QUALITY } from './quality.ts';
 
@@ -47,6 +48,8 @@ export interface BinaryRecord {
   readonly uploader: string;
   /** What this replaced, and of whom, in words; empty: nothing. */
   readonly replaced: string;
+  /** Where code is at other addresses than offsets in the file; undefined: no upload has said. */
+  readonly codeSegments?: readonly CodeSegment[] | undefined;
 }
 
 export function recordPrefix(buildId: string): string {
@@ -131,6 +134,7 @@ function isRecord(value: unknown): value is BinaryRecord {
     ['symbols', 'uploadedMs', 'uploadBytes', 'tableBytes', 'lines', 'inlines', 'attempted'].every((name) =>
       has(name, 'number'),
     ) &&
-    Object.hasOwn(SOURCE_QUALITY, String(Reflect.get(value, 'source')))
+    Object.hasOwn(SOURCE_QUALITY, String(Reflect.get(value, 'source'))) &&
+    (!('codeSegments' in value) || isCodeSegments(value.codeSegments))
   );
 }

@@ -140,6 +140,8 @@ export class SymbolStore {
     const record: BinaryRecord = {
       ...headOf(file),
       symbols: conversion.symbols,
+      // Files of debug information do not say: what the binary itself said stays.
+      codeSegments: conversion.codeSegments ?? before?.codeSegments,
       source: conversion.source,
       problem: problemOf(conversion),
       table,

@@ -68,6 +68,11 @@ export function coverageWarnings(coverage: Coverage | undefined, total: number):
     warnings.push(
       `shown is ${coverage.profileType}; there is also ${coverage.otherTypes.join(', ')} (--type)`,
     );
+  if (!Number.isSafeInteger(total)) {
+    warnings.push(
+      'the sum is beyond 2^53: it is the nearest number of 53 bits, off by less than 1e-15 of itself',
+    );
+  }
   if (coverage.blocksAnswered < coverage.blocksExpected) {
     warnings.push(
       `${coverage.blocksExpected - coverage.blocksAnswered} of ${coverage.blocksExpected} blocks are missing, numbers are too low: ` +

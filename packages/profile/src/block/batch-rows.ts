@@ -5,6 +5,7 @@
  */
 import type { Block, SeriesTable } from './block.ts';
 import { checkTimeSpan } from './block-builder.ts';
+import { uniteDefaults, type DefaultTypes } from './default-types.ts';
 import { mergeBlocks, timeRangeOf } from './merge-blocks.ts';
 import { assembleSamples, assembleSeries } from './tables/assemble-block.ts';
 import { SERIES_HEAD, type InternedTables } from './tables/interned-tables.ts';
@@ -28,6 +29,8 @@ export interface BatchRows {
   readonly value: Float64Array;
   /** What the series were taken from. */
   readonly profiles: ProfileList;
+  /** As in Block. */
+  readonly defaultTypes?: DefaultTypes | undefined;
 }
 
 /** What of a batch says whose it is; blocks are of this form, too. */
@@ -52,6 +55,7 @@ export function rowsOfBlock(tables: InternedTables, block: Block): BatchRows {
     time: samples.time,
     value: samples.value,
     profiles,
+    ...uniteDefaults([block]),
   };
 }
 
@@ -126,5 +130,12 @@ function mergeGroup(tables: InternedTables, batches: readonly BatchRows[]): Bloc
     seriesTable.length,
     picked.stacks.length,
   );
-  return { timeStartMs: startMs, timeEndMs: endMs, losses, samples, ...picked };
+  return {
+    timeStartMs: startMs,
+    timeEndMs: endMs,
+    losses,
+    samples,
+    ...picked,
+    ...uniteDefaults(batches),
+  };
 }

@@ -13,6 +13,7 @@
  * to 2^53.
  */
 
+import type { DefaultTypes } from './default-types.ts';
 import type { StringTable } from './string-table.ts';
 
 /** Row of `SeriesTable`. */
@@ -91,8 +92,8 @@ export interface LocationTable {
   readonly length: number;
   readonly mapping: Uint32Array;
   /**
-   * ELF virtual address for native code, in pushed profiles at times the offset in the file (docs/import.md,
-   * Addresses); the address as sampled for kernel and JIT code.
+   * ELF virtual address for native code, the offset in the file where the mapping's kind is `native_offset`; the address as
+   * sampled for kernel and JIT code.
    */
   readonly address: BigUint64Array;
   /** Lines of row i are entries lineStart[i] to lineStart[i+1] (length + 1 entries), innermost inline first. */
@@ -114,8 +115,19 @@ export interface FunctionTable {
   readonly startLine: Uint32Array;
 }
 
-/** What kind of code a mapping holds. The number is what the `kind` column stores. */
-export const MAPPING_KINDS = ['unknown', 'native', 'kernel', 'jit', 'interpreted', 'vdso'] as const;
+/**
+ * What kind of code a mapping holds. The number is what the `kind` column stores. `native_offset`: native code whose
+ * addresses are offsets in its file, since whoever took them did not know the program headers; it has a build id.
+ */
+export const MAPPING_KINDS = [
+  'unknown',
+  'native',
+  'kernel',
+  'jit',
+  'interpreted',
+  'vdso',
+  'native_offset',
+] as const;
 export type MappingKind = (typeof MAPPING_KINDS)[number];
 
 /** One row per binary. Row 0 is "no mapping": file "", build id "", kind unknown. */
@@ -142,6 +154,8 @@ export interface Block {
   readonly mappings: MappingTable;
   /** Samples that were taken but could not be kept, by cause. */
   readonly losses: ReadonlyMap<string, number>;
+  /** Datasets that are to be shown first, as `datasetKey` calls them; undefined: none. */
+  readonly defaultTypes?: DefaultTypes | undefined;
 }
 
 /** The label that datasets, shards and the UI go by. */

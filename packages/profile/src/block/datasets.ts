@@ -1,5 +1,7 @@
 import type { Block, SeriesIndex } from './block.ts';
 import { SERVICE_NAME } from './block.ts';
+import { datasetKey } from './default-types.ts';
+import type { SeriesWithStrings } from './batch-rows.ts';
 
 /** The samples of one (profile type, service_name): neighbours in the block, one record batch on disk. */
 export interface DatasetRange {
@@ -19,6 +21,8 @@ export interface DatasetRange {
   readonly kinds: number;
   /** The longest duration of a profile among its rates; 0: all are instants. */
   readonly reachMs: number;
+  /** Its profiles say that it is to be shown first. */
+  readonly isDefault: boolean;
 }
 
 /** Datasets that have samples or profiles, in order. */
@@ -46,6 +50,7 @@ export function findDatasets(block: Block): DatasetRange[] {
         ...range,
         ...summarize(block, start, end, sampleStart, sample),
         ...meaningOf(block, start, end),
+        isDefault: block.defaultTypes?.has(datasetKey(profileType, serviceName)) === true,
       });
     }
     start = end;
@@ -67,7 +72,7 @@ function meaningOf({ series }: Block, start: number, end: number): Pick<DatasetR
   return { kinds: kinds === 1 ? 0 : kinds, reachMs };
 }
 
-export function serviceOf({ series, strings }: Block, row: SeriesIndex): string {
+export function serviceOf({ series, strings }: SeriesWithStrings, row: SeriesIndex): string {
   for (let label = series.labelStart[row]!; label < series.labelStart[row + 1]!; label++) {
     if (strings.at(series.labelName[label]!) === SERVICE_NAME) return strings.at(series.labelValue[label]!);
   }

@@ -13,6 +13,7 @@ import { crc32c } from './container/crc32c.ts';
 import { decodeFooter, footerBytes, footerNumber, isMagic } from './container/decode-footer.ts';
 import { MAGIC, TRAILER_BYTES } from './container/layout.ts';
 import { findDatasets } from './datasets.ts';
+import { datasetKey } from './default-types.ts';
 import { SampleCollector } from './decode-samples.ts';
 import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
 import { validateBlock } from './validate-block.ts';
@@ -143,10 +144,19 @@ export function assemble(
     losses: new Map(
       footer.losses.map(({ cause, samples: count }) => [cause, footerNumber(count, `losses.${cause}`)]),
     ),
+    ...defaultsOf(footer),
   };
   validateBlock(block, { points: options.points, limits: options.limits, code: 'corrupt_data' });
   checkDatasets(block, datasets, options.points);
   return block;
+}
+
+function defaultsOf({ datasets }: Footer): Pick<Block, 'defaultTypes'> {
+  const said = datasets.filter(({ isDefault }) => isDefault);
+  if (said.length === 0) return {};
+  return {
+    defaultTypes: new Set(said.map(({ profileType, serviceName }) => datasetKey(profileType, serviceName))),
+  };
 }
 
 /** What the footer says of each dataset must be what its samples say. */

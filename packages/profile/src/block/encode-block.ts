@@ -14,7 +14,7 @@ import {
   hasInstantsOnly,
 } from './arrow/encode-tables.ts';
 import type { WrittenTable } from './arrow/write-table.ts';
-import type { Block } from './block.ts';
+import { MAPPING_KINDS, type Block } from './block.ts';
 import { checkedBytes } from './container/batch-checksum.ts';
 import { crc32c } from './container/crc32c.ts';
 import {
@@ -109,9 +109,14 @@ function batchChecksums({ bytes, batches }: WrittenTable): number[] {
   return batches.map((place) => crc32c(bytes.subarray(place.offset, place.offset + checkedBytes(place))));
 }
 
-/** Columns of lines are what version 3 has and version 2 has not. */
-function versionOf({ locations, series }: Block): number {
-  const isNew = locations.lineColumn.some((column) => column !== 0) || !hasInstantsOnly(series);
+const NATIVE_OFFSET = MAPPING_KINDS.indexOf('native_offset');
+
+/** Columns of lines, kinds, profiles and offsets in files are what version 3 has and version 2 has not. */
+function versionOf({ locations, series, mappings }: Block): number {
+  const isNew =
+    locations.lineColumn.some((column) => column !== 0) ||
+    !hasInstantsOnly(series) ||
+    mappings.kind.includes(NATIVE_OFFSET);
   return isNew ? FORMAT_VERSION : OLDEST_FORMAT_VERSION;
 }
 
@@ -143,6 +148,7 @@ function encodeFooter(
         pointsCrc32c: pointChecksums[i]!,
         kinds: dataset.kinds,
         reachMs: dataset.reachMs,
+        isDefault: dataset.isDefault,
       })),
       losses: losses.map(([cause, samples]) => ({ cause, samples: BigInt(samples) })),
     }),

@@ -11,12 +11,13 @@ import { describe, expect, test } from 'vitest';
 import { blockFromText, describeBlock } from '../testing/index.ts';
 import type { Block } from './block.ts';
 import { BlockBuilder } from './block-builder.ts';
+import { datasetKey } from './default-types.ts';
 import { encodeBlock } from './encode-block.ts';
 import { BLOCK_LIMITS } from './limits.ts';
 import { mergeBlocks } from './merge-blocks.ts';
 
 const TABLES = ['series', 'stacks', 'locations', 'functions', 'mappings', 'points', 'samples'];
-const KINDS = ['unknown', 'native', 'kernel', 'jit', 'interpreted', 'vdso'];
+const KINDS = ['unknown', 'native', 'kernel', 'jit', 'interpreted', 'vdso', 'native_offset'];
 const text = new TextDecoder('utf-8', { fatal: true });
 
 function crc(bytes: Uint8Array): number {
@@ -218,7 +219,11 @@ function describeDocumentBlock({ footer, tables }: DocumentBlock): string[] {
     if (list.length > 0) lines.push(`profiles ${seriesLine(row)}: ${list.join(', ')}`);
   }
   const losses = footer.messages(6).map((loss) => `loss ${loss.string(1)} ${loss.number(2)}`);
-  return [`time ${start} ${footer.number(3)}`, ...losses.sort(), ...lines.sort()];
+  const defaults = footer
+    .messages(5)
+    .filter((dataset) => dataset.number(14) === 1)
+    .map((dataset) => `default ${dataset.string(1)} ${JSON.stringify(dataset.string(2))}`);
+  return [`time ${start} ${footer.number(3)}`, ...losses.sort(), ...defaults, ...lines.sort()];
 }
 
 /** What makes a block one of version 3. */
@@ -263,6 +268,10 @@ describe('a reader written from docs/format.md', () => {
     ['mappings, inlined lines, losses, negative values', () => symbolized().build()],
     ['columns of lines, which make version 3', () => symbolized([4, 0]).build()],
     ['kinds and profiles', snapshots],
+    [
+      'what is to be shown first',
+      () => ({ ...snapshots(), defaultTypes: new Set([datasetKey('goroutine:goroutine:count::', 'api')]) }),
+    ],
     ['nothing', () => new BlockBuilder().build()],
   ])('finds in an object what was put in: %s', (_, make) => {
     const block = make();

@@ -89,7 +89,12 @@ describe('readBlock', () => {
           (service === ''
             ? !line.includes('"service_name":')
             : line.includes(`"service_name":${JSON.stringify(service)}`));
-        expect(describeBlock(read)).toEqual(describeBlock(block).filter(wanted));
+        // Marks of datasets are seen where anything of the dataset is.
+        const marked = (line: string): boolean =>
+          !line.startsWith('default ') || line.endsWith(` ${JSON.stringify(service)}`);
+        expect(describeBlock(read).filter(marked)).toEqual(
+          describeBlock(block).filter(wanted).filter(marked),
+        );
       }),
       { numRuns: 50 },
     );

@@ -27,20 +27,14 @@ export function partBetween(value: number, fromMs: number, toMs: number, duratio
   return partBefore(value, toMs, durationMs) - partBefore(value, fromMs, durationMs);
 }
 
-/**
- * What of a profile's value lies in the range that is asked for (`spread`), when the block answers for `timeRange`:
- * profiles that begin before the whole range count where they reach into it; before a part of it, another block has them.
- * `whole`: the range that is asked for, when `spread` is a step of it.
- */
-export function spreadPart(
+/** What of a profile's value lies in a range of Unix times, wherever the profile began. */
+export function partInRange(
   timeMs: number,
   value: number,
   durationMs: number,
-  { timeRange, spread, whole = spread }: { timeRange: TimeRangeMs; spread: TimeRangeMs; whole?: TimeRangeMs },
+  { fromMs, toMs }: TimeRangeMs,
 ): number {
-  if (timeMs >= timeRange.toMs) return 0;
-  if (timeMs < timeRange.fromMs && timeRange.fromMs !== whole.fromMs) return 0;
-  return partBetween(value, spread.fromMs - timeMs, spread.toMs - timeMs, durationMs);
+  return partBetween(value, fromMs - timeMs, toMs - timeMs, durationMs);
 }
 
 /** The durations of the profiles of a block's rates. */

@@ -1,8 +1,11 @@
-import type { BatchRows } from '../block/batch-rows.ts';
+import { seriesOfRows, type BatchRows } from '../block/batch-rows.ts';
 import { BlockBuilder } from '../block/block-builder.ts';
 import { SERIES_KINDS, SERVICE_NAME, type SeriesKind } from '../block/block.ts';
+import { serviceOf } from '../block/datasets.ts';
+import { datasetKey } from '../block/default-types.ts';
 import { BLOCK_LIMITS } from '../block/limits.ts';
 import { ProfileList } from '../block/tables/profile-list.ts';
+import { parseProfileType } from '../profile-type/profile-type.ts';
 import { kindOfType } from './kind-of-type.ts';
 
 const UNMAPPED = 0xffff_ffff;
@@ -16,6 +19,8 @@ export interface PushedProfile {
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** All its profile types, also those without a value. */
   readonly types?: Iterable<string>;
+  /** The sample type that it says is to be shown first; "": it does not say. */
+  readonly defaultSampleType?: string;
 }
 
 /**
@@ -25,7 +30,7 @@ export interface PushedProfile {
  */
 export function withMeaning(
   rows: BatchRows,
-  { timeMs, durationMs, kind, labels = {}, types = [] }: PushedProfile,
+  { timeMs, durationMs, kind, labels = {}, types = [], defaultSampleType = '' }: PushedProfile,
 ): BatchRows {
   const { tables } = rows;
   const { data, starts } = tables.seriesRows();
@@ -62,8 +67,21 @@ export function withMeaning(
   }
   const range =
     rows.series.length === 0 && profiles.length > 0 ? { timeStartMs: timeMs, timeEndMs: timeMs + 1 } : {};
-  const meant = { ...rows, ...range, series, profiles };
+  const meant = { ...rows, ...range, series, profiles, ...defaultsOf(rows, defaultSampleType) };
   return parts === 1 || !isMoment ? meant : inParts(meant, parts, durationMs, timeMs);
+}
+
+/** The datasets of the sample type, of whatever services the samples are. */
+function defaultsOf(rows: BatchRows, sampleType: string): Pick<BatchRows, 'defaultTypes'> {
+  if (sampleType === '') return {};
+  const found = seriesOfRows(rows);
+  const keys = new Set<string>();
+  for (let row = 0; row < found.series.length; row++) {
+    const profileType = found.strings.at(found.series.profileType[row]!);
+    if (parseProfileType(profileType).sampleType === sampleType)
+      keys.add(datasetKey(profileType, serviceOf(found, row)));
+  }
+  return keys.size === 0 ? {} : { defaultTypes: keys };
 }
 
 /** Every point of a rate as `parts` points that add up to it. */

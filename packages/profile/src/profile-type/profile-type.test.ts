@@ -59,19 +59,67 @@ describe('resolveProfileType', () => {
     expect(resolveProfileType('cpu', present(dotnet, CPU)).ids).toEqual([dotnet, CPU]);
   });
 
-  test('mutex and block stay apart, and so do units: the larger is taken and the others are named', () => {
-    const [mutex, block] = ['mutex', 'block'].map((name) => `${name}:delay:nanoseconds:contentions:count`);
+  test('mutex and block stay apart: the larger is taken, whatever its unit, and the others are named', () => {
+    const mutex = 'mutex:delay:milliseconds:contentions:count';
+    const block = 'block:delay:nanoseconds:contentions:count';
     const found = resolveProfileType('delay', [
-      { id: mutex ?? '', total: 2 },
-      { id: block ?? '', total: 900 },
+      { id: mutex, total: 2 },
+      { id: block, total: 900 },
     ]);
-    expect(found).toMatchObject({ id: block, ids: [block], others: [mutex] });
+    expect(found).toMatchObject({ id: mutex, ids: [mutex], others: [block] });
+    const heaps = ['a:rss:kilobytes::', 'b:rss:Bytes::'].map((id, i) => ({ id, total: 10 + i }));
+    expect(resolveProfileType('rss', heaps).id).toBe('a:rss:kilobytes::');
+  });
+
+  test('units of one family are one question, in the smallest of them', () => {
     const micro = 'process_cpu:cpu:microseconds:cpu:microseconds';
     const mixed = [
       { id: CPU, total: 5e6 },
       { id: micro, total: 60e6 },
     ];
-    expect(resolveProfileType('cpu', mixed)).toMatchObject({ id: micro, others: [CPU] });
+    for (const wanted of ['cpu', micro, CPU, '']) {
+      expect(resolveProfileType(wanted, mixed)).toEqual({
+        id: CPU,
+        ids: [micro, CPU],
+        total: 60_005_000_000,
+        isDefault: false,
+        others: [],
+      });
+    }
+    const counted = ['Count', 'counts', 'count'].map((unit) => ({ id: `g:g:${unit}::`, total: 1 }));
+    expect(resolveProfileType('g', counted)).toMatchObject({ total: 3, others: [] });
+  });
+
+  test('what no answer could hold in the smaller unit stays in its own', () => {
+    const [days, nanoseconds] = ['x:wall:days::', 'x:wall:ns::'];
+    const found = resolveProfileType('wall', [
+      { id: days ?? '', total: 2 ** 50 },
+      { id: nanoseconds ?? '', total: 5 },
+    ]);
+    expect(found).toMatchObject({ id: days, ids: [days], others: [nanoseconds] });
+  });
+
+  test('nothing asked is CPU time, then what profiles say, then samples of the CPU, then the heap in use', () => {
+    const alloc = 'memory:alloc_space:bytes:space:bytes';
+    const other = 'whatever:samples:count::';
+    const types = [alloc, SPACE, SAMPLES, CPU, other].map((id, i) => ({ id, total: 100 - i }));
+    const first = (isDefault: string, ...ids: readonly string[]) =>
+      resolveProfileType(
+        '',
+        types
+          .filter(({ id }) => ids.includes(id))
+          .map((type) => ({ ...type, isDefault: type.id === isDefault })),
+      ).id;
+    expect(first(alloc, alloc, SPACE, SAMPLES, CPU, other)).toBe(CPU);
+    expect(first(alloc, alloc, SPACE, SAMPLES, other)).toBe(alloc);
+    expect(first('', alloc, SPACE, SAMPLES, other)).toBe(SAMPLES);
+    expect(first('', alloc, SPACE, other)).toBe(SPACE);
+    expect(first('', alloc, other)).toBe(alloc);
+  });
+
+  test('nothing asked names other CPU time, which is not less what could be meant', () => {
+    const time = 'process_cpu:cpu-time:nanoseconds:cpu:nanoseconds';
+    expect(resolveProfileType('', present(CPU, time, SPACE))).toMatchObject({ id: CPU, others: [time] });
   });
 
   test('an unknown one lists what there is', () => {

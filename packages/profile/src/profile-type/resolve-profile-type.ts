@@ -1,30 +1,39 @@
 /**
  * Which profile types a question means. Profilers name the same thing in several ways: with another period type, or
- * none. What has the same sample type and unit, and the same name of the profile (mutex and block stay apart), is one
- * question, answered by the sum; several that could be meant are a choice, not an error.
+ * none, in another unit. What has the same sample type, units of one family, and the same name of the profile (mutex and
+ * block stay apart), is one question, answered by the sum in the smallest of the units, into which all others
+ * are whole numbers; several that could be meant are a choice, not an error.
  */
 import { FleetflameError } from '../errors.ts';
 import { parseProfileType } from './profile-type.ts';
-import { isCpuTime, nanosecondsPerUnit } from './units.ts';
+import { isCpuTime, unitKey, unitFactor, unitOf } from './units.ts';
 
 /** Choices that an error lists; more would hide the sentence. */
 const LISTED = 20;
 
-/** What is asked for first when nobody says what: after CPU time, which is always first. */
-const DEFAULT_ORDER = ['samples', 'wall', 'inuse_space', 'live', 'alloc_space', 'goroutine'];
+/** What is asked for first when nobody says what, after CPU time, what profiles want to be shown first, and samples of the CPU. */
+const DEFAULT_ORDER = ['wall', 'inuse_space', 'live', 'alloc_space', 'goroutine', 'samples'];
 
 export interface PresentType {
   readonly id: string;
   /** Sum of its values in the range, in its own unit. */
   readonly total: number;
+  /** Profiles of it say that it is what to show first. */
+  readonly isDefault?: boolean;
 }
 
 export interface TypeGroup {
-  /** The largest of them stands for all. */
+  /** Stands for all: the largest of those with the smallest unit. */
   readonly id: string;
   readonly ids: readonly string[];
+  /** In the unit of `id`. */
   readonly total: number;
+  /** Profiles of one of them say that it is what to show first. */
+  readonly isDefault: boolean;
 }
+
+/** Sums travel as 64-bit integers; totals are of whole datasets, so about what an answer can hold at most. */
+const LARGEST_SUM = 2 ** 62;
 
 export interface ResolvedType extends TypeGroup {
   /** Others that could have been meant, largest first. */
@@ -34,20 +43,43 @@ export interface ResolvedType extends TypeGroup {
 /** Types that are one question, largest total first. */
 export function groupProfileTypes(present: readonly PresentType[]): TypeGroup[] {
   const groups = Map.groupBy(present, ({ id }) => questionOf(id));
-  return [...groups.values()].map((types) => {
-    const sorted = types.toSorted((a, b) => b.total - a.total || (a.id < b.id ? -1 : 1));
-    return {
-      id: sorted[0]?.id ?? '',
-      ids: sorted.map(({ id }) => id),
-      total: sorted.reduce((sum, { total }) => sum + total, 0),
-    };
+  return [...groups.values()].flatMap((types) => {
+    const whole = groupOf(types);
+    if (whole.total <= LARGEST_SUM) return [whole];
+    // In one unit they would be more than an answer can hold: each unit stays a question of its own.
+    return [...Map.groupBy(types, ({ id }) => unitKey(parseProfileType(id).sampleUnit)).values()].map(
+      groupOf,
+    );
   });
+}
+
+function groupOf(types: readonly PresentType[]): TypeGroup {
+  const units = types.map(({ id }) => parseProfileType(id).sampleUnit);
+  const smallest = units.reduce((least, unit) => ((unitFactor(unit, least) ?? 1) < 1 ? unit : least));
+  const scaled = types.map(({ id, total }, i) => {
+    const factor = unitFactor(units[i] ?? '', smallest) ?? 1;
+    return { id, factor, total: total * factor };
+  });
+  const sorted = scaled.toSorted((a, b) => b.total - a.total || (a.id < b.id ? -1 : 1));
+  return {
+    id: sorted.find(({ factor }) => factor === 1)?.id ?? '',
+    ids: sorted.map(({ id }) => id),
+    total: sorted.reduce((sum, { total }) => sum + total, 0),
+    isDefault: types.some(({ isDefault }) => isDefault === true),
+  };
+}
+
+/** How many of the unit of `into` one of the unit of `from` is: both are one question. */
+export function typeFactor(from: string, into: string): number {
+  return from === into
+    ? 1
+    : (unitFactor(parseProfileType(from).sampleUnit, parseProfileType(into).sampleUnit) ?? 1);
 }
 
 /**
  * The profile types that `wanted` names among the present ones: a whole type, a sample type (cpu), a name and sample type
- * (process_cpu:cpu), or a name (process_cpu). Of several the default is taken: CPU time, then DEFAULT_ORDER, then the
- * largest. "": the default of all. Throws not_found, with what there is.
+ * (process_cpu:cpu), or a name (process_cpu). Of several the default is taken: CPU time, what profiles say, samples of the
+ * CPU, then DEFAULT_ORDER, then the largest. "": the default of all. Throws not_found, with what there is.
  */
 export function resolveProfileType(wanted: string, present: readonly PresentType[]): ResolvedType {
   const groups = groupProfileTypes(present);
@@ -63,7 +95,10 @@ export function resolveProfileType(wanted: string, present: readonly PresentType
         ];
   for (const reading of readings) {
     const [best, ...rest] = groups.filter(({ ids }) => ids.some(reading)).toSorted(byDefault);
-    if (best !== undefined) return { ...best, others: wanted === '' ? [] : rest.map(({ id }) => id) };
+    if (best === undefined) continue;
+    // Nobody said what: then all that is not as good is no other choice.
+    const others = wanted === '' ? rest.filter((other) => rank(other) === rank(best)) : rest;
+    return { ...best, others: others.map(({ id }) => id) };
   }
   const choices = present.length === 0 ? 'there are none' : `there is ${list(present.map(({ id }) => id))}`;
   const what = wanted === '' ? 'no profile type was given' : `there is no profile type "${wanted}"`;
@@ -77,7 +112,7 @@ function questionOf(id: string): string {
   const type = parseProfileType(id);
   // Without a period type a file says nothing of the profile's name but the sample type.
   const name = isCpuTime(type) ? 'process_cpu' : type.name;
-  return JSON.stringify([name, type.sampleType, type.sampleUnit]);
+  return JSON.stringify([name, type.sampleType, unitOf(type.sampleUnit).family]);
 }
 
 function isCpu(id: string): boolean {
@@ -85,18 +120,23 @@ function isCpu(id: string): boolean {
 }
 
 function byDefault(a: TypeGroup, b: TypeGroup): number {
-  return rank(a.id) - rank(b.id) || size(b) - size(a) || (a.id < b.id ? -1 : 1);
+  return rank(a) - rank(b) || size(b) - size(a) || (a.id < b.id ? -1 : 1);
 }
 
-function rank(id: string): number {
-  if (isCpu(id)) return -1;
-  const place = DEFAULT_ORDER.indexOf(parseProfileType(id).sampleType);
-  return place < 0 ? DEFAULT_ORDER.length : place;
+/** The lower the sooner. */
+function rank({ id, isDefault }: TypeGroup): number {
+  const { name, sampleType, periodType } = parseProfileType(id);
+  if (isCpu(id)) return 0;
+  if (isDefault) return 1;
+  if (sampleType === 'samples' && (name === 'process_cpu' || periodType === 'cpu')) return 2;
+  const place = DEFAULT_ORDER.indexOf(sampleType);
+  return 3 + (place < 0 ? DEFAULT_ORDER.length : place);
 }
 
-/** Times in nanoseconds, so that microseconds and nanoseconds can be compared. */
+/** In the family's own unit, so that microseconds and nanoseconds, kilobytes and bytes can be compared. */
 function size({ id, total }: TypeGroup): number {
-  return total * (nanosecondsPerUnit(parseProfileType(id)) ?? 1);
+  const { size: own, exponent } = unitOf(parseProfileType(id).sampleUnit);
+  return total * own * Number(`1e${exponent}`);
 }
 
 function list(ids: readonly string[]): string {

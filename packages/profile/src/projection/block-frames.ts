@@ -34,6 +34,7 @@ const FRAME_KIND_OF_MAPPING: Readonly<Record<(typeof MAPPING_KINDS)[number], Fra
   jit: 'jit',
   interpreted: 'interpreted',
   vdso: 'native',
+  native_offset: 'native',
 };
 const FRAME_KIND_NUMBER = MAPPING_KINDS.map((kind) => FRAME_KINDS.indexOf(FRAME_KIND_OF_MAPPING[kind]));
 const INLINED = FRAME_KINDS.indexOf('inlined');

@@ -1,6 +1,6 @@
 import type { SeriesWithStrings } from '../block/batch-rows.ts';
 import type { Block, SeriesIndex } from '../block/block.ts';
-import type { TimeRangeMs } from '../meaning/spread.ts';
+import { Durations, type TimeRangeMs } from '../meaning/spread.ts';
 import type { Selector } from '../selector/selector.ts';
 
 /** Which samples of a block count. */
@@ -8,15 +8,10 @@ export interface SampleSelection {
   /** One entry per series row: 1 when its samples count. */
   readonly series: Uint8Array;
   /**
-   * Unix milliseconds, from inclusive, to exclusive: only points inside count, so the block must have
-   * been read with points. Undefined: all of them, and totals are enough.
+   * Unix milliseconds, from inclusive, to exclusive: only points inside count, and of profiles that took time what lies
+   * inside, so the block must have been read with points. Undefined: all of them, and totals are enough.
    */
   readonly timeRange?: TimeRangeMs | undefined;
-  /**
-   * The range that is asked for, where `timeRange` is a part of it that this block answers for: profiles that
-   * begin in the part count with what lies in the whole range. Default: `timeRange`.
-   */
-  readonly spread?: TimeRangeMs | undefined;
 }
 
 /** Marks the series of a profile type, or of several that are one question, that a selector matches. Each value is matched once. */
@@ -93,6 +88,7 @@ export function seriesWithSamples(
   const ranges = sampleRanges(block);
   const from = (timeRange?.fromMs ?? 0) - block.timeStartMs;
   const to = (timeRange?.toMs ?? 0) - block.timeStartMs;
+  const durations = new Durations(block);
   const found = new Uint8Array(block.series.length);
   for (let row = 0; row < found.length; row++) {
     const start = ranges[row]!;
@@ -104,7 +100,8 @@ export function seriesWithSamples(
     }
     // The points of consecutive rows are consecutive.
     for (let point = pointStart[start]!; point < pointStart[end]! && found[row] === 0; point++) {
-      if (time[point]! >= from && time[point]! < to) found[row] = 1;
+      const reach = durations.has(row) ? Math.max(1, durations.of(row, time[point]!)) : 1;
+      if (time[point]! + reach > from && time[point]! < to) found[row] = 1;
     }
   }
   return found;

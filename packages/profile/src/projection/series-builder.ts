@@ -1,6 +1,6 @@
 import type { Block } from '../block/block.ts';
 import { FleetflameError } from '../errors.ts';
-import { Durations, spreadPart } from '../meaning/spread.ts';
+import { Durations, partInRange } from '../meaning/spread.ts';
 import { labelValue, sampleRanges, seriesFingerprint, type SampleSelection } from './sample-selection.ts';
 
 /** Values of one combination of label values over time. */
@@ -111,14 +111,13 @@ export class SeriesBuilder {
     block: Block,
     series: number,
     durations: Durations,
-    { timeRange, spread }: SampleSelection,
+    { timeRange }: SampleSelection,
     sums: Float64Array,
   ): boolean {
     const { samples } = block;
     const ranges = sampleRanges(block);
     const { fromMs, toMs, stepMs } = this.#options;
     const range = timeRange ?? this.#options;
-    const whole = spread ?? range;
     const first = this.#firstStep();
     let counted = false;
     const start = samples.pointStart[ranges[series]!]!;
@@ -126,16 +125,13 @@ export class SeriesBuilder {
       const time = samples.time[point]!;
       const timeMs = block.timeStartMs + time;
       const durationMs = durations.of(series, time);
-      const from = Math.max(fromMs, whole.fromMs, timeMs);
-      const to = Math.min(toMs, whole.toMs, timeMs + Math.max(1, durationMs));
+      const from = Math.max(fromMs, range.fromMs, timeMs);
+      const to = Math.min(toMs, range.toMs, timeMs + Math.max(1, durationMs));
       for (let stepFrom = from; stepFrom < to;) {
         const step = Math.floor(stepFrom / stepMs);
         const stepTo = Math.min(to, (step + 1) * stepMs);
-        const part = spreadPart(timeMs, samples.value[point]!, durationMs, {
-          timeRange: range,
-          spread: { fromMs: stepFrom, toMs: stepTo },
-          whole,
-        });
+        const inStep = { fromMs: stepFrom, toMs: stepTo };
+        const part = partInRange(timeMs, samples.value[point]!, durationMs, inStep);
         sums[step - first] = sums[step - first]! + part;
         if (part !== 0) counted = true;
         stepFrom = stepTo;

@@ -3,7 +3,7 @@
  * after (names, trees) works on stacks, of which there are far fewer than rows.
  */
 import type { Block } from '../block/block.ts';
-import { Durations, spreadPart, type TimeRangeMs } from '../meaning/spread.ts';
+import { Durations, partInRange, type TimeRangeMs } from '../meaning/spread.ts';
 import { labelValue, sampleRanges, seriesFingerprint, type SampleSelection } from './sample-selection.ts';
 
 /** The stacks of one combination of group-by label values. */
@@ -51,7 +51,7 @@ export function sumStacks(block: Block, selection: SampleSelection, groupBy: rea
       const end = ranges[series + 1]!;
       const counted =
         selection.timeRange !== undefined && durations.has(series)
-          ? addSpread(block, series, durations, { ...selection, timeRange: selection.timeRange }, dense)
+          ? addSpread(block, series, durations, selection.timeRange, dense)
           : addRows(block, start, end, selection.timeRange, dense);
       groupRows += end - start;
       if (!counted) continue;
@@ -107,7 +107,7 @@ function addSpread(
   block: Block,
   series: number,
   durations: Durations,
-  { timeRange, spread = timeRange }: { timeRange: TimeRangeMs; spread?: TimeRangeMs | undefined },
+  timeRange: TimeRangeMs,
   dense: Float64Array,
 ): boolean {
   const { stack, pointStart, time, value } = block.samples;
@@ -116,15 +116,8 @@ function addSpread(
   for (let row = ranges[series]!; row < ranges[series + 1]!; row++) {
     let sum = 0;
     for (let point = pointStart[row]!; point < pointStart[row + 1]!; point++) {
-      const part = spreadPart(
-        block.timeStartMs + time[point]!,
-        value[point]!,
-        durations.of(series, time[point]!),
-        {
-          timeRange,
-          spread,
-        },
-      );
+      const durationMs = durations.of(series, time[point]!);
+      const part = partInRange(block.timeStartMs + time[point]!, value[point]!, durationMs, timeRange);
       sum += part;
       if (part !== 0) counted = true;
     }

@@ -28,13 +28,19 @@ export type UnnamedReason = (typeof UNNAMED_REASONS)[number];
  * The lines of a native address, innermost inline first, or why there are none. The same array for
  * addresses of the same lines makes it cheap to see that they are.
  */
-export type Symbolize = (buildId: string, address: number) => readonly SymbolLine[] | UnnamedReason;
+export type Symbolize = (
+  buildId: string,
+  address: number,
+  /** The address is an offset in the file. */
+  isOffset: boolean,
+) => readonly SymbolLine[] | UnnamedReason;
 
 /** Names nothing: every build id is unknown. */
 export const symbolizeNothing: Symbolize = () => 'not_uploaded';
 
 const KERNEL = MAPPING_KINDS.indexOf('kernel');
 const JIT = MAPPING_KINDS.indexOf('jit');
+const NATIVE_OFFSET = MAPPING_KINDS.indexOf('native_offset');
 const INTERPRETED = MAPPING_KINDS.indexOf('interpreted');
 
 /** Addresses from here on are not safe integers; no binary has them. */
@@ -56,7 +62,7 @@ export function symbolizeLocation(
   if (buildId === '') return 'no_build_id';
   const high = addresses[location * 2 + 1]!;
   if (high >= TOO_HIGH) return 'not_covered';
-  return symbolize(buildId, high * 0x1_0000_0000 + addresses[location * 2]!);
+  return symbolize(buildId, high * 0x1_0000_0000 + addresses[location * 2]!, kind === NATIVE_OFFSET);
 }
 
 /** Low and high half of each address, without making a bigint of it. */

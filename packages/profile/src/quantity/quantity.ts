@@ -1,9 +1,9 @@
 /**
  * Numbers as people write them, from the values and units that profilers write: CPU time of whatever unit is cores, times
- * are scaled from nanoseconds to days, bytes by 1,024 (as pprof does, also for kilobytes), other units of physics by
+ * are scaled from picoseconds to days, bytes by 1,024 (as pprof does, also for kilobytes), other units of physics by
  * their prefixes. A unit that is not known stays as it is. Three significant digits; whole numbers are whole.
  */
-import { isCpuUnit, nanosecondsIn } from '../profile-type/units.ts';
+import { BYTES, isCpuUnit, nanosecondsIn, PERCENT, TIME, unitOf } from '../profile-type/units.ts';
 
 export interface Quantity {
   /** Unit of the profile type: nanoseconds, bytes, count... */
@@ -26,47 +26,27 @@ export interface ShownUnit {
   readonly suffix: string;
 }
 
-interface Scale {
-  /** One of the profile's unit in the first of the steps. */
-  readonly factor: number;
-  /** Ascending; sizes in the first one. */
-  readonly steps: readonly ShownUnit[];
-}
-
+/** Sizes in picoseconds. */
 const TIMES: readonly ShownUnit[] = [
-  { size: 1, suffix: 'ns' },
-  { size: 1e3, suffix: 'µs' },
-  { size: 1e6, suffix: 'ms' },
-  { size: 1e9, suffix: 's' },
-  { size: 6e10, suffix: 'min' },
-  { size: 3.6e12, suffix: 'h' },
-  { size: 8.64e13, suffix: 'd' },
+  { size: 1, suffix: 'ps' },
+  { size: 1e3, suffix: 'ns' },
+  { size: 1e6, suffix: 'µs' },
+  { size: 1e9, suffix: 'ms' },
+  { size: 1e12, suffix: 's' },
+  { size: 6e13, suffix: 'min' },
+  { size: 3.6e15, suffix: 'h' },
+  { size: 8.64e16, suffix: 'd' },
 ];
-const BYTES: readonly ShownUnit[] = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'].map((suffix, i) => ({
+const BYTE_STEPS: readonly ShownUnit[] = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'].map((suffix, i) => ({
   size: 1024 ** i,
   suffix,
 }));
-const PREFIXES: readonly (readonly [word: string, symbol: string, factor: number])[] = [
-  ['nano', 'n', 1e-9],
-  ['micro', 'µ', 1e-6],
-  ['milli', 'm', 1e-3],
-  ['', '', 1],
-  ['kilo', 'k', 1e3],
-  ['mega', 'M', 1e6],
-  ['giga', 'G', 1e9],
-  ['tera', 'T', 1e12],
-];
-const PHYSICAL: readonly (readonly [words: RegExp, symbol: string])[] = [
-  [/^joules?$/, 'J'],
-  [/^watts?$/, 'W'],
-  [/^(?:hertz|hz)$/, 'Hz'],
-  [/^volts?$/, 'V'],
-  [/^amperes?$/, 'A'],
-  [/^(?:cycles?)$/, 'cycles'],
-  [/^bits?$/, 'bit'],
-];
-const BYTE_WORDS = /^(?:(kilo|kibi|mega|mebi|giga|gibi|tera|tebi|peta|pebi)?bytes?|(k|m|g|t|p)?i?b)$/;
-const COUNTS = /^(?:counts?|samples?|objects?|events?|)$/;
+const PREFIXES = ['a', 'f', 'p', 'n', 'µ', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'].map((symbol, i) => ({
+  symbol,
+  size: Number(`1e${3 * i - 18}`),
+}));
+/** Families of units whose numbers stand alone. */
+const COUNTS = /^of (?:count|sample|object|event|)$/;
 
 export function isCores({ unit, sampleType }: Pick<Quantity, 'unit' | 'sampleType'>): boolean {
   return isCpuUnit(sampleType, unit);
@@ -79,14 +59,18 @@ export function cores(value: number, { unit, spanMs }: Pick<Quantity, 'unit' | '
 
 /** The unit in which a value of that size is a number of one to three digits, for axes and for single values. */
 export function shownUnit(value: number, { unit }: Pick<Quantity, 'unit'>): ShownUnit {
-  const scale = scaleOf(unit.toLowerCase());
-  if (scale === undefined)
-    return { size: 1, suffix: COUNTS.test(unit) ? '' : unit === 'percent' ? '%' : unit };
-  const size = Math.abs(value) * scale.factor;
-  let chosen = scale.steps[0] ?? { size: 1, suffix: unit };
+  const { family, size: unitSize, exponent } = unitOf(unit);
+  const steps = stepsOf(family);
+  if (steps === undefined)
+    return { size: 1, suffix: COUNTS.test(family) ? '' : family === PERCENT ? '%' : unit };
+  const factor = unitSize * Number(`1e${exponent}`);
+  const size = Math.abs(value) * factor;
+  let chosen = steps[0] ?? { size: 1, suffix: unit };
+  // Nothing is nothing of the unit that was counted in.
+  if (size === 0) for (const step of steps) if (factor >= step.size * (1 - 1e-12)) chosen = step;
   // A rounding error below 1 is no reason for the smaller unit.
-  for (const step of scale.steps) if (size >= step.size * (1 - 1e-12)) chosen = step;
-  return { size: chosen.size / scale.factor, suffix: chosen.suffix };
+  for (const step of steps) if (size >= step.size * (1 - 1e-12)) chosen = step;
+  return { size: chosen.size / factor, suffix: chosen.suffix };
 }
 
 export function amountOf(value: number, quantity: Quantity): Amount {
@@ -117,22 +101,10 @@ function plainNumber(value: number): string {
     : threeDigits(value);
 }
 
-function scaleOf(unit: string): Scale | undefined {
-  const nanoseconds = nanosecondsIn(unit);
-  if (nanoseconds !== undefined) return { factor: nanoseconds, steps: TIMES };
-  const bytes = BYTE_WORDS.exec(unit);
-  if (bytes !== null) {
-    const letter = (bytes[1] ?? bytes[2] ?? '').charAt(0);
-    return { factor: 1024 ** ['', 'k', 'm', 'g', 't', 'p'].indexOf(letter), steps: BYTES };
-  }
-  for (const [prefix, , factor] of PREFIXES) {
-    if (!unit.startsWith(prefix)) continue;
-    const known = PHYSICAL.find(([words]) => words.test(unit.slice(prefix.length)));
-    if (known === undefined) continue;
-    return {
-      factor,
-      steps: PREFIXES.map(([, symbol, size]) => ({ size, suffix: `${symbol}${known[1]}` })),
-    };
-  }
-  return undefined;
+/** Ascending, in the family's own unit; undefined: it is not scaled. */
+function stepsOf(family: string): readonly ShownUnit[] | undefined {
+  if (family === TIME) return TIMES;
+  if (family === BYTES) return BYTE_STEPS;
+  if (family === PERCENT || family.startsWith('of ')) return undefined;
+  return PREFIXES.map(({ symbol, size }) => ({ size, suffix: `${symbol}${family}` }));
 }

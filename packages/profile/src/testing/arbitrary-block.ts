@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 
 import { MAPPING_KINDS, SERIES_KINDS, type Block } from '../block/block.ts';
+import { datasetKey } from '../block/default-types.ts';
 import { BlockBuilder } from '../block/block-builder.ts';
 import { TEST_PROFILE_TYPE, TEST_TIME_MS } from './block-from-text.ts';
 
@@ -40,7 +41,8 @@ const loss = fc.tuple(fc.constantFrom('ring_full', 'table_full'), fc.integer({ m
  */
 export function arbitraryBlock({ instants = false } = {}): fc.Arbitrary<Block> {
   const input = { samples: fc.array(sample, { maxLength: 24 }), losses: fc.array(loss, { maxLength: 2 }) };
-  return fc.record(input).map(({ samples, losses }) => {
+  const defaults = fc.subarray(['api', 'db'].map((service) => datasetKey(TEST_PROFILE_TYPE, service)));
+  return fc.record({ ...input, defaults }).map(({ samples, losses, defaults }) => {
     const builder = new BlockBuilder();
     for (const { profileType, period, labels, frames, kind, profile, time, value } of samples) {
       let stack = 0;
@@ -66,6 +68,7 @@ export function arbitraryBlock({ instants = false } = {}): fc.Arbitrary<Block> {
       builder.add(series, stack, TEST_TIME_MS + time, value);
     }
     for (const [cause, count] of losses) builder.loss(cause, count);
-    return builder.build();
+    const block = builder.build();
+    return defaults.length === 0 ? block : { ...block, defaultTypes: new Set(defaults) };
   });
 }

@@ -1,3 +1,4 @@
+import { findDatasets } from '../block/datasets.ts';
 import { MAPPING_KINDS, SERIES_KINDS, type Block } from '../block/block.ts';
 
 /**
@@ -6,6 +7,7 @@ import { MAPPING_KINDS, SERIES_KINDS, type Block } from '../block/block.ts';
  *
  *   time 1700000000000 1700000001001
  *   loss ring_full 3
+ *   default memory:inuse_space:bytes:space:bytes "api"
  *   process_cpu:cpu:... 10000000 {"service_name":"api"} main;handle = 42: 1700000000000 30, 1700000001000 12
  *   profiles goroutine:... 1 {"service_name":"api"} gauge: 1700000000000+0 x2
  */
@@ -27,7 +29,10 @@ export function describeBlock(block: Block): string[] {
     if (profiles !== '') lines.push(`profiles ${describeSeries(block, row)}: ${profiles}`);
   }
   const losses = [...block.losses].map(([cause, count]) => `loss ${cause} ${count}`);
-  return [`time ${block.timeStartMs} ${block.timeEndMs}`, ...losses.sort(), ...lines.sort()];
+  const defaults = findDatasets(block)
+    .filter(({ isDefault }) => isDefault)
+    .map(({ profileType, serviceName }) => `default ${profileType} ${JSON.stringify(serviceName)}`);
+  return [`time ${block.timeStartMs} ${block.timeEndMs}`, ...losses.sort(), ...defaults, ...lines.sort()];
 }
 
 function describeSeries({ series, strings }: Block, row: number): string {

@@ -56,10 +56,11 @@ export async function exportProfile(
       await symbols.load(buildIdsToSymbolize(block, sums));
       builder.addBlock(block, selection, symbols.symbolize);
     };
+    const edges = [scope.fromMs, scope.toMs];
     const folds = needsFolding(planned);
-    const gathered = folds ? await gatherProfiles(run, scope, profileType, planned) : undefined;
+    const gathered = folds ? await gatherProfiles(run, scope, profileType, planned, edges) : undefined;
     if (gathered !== undefined) {
-      const { block, series } = foldScope(gathered, [run.scope.fromMs, run.scope.toMs]);
+      const { block, series } = foldScope(gathered, edges);
       await add(block, { series });
     }
     const plans = folds ? [] : planned.map((plan) => ({ ...plan, points: plan.cut }));
@@ -67,7 +68,6 @@ export async function exportProfile(
       const selection = {
         series: selectSeries(block, run.typesOf(profileType), scope.selector),
         timeRange: plan.cut ? plan.within : undefined,
-        spread: run.scope,
       };
       await add(block, selection);
     }

@@ -4,6 +4,7 @@ import {
   FleetflameError,
   layoutFlameTreeInSteps,
   parseProfileType,
+  unitFactor,
 } from '@fleetflame/profile';
 import {
   FlameGraphResponseSchema,
@@ -66,8 +67,9 @@ function valueOfSample(profileType: string, period: number): number {
   if (period <= 1) return 0;
   try {
     const type = parseProfileType(profileType);
-    if (type.sampleType === type.periodType && type.sampleUnit === type.periodUnit) return period;
-    return type.sampleType === 'samples' && type.sampleUnit === 'count' ? 1 : 0;
+    const value = period * (unitFactor(type.periodUnit, type.sampleUnit) ?? 0);
+    if (type.sampleType === type.periodType && value > 0) return Number.isInteger(value) ? value : 0;
+    return type.sampleType === 'samples' && unitFactor(type.sampleUnit, 'count') === 1 ? 1 : 0;
   } catch (error) {
     if (error instanceof FleetflameError) return 0;
     throw error;

@@ -1,10 +1,18 @@
 import { create } from '@bufbuild/protobuf';
-import { buildIdsToSymbolize, FunctionLines, selectSeries, sumStacks } from '@fleetflame/profile';
+import {
+  buildIdsToSymbolize,
+  FunctionLines,
+  selectSeries,
+  sumStacks,
+  type Block,
+  type SampleSelection,
+} from '@fleetflame/profile';
 import {
   FunctionDetailsResponseSchema,
   type FunctionDetailsRequest,
   type FunctionDetailsResponse,
 } from '@fleetflame/proto/query/v1/query';
+import { foldScope, gatherProfiles, needsFolding } from '../fold-scope.ts';
 import { DEFAULT_LISTED } from '../limits.ts';
 import { needsOf, QueryRun, type QueryContext } from '../query-run.ts';
 import { QuerySymbols } from '../symbol-source.ts';
@@ -27,16 +35,8 @@ export async function functionDetails(
       const profileType = run.resolveType(scope);
       const symbols = new QuerySymbols(context.host);
       const found = new FunctionLines({ name, filename, binary });
-      const plans = run.plan(scope, profileType).map((plan) => ({ ...plan, points: plan.cut }));
-      for await (const { plan, block } of run.scan(plans)) {
-        const sums = sumStacks(
-          block,
-          {
-            series: selectSeries(block, run.typesOf(profileType), scope.selector),
-            timeRange: plan.cut ? plan.within : undefined,
-          },
-          [],
-        );
+      const add = async (block: Block, selection: SampleSelection): Promise<void> => {
+        const sums = sumStacks(block, selection, []);
         run.coverage.samples(sums);
         await symbols.load(buildIdsToSymbolize(block, sums));
         found.addBlock(block, sums, symbols.symbolize);
@@ -46,6 +46,21 @@ export async function functionDetails(
           'name',
           `The function has more than ${checks.limits.functionLines} lines. Narrow the selector or the time range.`,
         );
+      };
+      const planned = run.plan(scope, profileType);
+      const edges = [scope.fromMs, scope.toMs];
+      const folds = needsFolding(planned);
+      const gathered = folds ? await gatherProfiles(run, scope, profileType, planned, edges) : undefined;
+      if (gathered !== undefined) {
+        const { block, series } = foldScope(gathered, edges);
+        await add(block, { series });
+      }
+      const plans = folds ? [] : planned.map((plan) => ({ ...plan, points: plan.cut }));
+      for await (const { plan, block } of run.scan(plans)) {
+        await add(block, {
+          series: selectSeries(block, run.typesOf(profileType), scope.selector),
+          timeRange: plan.cut ? plan.within : undefined,
+        });
       }
       const { lines, builds } = found;
       const omitted = lines.slice(limit);

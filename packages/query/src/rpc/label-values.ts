@@ -48,9 +48,10 @@ export async function labelValues(
       const plans: ReadPlan[] = [];
       const planned = run.plan(scope, types.only);
       if (types.only !== undefined && needsFolding(planned)) {
-        const gathered = await gatherProfiles(run, scope, types.only, planned);
+        const edges = [scope.fromMs, scope.toMs];
+        const gathered = await gatherProfiles(run, scope, types.only, planned, edges);
         if (gathered !== undefined) {
-          const { block, series } = foldScope(gathered, [scope.fromMs, scope.toMs]);
+          const { block, series } = foldScope(gathered, edges);
           run.coverage.samples(sums.addBlock(block, { series }, scope.fromMs));
         }
         planned.length = 0;
@@ -62,7 +63,7 @@ export async function labelValues(
         }
         for (const index of plan.datasets) {
           const dataset = plan.footer.datasets[index]!;
-          sums.add([dataset.serviceName], scope.fromMs, Number(dataset.total));
+          sums.add([dataset.serviceName], scope.fromMs, run.totalOf(dataset));
         }
         run.count('footer', 1);
       }
@@ -71,7 +72,6 @@ export async function labelValues(
           const selection = {
             series: selectSeries(block, run.typesOf(type), scope.selector),
             timeRange: plan.within,
-            spread: run.scope,
           };
           run.coverage.samples(sums.addBlock(block, selection, plan.points ? undefined : scope.fromMs));
         }

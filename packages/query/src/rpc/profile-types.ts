@@ -28,7 +28,8 @@ export async function profileTypes(
     scope,
     signal,
     async (run) => {
-      const totals = new Map(presentTypes(run.opened).map(({ id }) => [id, 0]));
+      const present = presentTypes(run.opened);
+      const totals = new Map(present.map(({ id }) => [id, 0]));
       const add = (type: string, total: number): void =>
         void totals.set(type, (totals.get(type) ?? 0) + total);
       // Footers know the sums of all datasets but those that the range cuts.
@@ -62,11 +63,11 @@ export async function profileTypes(
       }
       return create(ProfileTypesResponseSchema, {
         // Types that are the same question are one choice.
-        types: groupProfileTypes([...totals].map(([id, total]) => ({ id, total })))
+        types: groupProfileTypes(present.map((type) => ({ ...type, total: totals.get(type.id) ?? 0 })))
           .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-          .map(({ id, total }) => {
+          .map(({ id, total, isDefault }) => {
             const { sampleType, sampleUnit } = parseProfileType(id);
-            return { id, sampleType, unit: sampleUnit, total: BigInt(total) };
+            return { id, sampleType, unit: sampleUnit, total: BigInt(total), isDefault };
           }),
         coverage: run.coverage.build(),
       });

@@ -161,7 +161,7 @@ async function fill(
       for (const index of plan.datasets) {
         const dataset = plan.footer.datasets[index]!;
         const values = groupBy.map(() => dataset.serviceName);
-        builder.add(values, Number(dataset.timeMinMs), Number(dataset.total));
+        builder.add(values, Number(dataset.timeMinMs), run.totalOf(dataset));
       }
       run.count('footer', 1);
       continue;
@@ -179,7 +179,6 @@ async function fill(
     const selection = {
       series: selectSeries(block, run.typesOf(profileType), scope.selector),
       timeRange: plan.within,
-      spread: run.scope,
     };
     const atMs = plan.points ? undefined : plan.minMs;
     if (plan.cut) {
@@ -202,11 +201,11 @@ async function fillFolded(
   { scope, profileType, groupBy, maxGroups }: Question,
   plans: readonly PlannedBlock[],
 ): Promise<void> {
-  const gathered = await gatherProfiles(run, scope, profileType, plans);
-  if (gathered === undefined) return;
   const { fromMs, toMs } = scope;
-  const inner = Array.from(builder.timesMs).filter((edge) => edge > fromMs);
-  const steps = foldScope(gathered, [fromMs, ...inner, toMs]);
+  const edges = [fromMs, ...Array.from(builder.timesMs).filter((edge) => edge > fromMs), toMs];
+  const gathered = await gatherProfiles(run, scope, profileType, plans, edges);
+  if (gathered === undefined) return;
+  const steps = foldScope(gathered, edges);
   run.coverage.samples(builder.addBlock(steps.block, { series: steps.series }));
   const whole = foldScope(gathered, [fromMs, toMs]);
   const totals = new SeriesBuilder({ fromMs, toMs, stepMs: Number.MAX_SAFE_INTEGER, groupBy, maxGroups });

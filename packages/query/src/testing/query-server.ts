@@ -112,6 +112,10 @@ export class QueryServer {
     return started;
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   /** Stores each block as a segment of its own. */
   async commit(...blocks: readonly Block[]): Promise<void> {
     for (const block of blocks) {

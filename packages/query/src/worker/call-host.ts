@@ -80,14 +80,15 @@ export class CallHost implements QueryHost {
     }
     const known = new Set(alive.keys());
     const { value } = await this.#requests.ask(this.#call, { kind: 'symbols', buildIds, known });
-    return value.map(({ version, table, reason }) => {
-      if (table === undefined) return { version, table, reason };
+    return value.map(({ table, ...rest }) => {
+      if (table === undefined) return { ...rest, table };
+      const { version } = rest;
       const held = alive.get(version) ?? tables.get(version)?.deref();
-      if (held !== undefined) return { version, table: held, reason };
+      if (held !== undefined) return { ...rest, table: held };
       if (table === 'known') throw new FleetflameError('unavailable', 'A symbol table is gone: ask again.');
       const made = new SymbolTable(table);
       tables.set(version, new WeakRef(made));
-      return { version, table: made, reason };
+      return { ...rest, table: made };
     });
   }
 }

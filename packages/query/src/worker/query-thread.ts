@@ -182,8 +182,9 @@ export class QueryThread {
     const owner = this.#owner;
     if (wanted.kind === 'snapshot') {
       const snapshot = await owner.snapshot(wanted.range);
-      const { blocks, quarantined, gaps, newestSampleMs } = snapshot;
-      return { value: { blocks, quarantined, gaps, newestSampleMs }, giveBack: () => snapshot.release() };
+      const { blocks, quarantined, gaps, tiers, newestSampleMs } = snapshot;
+      const value = { blocks, quarantined, gaps, tiers, newestSampleMs };
+      return { value, giveBack: () => snapshot.release() };
     }
     if (wanted.kind === 'take')
       return { value: undefined, giveBack: await owner.take(wanted.shared, wanted.amount) };
@@ -194,10 +195,9 @@ export class QueryThread {
 
   async #symbols(buildIds: readonly string[], known: ReadonlySet<string>): Promise<SentSymbols[]> {
     const loaded = await this.#owner.symbols(buildIds);
-    return loaded.map(({ version, table, reason }) => ({
-      version,
-      table: table !== undefined && known.has(version) ? 'known' : table?.columns,
-      reason,
+    return loaded.map(({ table, ...rest }) => ({
+      ...rest,
+      table: table !== undefined && known.has(rest.version) ? 'known' : table?.columns,
     }));
   }
 

@@ -3,12 +3,15 @@
  * one. Every integer is still there, in a coarser place. Points lie at the beginning of their cell, cells
  * at multiples of the resolution since 1970. What a series is decides how much of it can be made coarse:
  *
- *   rate         all of it; a profile counts in the cell in which it began
+ *   rate         all of it; a profile that took time is spread over the cells that it reaches into
  *   gauge        values and profiles are counted per cell, but labels stay: a mean is of one series
  *   cumulative   nothing: differences are taken between neighbours, whatever lies between cells
  */
 import {
+  BLOCK_LIMITS,
+  Durations,
   mergeBlocks,
+  partBetween,
   selectProfiles,
   SERIES_KINDS,
   type Block,
@@ -29,7 +32,7 @@ export interface RollupShape {
 export function rollUpBlock(block: Block, { resolutionMs, dropLabels }: RollupShape): Block {
   const startMs = floor(block.timeStartMs, resolutionMs);
   const cell = (timeMs: number): number => floor(timeMs, resolutionMs);
-  const samples = coarseSamples(block, startMs, cell);
+  const samples = coarseSamples(block, startMs, cell, resolutionMs);
   const series = coarseProfiles(
     withoutLabels(block.series, block.strings, new Set(dropLabels)),
     block.timeStartMs,
@@ -37,7 +40,9 @@ export function rollUpBlock(block: Block, { resolutionMs, dropLabels }: RollupSh
     cell,
   );
   // The merge makes one series, and one row, of what has become equal.
-  return mergeBlocks([{ ...block, timeStartMs: startMs, series, samples }]);
+  return mergeBlocks([
+    { ...block, timeStartMs: startMs, timeEndMs: endOf(block, startMs, samples), series, samples },
+  ]);
 }
 
 function floor(timeMs: number, resolutionMs: number): number {
@@ -46,21 +51,37 @@ function floor(timeMs: number, resolutionMs: number): number {
 
 type CellOf = (timeMs: number) => number;
 
+/** Profiles may reach into cells that begin after the block's last sample. */
+function endOf(block: Block, startMs: number, { time }: SampleTable): number {
+  let endMs = block.timeEndMs;
+  for (let at = 0; at < time.length; at++) endMs = Math.max(endMs, startMs + time[at]! + 1);
+  return endMs;
+}
+
 /** Times in the result count from `startMs`. */
-function coarseSamples(
-  { samples, series, timeStartMs }: Block,
-  startMs: number,
-  cellOf: CellOf,
-): SampleTable {
+function coarseSamples(block: Block, startMs: number, cellOf: CellOf, resolutionMs: number): SampleTable {
+  const { samples, series, timeStartMs } = block;
   const { pointStart, time, value } = samples;
+  const durations = new Durations(block);
+  let size = time.length;
+  for (let at = 0; at < series.length; at++) if (durations.has(at)) size = 0;
+  if (size === 0) size = spreadSize(block, durations, resolutionMs);
   const out = {
     pointStart: new Uint32Array(samples.length + 1),
-    time: new Uint32Array(time.length),
-    value: new Float64Array(value.length),
+    time: new Uint32Array(size),
+    value: new Float64Array(size),
   };
   let point = 0;
   for (let row = 0; row < samples.length; row++) {
     const begin = point;
+    if (durations.has(samples.series[row]!)) {
+      for (const [cell, sum] of spreadRow(block, row, durations, cellOf, resolutionMs)) {
+        out.time[point] = cell - startMs;
+        out.value[point++] = sum;
+      }
+      out.pointStart[row + 1] = point;
+      continue;
+    }
     const coarse = series.kind[samples.series[row]!] !== CUMULATIVE;
     for (let at = pointStart[row]!; at < pointStart[row + 1]!; at++) {
       const timeMs = timeStartMs + time[at]!;
@@ -81,6 +102,46 @@ function coarseSamples(
     time: out.time.slice(0, point),
     value: out.value.slice(0, point),
   };
+}
+
+/** Points at most: a profile of any duration reaches into one cell more than it is long. */
+function spreadSize({ samples }: Block, durations: Durations, resolutionMs: number): number {
+  let size = 0;
+  for (let row = 0; row < samples.length; row++) {
+    const points = samples.pointStart[row + 1]! - samples.pointStart[row]!;
+    const cells = durations.has(samples.series[row]!)
+      ? Math.ceil(BLOCK_LIMITS.profileDurationMs / resolutionMs) + 1
+      : 1;
+    size += points * cells;
+  }
+  return size;
+}
+
+/**
+ * What of a row lies in each cell, by the rule of a question (meaning/spread.ts): parts of cells that touch add up to what
+ * any range of whole cells has, to the last unit, and all of them to the row.
+ */
+function spreadRow(
+  { samples, timeStartMs }: Block,
+  row: number,
+  durations: Durations,
+  cellOf: CellOf,
+  resolutionMs: number,
+): (readonly [cellMs: number, sum: number])[] {
+  const cells = new Map<number, number>();
+  for (let at = samples.pointStart[row]!; at < samples.pointStart[row + 1]!; at++) {
+    const timeMs = timeStartMs + samples.time[at]!;
+    const durationMs = durations.of(samples.series[row]!, samples.time[at]!);
+    const first = cellOf(timeMs);
+    for (let cell = first; cell < timeMs + Math.max(1, durationMs); cell += resolutionMs) {
+      const part = partBetween(samples.value[at]!, cell - timeMs, cell + resolutionMs - timeMs, durationMs);
+      // A row has a point, also where its value is 0.
+      if (part !== 0 || cell === first) cells.set(cell, (cells.get(cell) ?? 0) + part);
+    }
+  }
+  const parts = [...cells].toSorted(([a], [b]) => a - b);
+  const others = parts.filter(([, sum]) => sum !== 0);
+  return others.length === 0 ? parts.slice(0, 1) : others;
 }
 
 /** Rates have no profiles any more; those of a gauge are moments at the beginning of their cells, which the merge counts. */

@@ -10,7 +10,7 @@
 import { FleetflameError, readFooter } from '@fleetflame/profile';
 import { blockKey } from '../block-id.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import { ObjectSource } from '../object-source.ts';
+import { ObjectSource } from '../reading/object-source.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import { decodeOrigin, type Origin } from '../origin/origin.ts';
 import type { ExpiryClock } from './expiry-clock.ts';

@@ -4,6 +4,7 @@
  * thread (conversion-worker.ts).
  */
 import { ElfError, ElfFile, elfConstants, findGoPclntab, type ByteSource } from '@fleetflame/elf';
+import { codeSegments, type CodeSegment } from '../code-segments.ts';
 import { encodeSymbolTable } from '../encode-symbol-table.ts';
 import { CodeAreas } from './code-areas.ts';
 import { DebugFunctions } from './debug-functions.ts';
@@ -30,6 +31,8 @@ export interface ConvertOptions {
 export interface Conversion {
   /** See docs/symbols-format.md. */
   readonly table: Uint8Array;
+  /** Where code is at other addresses than offsets; undefined: the file does not say. */
+  readonly codeSegments?: readonly CodeSegment[] | undefined;
   /** Functions in the table. */
   readonly symbols: number;
   /** The best source that the binary had. */
@@ -79,6 +82,7 @@ export async function convertBinary(
   const stripped = columns.starts.length === 0;
   return {
     table: encodeSymbolTable(columns),
+    codeSegments: codeSegments(file),
     symbols: columns.files.length,
     source: stripped ? 'none' : sink.hasDebugLines ? 'dwarf' : found,
     demangled: readable.demangled,

@@ -7,13 +7,13 @@ import { resolveProfileType } from '@fleetflame/profile';
  */
 export function chooseProfileType(
   wanted: string,
-  types: readonly { readonly id: string; readonly total: bigint }[],
+  types: readonly { readonly id: string; readonly total: bigint; readonly isDefault: boolean }[],
 ): string | undefined {
   if (types.length === 0) return undefined;
   try {
     return resolveProfileType(
       wanted,
-      types.map(({ id, total }) => ({ id, total: Number(total) })),
+      types.map(({ id, total, isDefault }) => ({ id, total: Number(total), isDefault })),
     ).id;
   } catch {
     return wanted;

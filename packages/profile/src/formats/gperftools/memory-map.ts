@@ -1,6 +1,6 @@
 import type { BlockBuilder } from '../../block/block-builder.ts';
 import { eachLine } from '../file-text.ts';
-import { isInRange, loadBiasFrom, movesAsFile } from '../mapped-address.ts';
+import { countedFrom, isInRange, movesAsFile } from '../mapped-address.ts';
 import type { MemoryRange } from '../mapped-address.ts';
 import { mappingKind } from '../mapping-kind.ts';
 
@@ -51,7 +51,8 @@ export class MemoryMap {
       return builder.location(0, address % TWO_32, Math.floor(address / TWO_32), []);
     const kind = mappingKind(mapped.file, mapped.buildId);
     const mapping = builder.mapping(builder.string(mapped.file), builder.string(mapped.buildId), kind);
-    const place = address - (movesAsFile(kind) ? loadBiasFrom(mapped, this.#beginnings.get(mapped.file)) : 0);
+    const place =
+      address - (movesAsFile(kind) ? countedFrom(mapped, this.#beginnings.get(mapped.file)).bias : 0);
     return builder.location(mapping, place % TWO_32, Math.floor(place / TWO_32), []);
   }
 

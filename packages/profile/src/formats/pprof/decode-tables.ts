@@ -6,7 +6,7 @@ import { IdIndex } from './id-index.ts';
 import type { PprofLimits } from './limits.ts';
 import { cutMarker, markerLocation } from '../cut-marker.ts';
 import type { ImportChanges } from '../import-changes.ts';
-import { isInRange, loadBiasFrom, movesAsFile } from '../mapped-address.ts';
+import { countedFrom, isInRange, movesAsFile } from '../mapped-address.ts';
 import type { MemoryRange } from '../mapped-address.ts';
 import { mappingKind } from '../mapping-kind.ts';
 import type { DropFrames } from './drop-frames.ts';
@@ -47,6 +47,8 @@ export class PprofTables {
   readonly #mappingFile: Uint32Array;
   readonly #mappingBuildId: Uint32Array;
   readonly #mappingRow: Uint32Array;
+  /** The same for addresses that became offsets in the file. */
+  readonly #mappingOffsetRow: Uint32Array;
   /** By string of the file. */
   #beginnings: Map<number, number> | undefined;
 
@@ -95,6 +97,7 @@ export class PprofTables {
     this.#mappingFile = scratch.u32(mappings.length);
     this.#mappingBuildId = scratch.u32(mappings.length);
     this.#mappingRow = scratch.u32(mappings.length, UNUSED);
+    this.#mappingOffsetRow = scratch.u32(mappings.length, UNUSED);
     this.#mappingRange = new Float64Array(mappings.length * 3);
     this.#mappingBias = new Float64Array(mappings.length).fill(Number.NaN);
     this.#functionIds = new IdIndex(functions.length);
@@ -376,6 +379,7 @@ export class PprofTables {
     const address = row[2]! * TWO_32 + row[1]!;
     if (!isInRange(address, this.#range(mapping))) return;
     const place = address - bias;
+    row[0] = this.#mappingOffsetRow[mapping]!;
     row[1] = place % TWO_32;
     row[2] = Math.floor(place / TWO_32);
   }
@@ -385,13 +389,20 @@ export class PprofTables {
     if (this.#beginnings === undefined) {
       this.#beginnings = new Map();
       for (let row = 0; row < this.#mappingFile.length; row++) {
-        const file = this.#mappingFile[row]!;
         const { start, offset } = this.#range(row);
-        if (offset === 0 && start > 0 && file !== 0 && !this.#beginnings.has(file))
-          this.#beginnings.set(file, start);
+        if (offset !== 0 || start === 0 || this.#mappingFile[row] === 0) continue;
+        const binary = this.#binary(row);
+        this.#beginnings.set(binary, Math.min(start, this.#beginnings.get(binary) ?? start));
       }
     }
-    return this.#beginnings.get(this.#mappingFile[mapping]!);
+    // Some writers give the build id to mappings of code only.
+    const file = this.#mappingFile[mapping]! * TWO_32;
+    return this.#beginnings.get(this.#binary(mapping)) ?? this.#beginnings.get(file);
+  }
+
+  /** Equal for mappings of one file: several builds may have been at one path. */
+  #binary(mapping: number): number {
+    return this.#mappingFile[mapping]! * TWO_32 + this.#mappingBuildId[mapping]!;
   }
 
   #range(mapping: number): MemoryRange {
@@ -407,8 +418,18 @@ export class PprofTables {
     const builder = this.#builder;
     const kind = mappingKind(file, buildId);
     const built = builder.mapping(builder.string(file), builder.string(buildId), kind);
-    this.#mappingBias[row] = movesAsFile(kind) ? loadBiasFrom(this.#range(row), this.#beginning(row)) : 0;
-    this.#mappingRow[row] = built;
+    this.#mappingRow[row] = this.#mappingOffsetRow[row] = built;
+    this.#mappingBias[row] = 0;
+    if (!movesAsFile(kind)) return built;
+    const { bias, isOffset } = countedFrom(this.#range(row), this.#beginning(row));
+    this.#mappingBias[row] = bias;
+    // Without a build id there are no symbols to be found, and nothing to be told apart.
+    if (isOffset && buildId !== '')
+      this.#mappingOffsetRow[row] = builder.mapping(
+        builder.string(file),
+        builder.string(buildId),
+        'native_offset',
+      );
     return built;
   }
 

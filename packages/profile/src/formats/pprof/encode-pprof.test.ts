@@ -185,7 +185,7 @@ function stackSums(block: Block, type: string): Record<string, number> {
     if (!line.startsWith(`${type} `)) continue;
     const [, key = '', total = ''] = /^\S+ \S+ (.*) = (\S+): /.exec(line) ?? [];
     const known = key
-      .replaceAll(/,(?:unknown|native|kernel|jit|interpreted|vdso)\]/g, ']')
+      .replaceAll(/,(?:unknown|native|kernel|jit|interpreted|vdso|native_offset)\]/g, ']')
       .replaceAll(/""\[\]\+0x0\(([^()]+)\)/g, '$1');
     sums[known] = (sums[known] ?? 0) + Number(total);
   }

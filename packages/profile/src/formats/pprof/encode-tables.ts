@@ -1,9 +1,17 @@
-import type { Block } from '../../block/block.ts';
+import { MAPPING_KINDS, type Block } from '../../block/block.ts';
+import { movesAsFile } from '../mapped-address.ts';
+import { mappingKind } from '../mapping-kind.ts';
 import { FUNCTION, LINE, LOCATION, MAPPING, PROFILE } from './fields.ts';
 import type { WireWriter } from './wire-writer.ts';
 
 /** Mappings are pages: 4 KiB on every platform that counts. */
 const PAGE = 0x1000n;
+
+const NATIVE_OFFSET = MAPPING_KINDS.indexOf('native_offset');
+/** Where the kernel puts position-independent programs on x86-64. */
+const LOADED_AT = 0x5555_5555_4000n;
+/** Beyond, such addresses would not be exact numbers for a reader. */
+const LARGEST_OFFSET = 1n << 47n;
 
 /** What the locations of one mapping have in common. */
 interface MappingUse {
@@ -26,6 +34,7 @@ export class PprofTableWriter {
   readonly #functionIds: Uint32Array;
   readonly #functions: number[] = [];
   readonly #mappings = new Map<number, MappingUse>();
+  readonly #above = new Map<number, bigint>();
   readonly #strings = new Map<string, number>([['', 0]]);
 
   constructor(block: Block, writer: WireWriter) {
@@ -80,10 +89,11 @@ export class PprofTableWriter {
     const from = locations.lineStart[row]!;
     const to = locations.lineStart[row + 1]!;
     const mapping = this.#mapping(locations.mapping[row]!, address);
+    const above = this.#placedAbove(locations.mapping[row]!);
     const message = writer.begin(PROFILE.location);
     writer.uint(LOCATION.id, this.#locationIds[row]!);
     writer.uint(LOCATION.mappingId, mapping?.id ?? 0);
-    writer.bigint(LOCATION.address, address);
+    writer.bigint(LOCATION.address, address + above);
     for (let line = from; line < to; line++) {
       const fn = locations.lineFunction[line]!;
       const number = locations.lineNumber[line]!;
@@ -138,6 +148,25 @@ export class PprofTableWriter {
     writer.end(message);
   }
 
+  /** Offsets in a file are written as a process has them whose program was loaded high: a reader makes offsets of them again. */
+  #placedAbove(mapping: number): bigint {
+    let above = this.#above.get(mapping);
+    if (above !== undefined) return above;
+    const { mappings, locations, strings } = this.#block;
+    const buildId = strings.at(mappings.buildId[mapping]!);
+    above =
+      mappings.kind[mapping] === NATIVE_OFFSET &&
+      buildId !== '' &&
+      movesAsFile(mappingKind(strings.at(mappings.file[mapping]!), buildId)) &&
+      locations.address.every(
+        (address, row) => locations.mapping[row] !== mapping || address < LARGEST_OFFSET,
+      )
+        ? LOADED_AT
+        : 0n;
+    this.#above.set(mapping, above);
+    return above;
+  }
+
   #writeMapping(row: number, use: MappingUse): void {
     const { mappings, strings } = this.#block;
     const writer = this.#writer;
@@ -145,8 +174,9 @@ export class PprofTableWriter {
     const limit = BigInt.asUintN(64, (use.high | (PAGE - 1n)) + 1n);
     const message = writer.begin(PROFILE.mapping);
     writer.uint(MAPPING.id, use.id);
-    writer.bigint(MAPPING.memoryStart, start);
-    writer.bigint(MAPPING.memoryLimit, limit === 0n ? 0xffff_ffff_ffff_ffffn : limit);
+    const above = this.#placedAbove(row);
+    writer.bigint(MAPPING.memoryStart, start + above);
+    writer.bigint(MAPPING.memoryLimit, limit === 0n ? 0xffff_ffff_ffff_ffffn : limit + above);
     writer.bigint(MAPPING.fileOffset, start);
     writer.uint(MAPPING.filename, this.string(strings.at(mappings.file[row]!)));
     writer.uint(MAPPING.buildId, this.string(strings.at(mappings.buildId[row]!)));
