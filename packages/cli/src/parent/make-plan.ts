@@ -138,7 +138,7 @@ function giveTo(user: SystemUser, dataDir: string, catalog: string | undefined):
     return 0;
   }
   const ofCatalog = catalog === undefined ? 0 : takeOverCatalog(dirname(catalog), basename(catalog), user);
-  return takeOverData(dataDir, user) + ofCatalog;
+  return takeOverData(dataDir, catalog, user) + ofCatalog;
 }
 
 /** The command that the server's is put behind; tried here, so that what does not work is said before anything starts. */

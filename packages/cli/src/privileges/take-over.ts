@@ -18,6 +18,9 @@ import { FleetflameError } from '@fleetflame/profile';
 import { AGENT_ENTRIES, AGENT_HOME, DIRECTORY } from './agent-home.ts';
 import type { SystemUser } from './system-user.ts';
 
+/** Given to nobody, whatever is in them. */
+const SHARED: ReadonlySet<string> = new Set(['/', '/root', '/tmp', '/var/tmp', '/dev/shm', '/run']);
+
 const CATALOG_SUFFIXES = ['', '-wal', '-shm', '-journal'];
 const LOCK_FILES = ['lock', 'lock-journal', 'lock.owner'];
 /** What the server keeps in a data directory. */
@@ -38,9 +41,15 @@ function catalogFiles(name: string): readonly string[] {
   return CATALOG_SUFFIXES.map((suffix) => `${name}${suffix}`);
 }
 
-/** Gives root's part of a data directory, and the directory itself, to the user; how many files that were. */
-export function takeOverData(directory: string, user: SystemUser): number {
-  return takeOver(directory, DATA_ENTRIES, user);
+/**
+ * Gives root's part of a data directory, and the directory itself, to the user; how many files that were. `catalog`: the
+ * file, when it is elsewhere.
+ */
+export function takeOverData(directory: string, catalog: string | undefined, user: SystemUser): number {
+  const isInside = catalog?.startsWith(`${directory}/`) === true;
+  // It may be a disk of its own, mounted here.
+  const place = isInside ? catalog?.slice(directory.length + 1).split('/')[0] : undefined;
+  return takeOver(directory, DATA_ENTRIES, user, place);
 }
 
 /** As takeOverData, for the directory of a SQLite file elsewhere. */
@@ -68,7 +77,7 @@ export function markAsRoots(directory: string): void {
   }
 }
 
-function takeOver(directory: string, known: ReadonlySet<string>, user: SystemUser): number {
+function takeOver(directory: string, known: ReadonlySet<string>, user: SystemUser, place?: string): number {
   const fd = openSync(directory, DIRECTORY);
   try {
     const own = fstatSync(fd);
@@ -76,8 +85,11 @@ function takeOver(directory: string, known: ReadonlySet<string>, user: SystemUse
     // Whoever writes /var/lib in place of /var/lib/fleetflame does not mean to give it away.
     const strange = names.some((name) => known.has(name))
       ? undefined
-      : names.find((name) => !NEUTRAL.has(name) && statOf(join(pathOf(fd), name))?.isDirectory() === true);
-    const isShared = directory === '/' || directory === '/root' || (own.mode & 0o1000) !== 0;
+      : names.find(
+          (name) =>
+            !NEUTRAL.has(name) && name !== place && statOf(join(pathOf(fd), name))?.isDirectory() === true,
+        );
+    const isShared = SHARED.has(directory);
     if (own.uid === 0 && (strange !== undefined || isShared)) {
       throw new FleetflameError(
         'invalid_input',
