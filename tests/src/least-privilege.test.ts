@@ -174,11 +174,6 @@ describe('whom the data belongs to', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  const upOnce = async (dataDir: string, ...args: readonly string[]): Promise<Product> => {
-    const product = await Product.start({ dataDir, args: ['--no-agent', ...args] });
-    return product;
-  };
-
   it("takes over what earlier versions left as root's, and follows no link out of it", async () => {
     const data = join(directory, 'old');
     const outside = join(directory, 'outside');
@@ -280,3 +275,7 @@ describe('whom the data belongs to', () => {
     expect((await stat(data)).uid).toBe(0);
   });
 });
+
+async function upOnce(dataDir: string, ...args: readonly string[]): Promise<Product> {
+  return await Product.start({ dataDir, args: ['--no-agent', ...args] });
+}

@@ -5,6 +5,7 @@ import { formatBytes } from '../client/format.ts';
 import { printJson, printLine, printWarnings, showProgress } from '../client/output.ts';
 import { Config } from '../config/config.ts';
 import { storePlace } from '../config/store-place.ts';
+import { handBack } from '../privileges/take-over.ts';
 import { LIMITS } from '../server/run-server.ts';
 
 /** `store adopt`. */
@@ -30,6 +31,7 @@ async function run(flags: Readonly<Record<string, unknown>>): Promise<void> {
     adoptStore({ ...offline, apply, onProgress }),
   );
   showProgress('');
+  if (apply) handBack(options.dataDir);
   if (flags['json'] === true) {
     printJson({ applied: apply, ...adoptionJson(adoption) });
     return;

@@ -20,6 +20,7 @@ import { formatBytes, formatTable } from '../client/format.ts';
 import { printJson, printLine, printWarnings, showProgress } from '../client/output.ts';
 import { Config } from '../config/config.ts';
 import { storePlace } from '../config/store-place.ts';
+import { handBack } from '../privileges/take-over.ts';
 import { LIMITS } from '../server/run-server.ts';
 import { adoptionJson, onProgress, reportAdoption } from './store-adopt.ts';
 
@@ -64,6 +65,7 @@ async function run(flags: Readonly<Record<string, unknown>>): Promise<void> {
     const { path } = catalogConfig;
     const done = await restoreCatalog({ objects, path, name, atMs, nowMs: Date.now(), apply, onProgress });
     showProgress('');
+    if (apply) handBack(options.dataDir);
     if (json) printJson(restorationJson(done, apply));
     else report(done, path, apply);
   });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FleetflameError } from '@fleetflame/profile';
@@ -19,7 +19,7 @@ import {
   ROOT,
   type SystemUser,
 } from '../privileges/system-user.ts';
-import { DATA_ENTRIES, markAsRoots, takeOverCatalog, takeOverData } from '../privileges/take-over.ts';
+import { isServersEntry, markAsRoots, takeOverCatalog, takeOverData } from '../privileges/take-over.ts';
 import { agentRuntime } from '../server/agent-runtime.ts';
 import { parseListen } from '../server/one-port.ts';
 import { CLOSE_GRACE_MS } from '../server/server.ts';
@@ -154,7 +154,9 @@ function confineServer(user: SystemUser, dataDir: string, catalog: string | unde
   const confined = [...inMounts(mounts, STAGE, findProgram('unshare', 'util-linux')), ...rights];
   const written = [
     ...directories,
-    ...[...DATA_ENTRIES].map((name) => join(dataDir, name)).filter((path) => existsSync(path)),
+    ...readdirSync(dataDir)
+      .filter(isServersEntry)
+      .map((name) => join(dataDir, name)),
     ...(catalog !== undefined && existsSync(catalog) ? [catalog] : []),
   ];
   const check =

@@ -21,24 +21,28 @@ import type { SystemUser } from './system-user.ts';
 /** Given to nobody, whatever is in them. */
 const SHARED: ReadonlySet<string> = new Set(['/', '/root', '/tmp', '/var/tmp', '/dev/shm', '/run']);
 
-const CATALOG_SUFFIXES = ['', '-wal', '-shm', '-journal'];
+const DATA_CATALOG = 'catalog.db';
 const LOCK_FILES = ['lock', 'lock-journal', 'lock.owner'];
-/** What the server keeps in a data directory. */
-export const DATA_ENTRIES: ReadonlySet<string> = new Set([
+/** What the server keeps in a data directory beside its catalog. */
+const DATA_ENTRIES: ReadonlySet<string> = new Set([
   'objects',
   'symbol-scratch',
   'compile-cache',
   ...LOCK_FILES,
-  ...catalogFiles('catalog.db'),
 ]);
 /** The agent's, which stay root's, and what the root directory of a file system has. */
 const NEUTRAL: ReadonlySet<string> = new Set(['lost+found', AGENT_HOME, ...AGENT_ENTRIES]);
 
 const FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
 
-/** A SQLite catalog is a file, with more beside it while it is used. */
-function catalogFiles(name: string): readonly string[] {
-  return CATALOG_SUFFIXES.map((suffix) => `${name}${suffix}`);
+/** A SQLite catalog is a file with more beside it while it is used, and with what was put aside when one was put back. */
+function isCatalogFile(name: string, catalog: string): boolean {
+  return name === catalog || name.startsWith(`${catalog}-`) || name.startsWith(`${catalog}.`);
+}
+
+/** Whether the server keeps such an entry in a data directory. */
+export function isServersEntry(name: string): boolean {
+  return DATA_ENTRIES.has(name) || isCatalogFile(name, DATA_CATALOG);
 }
 
 /**
@@ -49,12 +53,12 @@ export function takeOverData(directory: string, catalog: string | undefined, use
   const isInside = catalog?.startsWith(`${directory}/`) === true;
   // It may be a disk of its own, mounted here.
   const place = isInside ? catalog?.slice(directory.length + 1).split('/')[0] : undefined;
-  return takeOver(directory, DATA_ENTRIES, user, place);
+  return takeOver(directory, isServersEntry, user, place);
 }
 
 /** As takeOverData, for the directory of a SQLite file elsewhere. */
 export function takeOverCatalog(directory: string, name: string, user: SystemUser): number {
-  return takeOver(directory, new Set([...catalogFiles(name), ...LOCK_FILES]), user);
+  return takeOver(directory, (entry) => isCatalogFile(entry, name) || LOCK_FILES.includes(entry), user);
 }
 
 /**
@@ -64,9 +68,9 @@ export function takeOverCatalog(directory: string, name: string, user: SystemUse
 export function markAsRoots(directory: string): void {
   const fd = openSync(directory, DIRECTORY);
   try {
-    for (const name of DATA_ENTRIES) {
+    for (const name of readdirSync(pathOf(fd)).filter(isServersEntry)) {
       const found = statOf(join(pathOf(fd), name));
-      if (found === undefined || found.uid === 0) continue;
+      if (found === undefined || found.uid === 0 || (found.isFile() && found.nlink !== 1)) continue;
       const entry = openEntry(join(pathOf(fd), name), found);
       if (entry === undefined) continue;
       fchownSync(entry, 0, 0);
@@ -77,13 +81,23 @@ export function markAsRoots(directory: string): void {
   }
 }
 
-function takeOver(directory: string, known: ReadonlySet<string>, user: SystemUser, place?: string): number {
+/** After a command of root's that wrote into somebody's data directory. */
+export function handBack(dataDir: string | undefined): void {
+  if (dataDir !== undefined && process.getuid?.() === 0 && statOf(dataDir)?.uid !== 0) markAsRoots(dataDir);
+}
+
+function takeOver(
+  directory: string,
+  isKnown: (name: string) => boolean,
+  user: SystemUser,
+  place?: string,
+): number {
   const fd = openSync(directory, DIRECTORY);
   try {
     const own = fstatSync(fd);
     const names = readdirSync(pathOf(fd));
     // Whoever writes /var/lib in place of /var/lib/fleetflame does not mean to give it away.
-    const strange = names.some((name) => known.has(name))
+    const strange = names.some(isKnown)
       ? undefined
       : names.find(
           (name) =>
@@ -100,7 +114,7 @@ function takeOver(directory: string, known: ReadonlySet<string>, user: SystemUse
     }
     let taken = 0;
     for (const name of names) {
-      if (!known.has(name)) continue;
+      if (!isKnown(name)) continue;
       const path = join(pathOf(fd), name);
       if (statOf(path)?.uid === 0) taken += give(path, user);
     }
