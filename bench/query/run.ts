@@ -135,6 +135,7 @@ async function report(
       connectNodeAdapter({ routes: (router) => query.routes(router), interceptors: [tell] }),
     ).listen(0, '127.0.0.1');
     await once(server, 'listening');
+    await query.ready();
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('the server has no port');
     const baseUrl = `http://127.0.0.1:${address.port}`;

@@ -54,6 +54,8 @@ export interface QueryOptions {
 
 export interface Query {
   routes(router: ConnectRouter): void;
+  /** Resolves when the first worker is there; questions that come before wait for it. */
+  ready(): Promise<void>;
   /** Refuses new queries and waits for the running ones. */
   close(): Promise<void>;
 }
@@ -146,6 +148,7 @@ export function createQuery(options: QueryOptions): Query {
         export: handle('export', method.export),
       });
     },
+    ready: () => pool.ready(),
     async close() {
       await admission.close();
       symbols.decode = decodeBefore;

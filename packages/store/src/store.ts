@@ -22,6 +22,7 @@ import { Compactor, MERGE_JOB, ROLLUP_JOB, type MergeResult } from './compaction
 import type { LabelValue } from './compaction/erase-label.ts';
 import type { MergeRunner } from './compaction/merge-task.ts';
 import { MergeThread } from './compaction/merge-thread.ts';
+import { TaskThread } from './threads/task-thread.ts';
 import { DROPPED_LABELS, retentionByResolution, type RollupOptions } from './compaction/rollups.ts';
 import { chooseEngines, lockDirectories } from './store-engines.ts';
 import { CatalogCopier, type CopyOptions } from './copies/catalog-copier.ts';
@@ -197,6 +198,8 @@ export class Store {
   /** Commits that are underway. */
   readonly #commits = new Set<Promise<CommitResult>>();
   readonly #merges: MergeRunner;
+  /** Of blocks that somebody suspects: these do not wait for merges. */
+  readonly #checks: TaskThread;
   readonly #identity: StoreIdentity | undefined;
   readonly #presence: Presence | undefined;
   readonly #eraser: Eraser;
@@ -211,6 +214,7 @@ export class Store {
     const health = parts.health ?? new StoreHealth(options.log, options.registry);
     this.health = health;
     this.#merges = parts.merges;
+    this.#checks = new TaskThread('verify', this.#record);
     this.#identity = parts.identity;
     this.#presence = parts.presence;
     this.#release = parts.release;
@@ -386,6 +390,17 @@ export class Store {
     else this.#noteReread(event.block, event.error);
   }
 
+  /**
+   * Reads all of a block, in a thread of its own. Resolves to why it is not sound, undefined when it is; throws
+   * unavailable when that cannot be known now.
+   */
+  async check(entry: BlockEntry): Promise<string | undefined> {
+    const reply = await this.#checks.run({ task: 'check', objects: this.objectsConfig, entry });
+    if (reply.ok) return reply.problem;
+    const code = reply.code === 'internal' ? 'unavailable' : reply.code;
+    throw new FleetflameError(code, `Block ${entry.id} could not be checked: ${reply.message}`);
+  }
+
   /** Sets a block aside that could not be read (I7): queries report it as missing, merges leave it alone. */
   async quarantine(entry: BlockEntry, reason: string, finder: 'query' | 'verify' = 'query'): Promise<void> {
     await this.#quarantine(entry, reason, finder);
@@ -431,7 +446,7 @@ export class Store {
 
   async #close(): Promise<void> {
     const stopped = this.#maintenance.stop();
-    await this.#merges.close();
+    await Promise.all([this.#merges.close(), this.#checks.close()]);
     await stopped;
     await Promise.allSettled(this.#commits);
     await this.#presence?.leave();

@@ -68,6 +68,10 @@ export class QueryPool {
     return await thread.answer(question, signal);
   }
 
+  async ready(): Promise<void> {
+    await this.#threads[0]?.loaded();
+  }
+
   async decodeSymbols(key: string): Promise<SymbolTable> {
     return new SymbolTable(await this.#leastBusy().decodeSymbols(key));
   }

@@ -50,6 +50,7 @@ export class QueryThread {
   readonly #owner: ThreadOwner;
   readonly #worker: Worker;
   readonly #calls = new Map<number, Call>();
+  readonly #loaded = Promise.withResolvers<void>();
   #next = 0;
   #ready = false;
   #ended = false;
@@ -74,6 +75,13 @@ export class QueryThread {
   /** Its modules are loaded. */
   get isReady(): boolean {
     return this.#ready;
+  }
+
+  /** Resolves when its modules are loaded, or when it ended. */
+  async loaded(): Promise<void> {
+    this.#worker.ref();
+    await this.#loaded.promise;
+    if (this.running === 0) this.#worker.unref();
   }
 
   /** Calls that it works on. */
@@ -130,6 +138,7 @@ export class QueryThread {
     switch (message.kind) {
       case 'ready':
         this.#ready = true;
+        this.#loaded.resolve();
         return;
       case 'answered':
         owner.counted(message.counts);
@@ -223,6 +232,7 @@ export class QueryThread {
 
   #end(error: FleetflameError): void {
     this.#ended = true;
+    this.#loaded.resolve();
     this.#worker.removeAllListeners();
     // What is left of it may still fail, and must not end the process.
     this.#worker.on('error', () => undefined);

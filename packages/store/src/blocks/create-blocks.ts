@@ -4,13 +4,12 @@
  * their client, not here: a server has better things to do.
  */
 import type { ConnectRouter } from '@connectrpc/connect';
-import { decodeBlock, FleetflameError } from '@fleetflame/profile';
+import { FleetflameError } from '@fleetflame/profile';
 import { BlockService, type BlockSchema } from '@fleetflame/proto/store/v1/blocks';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Counter, type Registry } from 'prom-client';
 import type { BlockEntry } from '../catalog/block-entry.ts';
 import type { BlockPosition, ListedBlock } from '../catalog/catalog.ts';
-import { isDamage } from '../damage.ts';
 import type { Store } from '../store.ts';
 
 /** A page of rows: some 200 bytes each on the wire. */
@@ -22,7 +21,7 @@ export const MAX_PART_BYTES = 4 << 20;
 const MAX_VERIFIES = 16;
 
 export interface BlocksOptions {
-  readonly store: Pick<Store, 'catalog' | 'objects' | 'quarantine'>;
+  readonly store: Pick<Store, 'catalog' | 'check' | 'objects' | 'quarantine'>;
   readonly registry: Registry;
 }
 
@@ -55,26 +54,9 @@ export function createBlocks(options: BlocksOptions): Blocks {
     return found;
   };
 
-  /** Why the block is not sound; undefined when it is. */
-  const problemOf = async ({ block }: ListedBlock): Promise<string | undefined> => {
-    try {
-      const bytes = await store.objects.get(block.key);
-      if (bytes.length !== block.sizeBytes) {
-        return `its object has ${bytes.length} bytes, the catalog says ${block.sizeBytes}`;
-      }
-      const { samples } = decodeBlock(bytes);
-      return samples.length === block.rows
-        ? undefined
-        : `it has ${samples.length} sample rows, the catalog says ${block.rows}`;
-    } catch (error) {
-      if (error instanceof FleetflameError && isDamage(error.code)) return error.message;
-      throw error;
-    }
-  };
-
   const verify = async (id: string) => {
     const listed = await find(id);
-    const problem = await problemOf(listed);
+    const problem = await store.check(listed.block);
     if (problem === undefined) {
       verified.inc({ result: 'sound' });
       return { block: blockMessage(listed), problem: '', quarantined: false };

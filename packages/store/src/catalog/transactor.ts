@@ -3,7 +3,7 @@
  * a lost connection only when nothing was to be changed. Every other failure of a write may have
  * happened after its commit: the caller decides what that means (see Catalog.settle).
  */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { FleetflameError } from '@fleetflame/profile';
 import type { Transaction } from 'kysely';
 import type { CatalogEngine } from './catalog-engine.ts';
@@ -48,6 +48,9 @@ export class Transactor {
       try {
         const result = await transaction();
         this.#onTransaction(kind, undefined);
+        // SQLite does all of it within a turn of the event loop, and a commit waits for the disk: many in a row would
+        // let nobody else have a turn.
+        if (!readOnly) await setImmediate();
         return result;
       } catch (error) {
         // What this product throws in a transaction is an answer.

@@ -1,10 +1,11 @@
 /** One merge, as the worker thread runs it: read, merge, write. The caller swaps the rows. */
-import { decodeBlock, FleetflameError, type Block, type ErrorCode } from '@fleetflame/profile';
+import { decodeBlock, FleetflameError, type Block } from '@fleetflame/profile';
 import type { BlockEntry } from '../catalog/block-entry.ts';
 import type { ObjectStore, ObjectStoreConfig } from '../objects/object-store.ts';
 import type { Origin } from '../origin/origin.ts';
 import { originOfWork } from '../origin/origin-of-work.ts';
 import { sealBlock } from '../seal-block.ts';
+import type { TaskFailure } from '../threads/task-failure.ts';
 import { eraseLabel, type LabelValue } from './erase-label.ts';
 import { mergeIntoWindows } from './merge-windows.ts';
 import { rollUpBlock, type RollupShape } from './rollup-block.ts';
@@ -29,13 +30,7 @@ export type MergeReply =
       /** What was erased; undefined: nothing had to be, and there is no output. */
       readonly erased: Erased | undefined;
     }
-  | {
-      readonly ok: false;
-      readonly code: ErrorCode | 'internal';
-      readonly message: string;
-      /** The input that could not be read, when it was one. */
-      readonly inputId: string | undefined;
-    };
+  | TaskFailure;
 
 export interface Erased {
   /** As `sumDatasets` names them. */

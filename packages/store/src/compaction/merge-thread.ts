@@ -1,89 +1,21 @@
-/**
- * Merges take seconds of CPU for large blocks; here they run where they block nobody. The thread
- * starts with the first merge and ends when there has been nothing to do for a while, which gives
- * its memory back.
- */
-import { Worker } from 'node:worker_threads';
 import type { RecordObjectEvent } from '../objects/object-events.ts';
+import { TaskThread } from '../threads/task-thread.ts';
 import type { MergeReply, MergeRequest, MergeRunner } from './merge-task.ts';
-import type { MergeThreadMessage } from './merge-worker.ts';
 
-/** Longer than the minute between two rounds of level 1, so that a busy store keeps its thread. */
-const IDLE_MS = 90_000;
-
-const CLOSING: MergeReply = {
-  ok: false,
-  code: 'cancelled',
-  message: 'the store is closing',
-  inputId: undefined,
-};
-
+/** A thread for merges. */
 export class MergeThread implements MergeRunner {
-  readonly #record: RecordObjectEvent;
-  #worker: Worker | undefined;
-  #idle: NodeJS.Timeout | undefined;
-  #tail: Promise<unknown> = Promise.resolve();
-  #closed = false;
+  readonly #thread: TaskThread;
 
-  /** `record` gets what the thread's object store did. */
+  /** As TaskThread. */
   constructor(record: RecordObjectEvent) {
-    this.#record = record;
+    this.#thread = new TaskThread('merge', record);
   }
 
-  /** One after the other, in the order of the calls. */
-  run(request: MergeRequest): Promise<MergeReply> {
-    const reply = this.#tail.then(() => this.#send(request));
-    this.#tail = reply;
-    return reply;
+  async run(request: MergeRequest): Promise<MergeReply> {
+    return await this.#thread.run({ task: 'merge', ...request });
   }
 
-  /** Ends a running merge too: what it has written has no row and is swept. */
   async close(): Promise<void> {
-    this.#closed = true;
-    await this.#stop();
+    await this.#thread.close();
   }
-
-  async #send(request: MergeRequest): Promise<MergeReply> {
-    if (this.#closed) return CLOSING;
-    clearTimeout(this.#idle);
-    this.#worker ??= new Worker(new URL('./merge-worker.ts', import.meta.url), { name: 'merge' });
-    const worker = this.#worker;
-    const { reply, events } = await answer(worker, request);
-    for (const event of events) this.#record(event);
-    if (this.#closed) return CLOSING;
-    if (reply.ok || reply.code !== 'internal') {
-      this.#idle = setTimeout(() => void this.#stop(), IDLE_MS);
-      this.#idle.unref();
-    } else {
-      // Its state is unknown: the next merge gets a new one.
-      await this.#stop();
-    }
-    return reply;
-  }
-
-  async #stop(): Promise<void> {
-    clearTimeout(this.#idle);
-    const worker = this.#worker;
-    this.#worker = undefined;
-    await worker?.terminate();
-  }
-}
-
-function answer(worker: Worker, request: MergeRequest): Promise<MergeThreadMessage> {
-  return new Promise((resolve) => {
-    const done = (message: MergeThreadMessage): void => {
-      worker.off('message', done);
-      worker.off('error', failed);
-      worker.off('exit', exited);
-      resolve(message);
-    };
-    const fail = (message: string): void =>
-      done({ reply: { ok: false, code: 'internal', message, inputId: undefined }, events: [] });
-    const failed = (error: unknown): void => fail(`the merge thread failed: ${String(error)}`);
-    const exited = (): void => fail('the merge thread ended');
-    worker.on('message', done);
-    worker.on('error', failed);
-    worker.on('exit', exited);
-    worker.postMessage(request, []);
-  });
 }

@@ -4,6 +4,7 @@
  * two swaps of a block one is refused, and what a merge wrote has a later id than what it read. Doing it
  * again, from the beginning or after a crash, finds what is left.
  */
+import { setImmediate } from 'node:timers/promises';
 import { FleetflameError } from '@fleetflame/profile';
 import type { Logger } from 'pino';
 import { newBlockId } from '../block-id.ts';
@@ -78,7 +79,11 @@ export class Eraser {
    */
   async request(label: LabelValue, nowMs: number): Promise<string> {
     this.#check(label);
-    const asked = this.#asking.then(() => this.#add(label, nowMs));
+    const asked = this.#asking.then(async () => {
+      // Of hundreds that are refused one after the other, none keeps others from their turn.
+      await setImmediate();
+      return await this.#add(label, nowMs);
+    });
     this.#asking = asked.catch(() => undefined);
     return await asked;
   }

@@ -3,29 +3,23 @@ import { parentPort } from 'node:worker_threads';
 import type { ObjectEvent } from '../objects/object-events.ts';
 import type { ObjectStore } from '../objects/object-store.ts';
 import { openObjectStore } from '../objects/open-object-store.ts';
-import { runMerge, type MergeReply, type MergeRequest } from './merge-task.ts';
-
-export interface MergeThreadMessage {
-  readonly reply: MergeReply;
-  /** What the thread's own object store did for it. */
-  readonly events: readonly ObjectEvent[];
-}
+import { runTask, type StoreTask, type TaskMessage } from './store-task.ts';
 
 const port = parentPort;
-if (port === null) throw new Error('merge-worker.ts is the main file of a worker thread');
+if (port === null) throw new Error('task-worker.ts is the main file of a worker thread');
 
 /** A thread serves one store: every request names the same objects, whose connections are kept. */
 let opened: Promise<ObjectStore> | undefined;
 let events: ObjectEvent[] = [];
 
-async function serve(request: MergeRequest): Promise<MergeThreadMessage> {
+async function serve(request: StoreTask): Promise<TaskMessage> {
   opened ??= openObjectStore(request.objects, (event) => events.push(event));
-  const reply = await runMerge(request, await opened);
+  const reply = await runTask(request, await opened);
   const message = { reply, events };
   events = [];
   return message;
 }
 
-port.on('message', (request: MergeRequest) => {
+port.on('message', (request: StoreTask) => {
   void serve(request).then((message) => port.postMessage(message));
 });
