@@ -14,7 +14,7 @@ const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const T = 1_700_000_000_000;
 
 /** Stacks of frames with their sums, by thread: what of a block both formats speak of. */
-function stacksOf(block: Block, profileType: string, where: (line: number, column: number) => string) {
+function stacksOf(block: Block, profileType: string): Record<string, number> {
   const sums: Record<string, number> = {};
   const { samples, series, strings } = block;
   for (let row = 0; row < samples.length; row++) {
@@ -27,7 +27,7 @@ function stacksOf(block: Block, profileType: string, where: (line: number, colum
     }
     const frames = pathOf(block, samples.stack[row]!).flatMap((location) =>
       exportedFrames(block, location).map(
-        ({ name, file, line, column }) => `${name}@${file}${where(line, column)}`,
+        ({ name, file, line, column }) => `${name}@${file}:${line}:${column}`,
       ),
     );
     const key = [...labels, frames.join(';')].join(' | ');
@@ -90,12 +90,11 @@ describe('speedscope', () => {
         const block = blockOf(input, profileType);
         const file = encodeSpeedscope(block, { profileType, groupBy: ['thread_name'] });
         const again = decodeProfile(bytesOf(file), { ...options, ...said }).block;
-        const where = (line: number, column: number) => `:${line}:${column}`;
-        const expected = stacksOf(block, profileType, where);
+        const expected = stacksOf(block, profileType);
         const threads = new Set(input.map(({ thread }) => thread));
         // The name of the only one says nothing of threads.
         const shown = threads.size > 1 ? expected : withoutThread(expected);
-        expect(stacksOf(again, profileType, where)).toEqual(shown);
+        expect(stacksOf(again, profileType)).toEqual(shown);
       }),
       { seed: testSeed(), numRuns: 60 },
     );
@@ -141,10 +140,7 @@ describe('cpuprofile', () => {
           }));
           const block = blockOf(named, profileType);
           const again = decodeProfile(bytesOf(encodeCpuprofile(block, { profileType })), options).block;
-          const where = (line: number, column: number) => `:${line}:${column}`;
-          expect(stacksOf(again, profileType, where)).toEqual(
-            withoutThread(stacksOf(block, profileType, where)),
-          );
+          expect(stacksOf(again, profileType)).toEqual(withoutThread(stacksOf(block, profileType)));
         }),
         { seed: testSeed(), numRuns: 60 },
       );
