@@ -113,7 +113,7 @@ describe('the command line against a running product', () => {
     [['series', '--step', '0s'], /--step/],
     [['push', '/nonexistent/file.pb.gz'], /cannot read/],
     [['push', 'package.json', '--label', 'oops'], /name=value/],
-    [['flame', '--format', 'svg'], /folded, pprof, json/],
+    [['flame', '--format', 'svg'], /folded, pprof, speedscope, cpuprofile, json/],
     [['flame', '--limit', '5'], /unknown option/],
     [['frobnicate'], /unknown command/],
   ])('%j fails with a sentence', async (args, reason) => {

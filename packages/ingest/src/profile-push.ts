@@ -62,7 +62,7 @@ export function decodePush(
     throw metrics.refuse('format', error);
   }
   if (negative !== undefined) throw implausible(metrics, 'negative', negative);
-  const { durationMs, totals, defaultSampleType } = push;
+  const { durationMs, totals, defaultSampleType, isTimed = false } = push;
   const atMs = beginOf(push, nowMs);
   push = { ...push, timeMs: atMs, rows: movedTo(push.rows, push.timeMs, atMs) };
   const { labels, seriesKind: kind } = file;
@@ -70,7 +70,7 @@ export function decodePush(
     ...push,
     rows: withMeaning(push.rows, {
       timeMs: atMs,
-      durationMs,
+      durationMs: isTimed ? 0 : durationMs,
       kind,
       labels,
       types: totals.keys(),
@@ -93,8 +93,9 @@ function beginOf({ timeMs, durationMs }: DecodedFileRows, nowMs: number): number
     : timeMs;
 }
 
-/** Rows that are all at one time, at another one; rows with times of their own stay. */
+/** The rows of a profile that began at another time. */
 function movedTo(rows: BatchRows, fromMs: number, toMs: number): BatchRows {
-  if (fromMs === toMs || rows.timeStartMs !== fromMs || rows.time.some((time) => time !== 0)) return rows;
-  return { ...rows, timeStartMs: toMs, timeEndMs: toMs + 1 };
+  if (fromMs === toMs || rows.series.length === 0) return rows;
+  const shift = toMs - fromMs;
+  return { ...rows, timeStartMs: rows.timeStartMs + shift, timeEndMs: rows.timeEndMs + shift };
 }

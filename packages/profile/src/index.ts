@@ -110,6 +110,8 @@ export { decodeFolded } from './formats/folded/decode-folded.ts';
 export type { DecodeFoldedOptions } from './formats/folded/decode-folded.ts';
 export { encodeFolded } from './formats/folded/encode-folded.ts';
 export type { EncodeFoldedOptions } from './formats/folded/encode-folded.ts';
+export { encodeCpuprofile, type EncodeCpuprofileOptions } from './formats/cpuprofile/encode-cpuprofile.ts';
+export { encodeSpeedscope, type EncodeSpeedscopeOptions } from './formats/speedscope/encode-speedscope.ts';
 export { FOLDED_LIMITS } from './formats/folded/limits.ts';
 export { lossKind, type LossKind } from './block/loss.ts';
 export {

@@ -74,6 +74,11 @@ test('snapshots in blocks of their own are one mean, one increase', async () => 
   const alloc = 'memory:alloc_space:bytes:space:bytes';
   for (const block of blocksOfSnapshots('cumulative', { service_name: 'api' }, snapshots, alloc))
     await server.commit(block);
+  const { types } = await server.client.profileTypes({ fromMs: BigInt(START), toMs: BigInt(START + MINUTE) });
+  expect(types.map(({ id, kinds }) => [id, kinds])).toEqual([
+    [alloc, ['cumulative']],
+    [TEST_SNAPSHOT_TYPE, ['gauge']],
+  ]);
   expect(await total(server, TEST_SNAPSHOT_TYPE, 0, MINUTE)).toBe(300);
   expect(await total(server, alloc, 0, MINUTE)).toBe(400);
   // The profile before the range is where counting begins.

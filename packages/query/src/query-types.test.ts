@@ -1,5 +1,5 @@
 /** Profilers name the same thing in several ways: what is the same question has one answer, within what was selected. */
-import { mergeBlocks } from '@fleetflame/profile';
+import { decodeProfile, mergeBlocks, parseSelector, selectSeries, sumStacks } from '@fleetflame/profile';
 import { blockFromText } from '@fleetflame/profile/testing';
 import { ExportFormat } from '@fleetflame/proto/query/v1/query';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -84,6 +84,16 @@ test('without CPU, what profiles of the selected services want is shown first, a
     [alloc, true],
     [HEAP, false],
   ]);
+});
+
+test('files of other tools hold the same sum', async () => {
+  for (const format of [ExportFormat.SPEEDSCOPE, ExportFormat.CPUPROFILE]) {
+    const asked = scope('cpu', '{service_name="go"}');
+    const { file, total } = await server.client.export({ scope: asked, format, groupBy: ['service_name'] });
+    const { block: read } = decodeProfile(file, { timeMs: T, labels: { service_name: 'go' } });
+    const sums = sumStacks(read, { series: selectSeries(read, CPU, parseSelector('')) }, []);
+    expect([sums.total, Number(total)]).toEqual([12_000, 12_000]);
+  }
 });
 
 test('mutex and block stay apart: the larger answers, and the other is named', async () => {

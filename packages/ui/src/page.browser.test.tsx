@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { BlockBuilder, type Block } from '@fleetflame/profile';
-import { blockFromText } from '@fleetflame/profile/testing';
+import { blockFromText, blocksOfSnapshots } from '@fleetflame/profile/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { openPage, type OpenPage } from './testing/open-page.tsx';
@@ -76,6 +76,23 @@ describe('the page', () => {
     await expect.element(box(/^checkout, .* 60.0 %/u)).toBeInTheDocument();
     await expect.element(page.getByTestId('chart-legend')).toMatchTextContent('postgres');
     expect(rowNames().slice(0, 2)).toEqual(['exec_query', 'parse_json']);
+  });
+
+  test('says what kind of values it shows, in the words of Prometheus', async () => {
+    const [inUse, allocated] = ['inuse_space', 'alloc_space'].map(
+      (name) => `memory:${name}:bytes:space:bytes`,
+    );
+    const timeMs = ago(1);
+    const heap = (kind: 'gauge' | 'cumulative', type = '') =>
+      blocksOfSnapshots(kind, { service_name: 'api' }, [{ timeMs, values: { 'main;fill': 4096 } }], type);
+    const own = [...heap('gauge', inUse), ...heap('cumulative', allocated)];
+    blocks = () => own;
+    open();
+    await expect.element(page.getByTestId('kind')).toMatchTextContent('gauge');
+    await expect.element(page.getByTestId('headline')).toMatchTextContent('mean over');
+    await userEvent.selectOptions(page.getByTestId('profile-type'), 'Alloc space');
+    await expect.element(page.getByTestId('kind')).toMatchTextContent('counter');
+    await expect.element(page.getByTestId('headline')).toMatchTextContent('increase in');
   });
 
   test('a click focuses a box, and Escape goes back', async () => {

@@ -8,7 +8,7 @@ import { addScopeOptions, type ScopeOptions, scopeOf } from '../client/scope.ts'
 import { collect, parseCount } from './options.ts';
 
 interface FlameOptions extends ScopeOptions {
-  readonly format: 'folded' | 'pprof' | 'json';
+  readonly format: 'folded' | 'pprof' | 'speedscope' | 'cpuprofile' | 'json';
   readonly output?: string;
   readonly by: readonly string[];
   readonly maxNodes: number;
@@ -30,22 +30,38 @@ interface JsonNode {
   readonly children: JsonNode[];
 }
 
+/** What the server is asked for, and how it is written to a terminal. */
+const FORMATS = {
+  folded: { format: ExportFormat.FOLDED, output: 'text' },
+  pprof: { format: ExportFormat.PPROF, output: 'binary' },
+  speedscope: { format: ExportFormat.SPEEDSCOPE, output: 'json' },
+  cpuprofile: { format: ExportFormat.CPUPROFILE, output: 'json' },
+} as const;
+
 /** Whole profiles as files. */
 export function addFlame(program: Command): void {
   addScopeOptions(
-    program.command('flame').description('the merged profile as folded stacks, pprof or JSON'),
+    program.command('flame').description('the merged profile as folded stacks, pprof, or for other tools'),
     '5m',
   )
     .addOption(
-      new Option('--format <format>', 'folded: one line per stack; pprof: gzip; json: a tree')
-        .choices(['folded', 'pprof', 'json'])
+      new Option(
+        '--format <format>',
+        'folded: one line per stack; pprof: gzip; speedscope; cpuprofile: for DevTools of Chrome; json: a tree',
+      )
+        .choices(['folded', 'pprof', 'speedscope', 'cpuprofile', 'json'])
         .default('folded'),
     )
     .option(
       '-o, --output <file>',
       'write here, names as they are; standard output shows control characters as \\x1b',
     )
-    .option('--by <label>', 'labels whose values become the first frames', collect, [])
+    .option(
+      '--by <label>',
+      'labels whose values become the first frames; speedscope: a profile each',
+      collect,
+      [],
+    )
     .option(
       '--max-nodes <count>',
       'json: prune to so many nodes',
@@ -57,7 +73,7 @@ export function addFlame(program: Command): void {
       const scope = scopeOf(options, command);
       if (options.annotate && options.format !== 'folded') {
         command.error(
-          'error: --annotate is for folded stacks; pprof and json say the kind in fields of their own',
+          'error: --annotate is for folded stacks; other formats have no place for it or say the kind in fields of their own',
         );
       }
       const client = connect(options.server).query;
@@ -80,14 +96,13 @@ export function addFlame(program: Command): void {
       if (options.format === 'pprof' && options.output === undefined && process.stdout.isTTY) {
         command.error('error: pprof is binary: give -o FILE, or pipe it');
       }
-      const format = options.format === 'pprof' ? ExportFormat.PPROF : ExportFormat.FOLDED;
       const answer = await client.export({
         scope,
-        format,
+        format: FORMATS[options.format].format,
         groupBy: [...options.by],
         annotate: options.annotate,
       });
-      await writeOutput(answer.file, options.output, options.format === 'pprof' ? 'binary' : 'text');
+      await writeOutput(answer.file, options.output, FORMATS[options.format].output);
       printWarnings(coverageWarnings(answer.coverage, Number(answer.total)));
     });
 }

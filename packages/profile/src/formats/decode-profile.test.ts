@@ -6,10 +6,12 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { validateBlock } from '../block/validate-block.ts';
 import { FleetflameError } from '../errors.ts';
+import { describeBlock } from '../testing/index.ts';
 import { decodeProfile } from './decode-profile.ts';
 import type { DecodeAnyOptions } from './decode-profile.ts';
 import { encodeFolded } from './folded/encode-folded.ts';
 import { EXAMPLES } from './testing/example-files.ts';
+import { jfrFile } from './testing/jfr-file.ts';
 
 const SAMPLES = 'process_cpu:samples:count:cpu:nanoseconds';
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
@@ -350,4 +352,25 @@ test('a profile of this Node, as node --cpu-prof writes it', () => {
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test('samples of a recording stay at their second, wherever the push puts its beginning', () => {
+  const file = jfrFile(1_700_000_000_500, { laterMs: 2600, durationMs: 10_000 });
+  for (const timeMs of [undefined, 1_700_000_100_000]) {
+    const { block, ...decoded } = decodeProfile(file, { timeMs, labels: { service_name: 'api' } });
+    const startMs = timeMs ?? 1_700_000_000_500;
+    expect(decoded).toMatchObject({ timeMs: startMs, durationMs: 10_000, isTimed: true });
+    const cpu = describeBlock(block).filter((line) => line.startsWith('process_cpu:cpu'));
+    expect(cpu).toHaveLength(1);
+    expect(cpu[0]).toMatch(new RegExp(`40000000: ${startMs} 20000000, ${startMs + 2000} 20000000$`));
+    expect([block.timeStartMs, block.timeEndMs]).toEqual([startMs, startMs + 2001]);
+  }
+});
+
+test('a recording that is longer than what is taken at once is one profile of all of it', () => {
+  const file = jfrFile(1_700_000_000_000, { laterMs: 90_000_000, durationMs: 100_000_000 });
+  const { block, ...decoded } = decodeProfile(file, { labels: { service_name: 'api' } });
+  expect(decoded).toMatchObject({ durationMs: 100_000_000, isTimed: false });
+  expect([block.timeStartMs, block.timeEndMs]).toEqual([1_700_000_000_000, 1_700_000_000_001]);
+  expect(describeBlock(block).join('\n')).toMatch(/= 40000000: 1700000000000 40000000/);
 });

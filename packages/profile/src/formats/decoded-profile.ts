@@ -11,6 +11,8 @@ export interface DecodedProfile {
   readonly timeMs: number;
   /** What the profile says it covers; 0: it does not say. */
   readonly durationMs: number;
+  /** Samples have times of their own within it: they are not spread over it. */
+  readonly isTimed?: boolean;
   /** The sample type that the profile wants shown first; "" where it does not say. */
   readonly defaultSampleType: string;
   /** What had to be changed so that nothing else is lost. */

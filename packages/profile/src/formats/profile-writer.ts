@@ -8,7 +8,8 @@
  *   return writer.finish(...);
  */
 import { BlockBuilder } from '../block/block-builder.ts';
-import type { MappingKind } from '../block/block.ts';
+import type { Block, MappingKind } from '../block/block.ts';
+import { mergeBlocks } from '../block/merge-blocks.ts';
 import { FleetflameError } from '../errors.ts';
 import { cutMarker, markerLocation } from './cut-marker.ts';
 import type { DecodedProfile, DecodeProfileOptions } from './decoded-profile.ts';
@@ -38,6 +39,9 @@ export interface ImportedFrame {
 /** The largest value of a sample: no sum of a few would fit 64 bits otherwise. */
 const VALUE_MAX = 2 ** 60;
 
+/** Samples with times of their own span a day at most: ingest takes no more at once (batchSpanMs). */
+const LONGEST_MS = 86_400_000;
+
 /** Source lines are u32. */
 const LINE_MAX = 2 ** 32 - 1;
 
@@ -53,6 +57,7 @@ export class ProfileWriter {
   readonly #totals = new Map<string, number>();
   #tellsApart = true;
   #samples = 0;
+  #isTimed = false;
 
   constructor(format: string, options: DecodeProfileOptions, limits: ImportLimits, changes: ImportChanges) {
     this.#format = format;
@@ -158,13 +163,17 @@ export class ProfileWriter {
     if (++this.#samples > this.#limits.samples) throw this.tooLarge('samples', 'samples');
   }
 
-  /** The value is rounded to an integer; `period`: in the unit of the type's period, 0 is unknown. */
+  /**
+   * The value is rounded to an integer; `period`: in the unit of the type's period, 0 is unknown. `atMs`: Unix ms of the sample;
+   * 0 for all samples of formats that say one time for all.
+   */
   add(
     type: string,
     period: number,
     labels: Readonly<Record<string, string>>,
     stack: number,
     value: number,
+    atMs = 0,
   ): void {
     this.declare(type);
     const rounded = this.#integer(value);
@@ -172,7 +181,8 @@ export class ProfileWriter {
     if (rounded < 0) this.#options.onNegative?.(type, rounded, Math.max(0, this.#samples - 1));
     if (this.builder.points >= this.#limits.points) throw this.tooLarge('values that are not 0', 'points');
     this.#totals.set(type, (this.#totals.get(type) ?? 0) + rounded);
-    this.builder.add(this.#seriesOf(type, period, labels), stack, 0, rounded);
+    if (atMs > 0) this.#isTimed = true;
+    this.builder.add(this.#seriesOf(type, period, labels), stack, atMs, rounded);
   }
 
   /** A type that the file has, with or without values. */
@@ -191,8 +201,8 @@ export class ProfileWriter {
     const timeMs = this.#timeMs(fileTimeMs);
     const block = this.builder.build();
     return {
-      // Samples were added at 0: what is one point moves by its start.
-      block: block.samples.length === 0 ? block : { ...block, timeStartMs: timeMs, timeEndMs: timeMs + 1 },
+      block: this.#isTimed ? timed(block, timeMs, fileTimeMs ?? timeMs) : atOnce(block, timeMs),
+      isTimed: this.#isTimed && block.timeEndMs - block.timeStartMs <= LONGEST_MS,
       totals: this.#totals,
       timeMs,
       durationMs: Number.isFinite(durationMs) ? Math.max(0, Math.round(durationMs)) : 0,
@@ -273,6 +283,25 @@ export class ProfileWriter {
       }),
     );
   }
+}
+
+/** Samples were added at 0: what is one point moves by its start. */
+function atOnce(block: Block, timeMs: number): Block {
+  return block.samples.length === 0 ? block : { ...block, timeStartMs: timeMs, timeEndMs: timeMs + 1 };
+}
+
+/** Samples with times of their own, in a file that began at `fileTimeMs` and is said to have begun at `timeMs`. */
+function timed(block: Block, timeMs: number, fileTimeMs: number): Block {
+  const { samples, timeStartMs, timeEndMs } = block;
+  if (timeEndMs - timeStartMs > LONGEST_MS) {
+    // More than is taken at once: all at its beginning, to be spread over its time.
+    return atOnce(
+      mergeBlocks([{ ...block, samples: { ...samples, time: samples.time.map(() => 0) } }]),
+      timeMs,
+    );
+  }
+  const shift = timeMs - fileTimeMs;
+  return { ...block, timeStartMs: timeStartMs + shift, timeEndMs: timeEndMs + shift };
 }
 
 function keyOf({ name, file, line, column, startLine, systemName, binary, kind }: ImportedFrame): string {

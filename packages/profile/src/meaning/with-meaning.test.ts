@@ -37,6 +37,18 @@ test('series get the kind of their type, or the one that was said, and the profi
   expect(described('rate').join('\n')).not.toMatch(/gauge|profiles/);
 });
 
+test('of a file whose samples have times, a gauge is one snapshot, and a rate is not spread', () => {
+  const builder = new BlockBuilder(new InternedTables());
+  const series = builder.series('native_method:samples:count::', 1, { service_name: 'api' });
+  builder.add(series, 0, T, 3);
+  builder.add(series, 0, T + 2000, 4);
+  const described = (kind?: 'gauge') =>
+    describeBlock(mergeRows([withMeaning(builder.rows(), { timeMs: T, durationMs: 0, kind })]));
+  expect(described()).toContainEqual(expect.stringMatching(new RegExp(`= 7: ${T} 3, ${T + 2000} 4$`)));
+  expect(described('gauge')).toContainEqual(expect.stringMatching(new RegExp(`gauge .*= 7: ${T} 7$`)));
+  expect(described('gauge')).toContainEqual(expect.stringMatching(/gauge: \d+\+0 x1$/));
+});
+
 test('a profile of an hour is divided into four that add up', () => {
   const hour = withMeaning(rows('process_cpu:cpu:nanoseconds:cpu:nanoseconds', 4_000_000_003), {
     timeMs: T,

@@ -29,9 +29,11 @@ export interface PushedProfile {
  * is divided into as many as it needs, evenly.
  */
 export function withMeaning(
-  rows: BatchRows,
+  taken: BatchRows,
   { timeMs, durationMs, kind, labels = {}, types = [], defaultSampleType = '' }: PushedProfile,
 ): BatchRows {
+  // A mean or a difference is of whole profiles: a file whose samples have times of their own is one, at its beginning.
+  const rows = kind === undefined || kind === 'rate' ? taken : atOnce(taken, timeMs);
   const { tables } = rows;
   const { data, starts } = tables.seriesRows();
   const map = new Map<number, number>();
@@ -69,6 +71,16 @@ export function withMeaning(
     rows.series.length === 0 && profiles.length > 0 ? { timeStartMs: timeMs, timeEndMs: timeMs + 1 } : {};
   const meant = { ...rows, ...range, series, profiles, ...defaultsOf(rows, defaultSampleType) };
   return parts === 1 || !isMoment ? meant : inParts(meant, parts, durationMs, timeMs);
+}
+
+function atOnce(rows: BatchRows, timeMs: number): BatchRows {
+  if (rows.time.every((time) => time === 0)) return rows;
+  return {
+    ...rows,
+    time: new Uint32Array(rows.time.length),
+    timeStartMs: timeMs,
+    timeEndMs: timeMs + 1,
+  };
 }
 
 /** The datasets of the sample type, of whatever services the samples are. */

@@ -1,8 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import {
   buildIdsToSymbolize,
+  encodeCpuprofile,
   encodeFolded,
   encodePprof,
+  encodeSpeedscope,
   FleetflameError,
   selectSeries,
   sumStacks,
@@ -21,6 +23,22 @@ import { foldScope, gatherProfiles, needsFolding } from '../fold-scope.ts';
 import { needsOf, QueryRun, type QueryContext } from '../query-run.ts';
 import { QuerySymbols } from '../symbol-source.ts';
 
+interface EncodeOptions {
+  readonly profileType: string;
+  readonly groupBy: readonly string[];
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly annotate: boolean;
+}
+
+/** Each takes of the options what its format has. */
+const ENCODERS: ReadonlyMap<ExportFormat, (block: Block, options: EncodeOptions) => Uint8Array> = new Map([
+  [ExportFormat.PPROF, encodePprof],
+  [ExportFormat.FOLDED, (block, options) => new TextEncoder().encode(encodeFolded(block, options))],
+  [ExportFormat.SPEEDSCOPE, (block, options) => new TextEncoder().encode(encodeSpeedscope(block, options))],
+  [ExportFormat.CPUPROFILE, (block, options) => new TextEncoder().encode(encodeCpuprofile(block, options))],
+]);
+
 export async function exportProfile(
   context: QueryContext,
   request: ExportRequest,
@@ -30,10 +48,11 @@ export async function exportProfile(
   const scope = checks.scope(request.scope);
   const groupBy = checks.groupBy(request.groupBy);
   const { format } = request;
-  if (format !== ExportFormat.PPROF && format !== ExportFormat.FOLDED) {
+  const encode = ENCODERS.get(format);
+  if (encode === undefined) {
     throw new FleetflameError(
       'invalid_input',
-      'format is missing: EXPORT_FORMAT_PPROF or EXPORT_FORMAT_FOLDED.',
+      'format is missing: EXPORT_FORMAT_PPROF, EXPORT_FORMAT_FOLDED, EXPORT_FORMAT_SPEEDSCOPE or EXPORT_FORMAT_CPUPROFILE.',
       {
         field: 'format',
       },
@@ -73,10 +92,8 @@ export async function exportProfile(
     }
     const block = builder.build();
     await run.breather.breathe();
-    const file =
-      format === ExportFormat.PPROF
-        ? encodePprof(block, { profileType, groupBy, fromMs: scope.fromMs, toMs: scope.toMs })
-        : new TextEncoder().encode(encodeFolded(block, { profileType, groupBy, annotate: request.annotate }));
+    const { fromMs, toMs } = scope;
+    const file = encode(block, { profileType, groupBy, fromMs, toMs, annotate: request.annotate });
     return create(ExportResponseSchema, {
       file,
       total: BigInt(builder.total),

@@ -4,6 +4,7 @@ import {
   parseProfileType,
   parseSelector,
   selectSeries,
+  SERIES_KINDS,
   sumStacks,
 } from '@fleetflame/profile';
 import {
@@ -65,13 +66,29 @@ export async function profileTypes(
         // Types that are the same question are one choice.
         types: groupProfileTypes(present.map((type) => ({ ...type, total: totals.get(type.id) ?? 0 })))
           .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-          .map(({ id, total, isDefault }) => {
+          .map(({ id, ids, total, isDefault }) => {
             const { sampleType, sampleUnit } = parseProfileType(id);
-            return { id, sampleType, unit: sampleUnit, total: BigInt(total), isDefault };
+            return {
+              id,
+              sampleType,
+              unit: sampleUnit,
+              total: BigInt(total),
+              isDefault,
+              kinds: kindsOf(run, new Set(ids)),
+            };
           }),
         coverage: run.coverage.build(),
       });
     },
     needsOf(scope, []),
   );
+}
+
+/** Of all series of the types; 0 in a footer: all are rates. */
+function kindsOf(run: QueryRun, ids: ReadonlySet<string>): string[] {
+  let found = 0;
+  for (const { footer } of run.opened) {
+    for (const { profileType, kinds } of footer.datasets) if (ids.has(profileType)) found |= kinds || 1;
+  }
+  return SERIES_KINDS.filter((_, kind) => ((found >> kind) & 1) === 1);
 }

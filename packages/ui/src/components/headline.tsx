@@ -9,6 +9,7 @@ import {
   percent,
   quantityName,
 } from '../quantity/format.ts';
+import { kindWords } from '../quantity/kind-words.ts';
 import { formatDuration } from '../time/range.ts';
 import { WarnIcon } from './icons.tsx';
 import { LostPanel, UnnamedPanel } from './accounting-panels.tsx';
@@ -26,6 +27,8 @@ export function Headline() {
   const presence = useSignal(session.presence.state).value;
   const counts = useSignal(session.counts.state).value;
   const quantity = useQuantity();
+  const types = useSignal(session.types.state).value?.types ?? [];
+  const kind = kindWords(types.find(({ id }) => id === flame?.coverage?.profileType)?.kinds ?? []);
   const amount = flame === undefined ? undefined : amountOf(flame.total, quantity);
 
   const words = amount === undefined ? [] : [`${amount.number} ${amount.suffix}`, selector];
@@ -61,8 +64,13 @@ export function Headline() {
           {amount.number}
         </span>
         <span className="headline-unit">{amount.suffix === '' ? quantityName(quantity) : amount.suffix}</span>
+        {kind !== undefined && !isCores(quantity) && (
+          <span className="headline-note" title={kind.title} data-testid="kind">
+            {kind.name}
+          </span>
+        )}
         <span className="headline-note" title={noteTitle(isCut, span, dataSpan)}>
-          {isCores(quantity) ? 'average over' : 'in'} {span}
+          {isCores(quantity) ? 'average over' : (kind?.over ?? 'in')} {span}
           {isCut && <span className="muted">, with data in {dataSpan} of it</span>}
         </span>
       </div>

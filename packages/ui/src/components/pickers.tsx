@@ -1,6 +1,7 @@
 import { useMemo } from 'react';
 import { parseProfileType } from '@fleetflame/profile';
 import type { ProfileType } from '@fleetflame/proto/query/v1/query';
+import { kindWords } from '../quantity/kind-words.ts';
 import { THEME_CHOICES, type ThemeChoice } from '../theme/theme-store.ts';
 import { ChevronIcon, MoonIcon, SunIcon, SystemIcon } from './icons.tsx';
 import { usePage, useView } from './page-context.ts';
@@ -37,7 +38,7 @@ export function ProfileTypePicker() {
       >
         {ids.length === 0 && <option value="">CPU</option>}
         {ids.map((id) => (
-          <option key={id} value={id} title={id}>
+          <option key={id} value={id} title={titleOf(id, types)}>
             {id.split(':').length === 5 ? nameAmong(id, ids) : id}
           </option>
         ))}
@@ -45,6 +46,12 @@ export function ProfileTypePicker() {
       <ChevronIcon />
     </label>
   );
+}
+
+/** The whole type, and what its values are. */
+function titleOf(id: string, types: readonly ProfileType[]): string {
+  const kind = kindWords(types.find((type) => type.id === id)?.kinds ?? []);
+  return kind === undefined ? id : `${id}: ${kind.name}`;
 }
 
 /** The short name, with the profile's name where two share it. */

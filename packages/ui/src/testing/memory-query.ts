@@ -11,6 +11,7 @@ import {
   parseSelector,
   resolveProfileType,
   selectSeries,
+  SERIES_KINDS,
   SeriesBuilder,
   sumStacks,
   topFunctions,
@@ -194,6 +195,7 @@ export function memoryQuery(
             sampleType: parseProfileType(id).sampleType,
             unit: parseProfileType(id).sampleUnit,
             total: BigInt(total),
+            kinds: kindsOf(inRange, id),
           })),
           coverage: { newestSampleMs: BigInt(newestSampleMs(blocks())) },
         };
@@ -210,6 +212,16 @@ function typesOf(blocks: readonly Block[]): Map<string, number> {
     }
   }
   return types;
+}
+
+function kindsOf(blocks: readonly Block[], id: string): string[] {
+  const found = new Set<number>();
+  for (const { series, strings } of blocks) {
+    for (let row = 0; row < series.length; row++) {
+      if (strings.at(series.profileType[row]!) === id) found.add(series.kind[row]!);
+    }
+  }
+  return SERIES_KINDS.filter((_, kind) => found.has(kind));
 }
 
 function newestSampleMs(blocks: readonly Block[]): number {

@@ -1,7 +1,7 @@
 import { MAPPING_KINDS, type Block } from '../../block/block.ts';
 import { parseProfileType } from '../../profile-type/profile-type.ts';
-import { baseName } from '../../projection/block-frames.ts';
 import { missingLabelName } from '../../projection/flame-builder.ts';
+import { unnamedFrame } from '../exported-frames.ts';
 import { foldSamples } from './fold-samples.ts';
 import type { LabelSet } from './fold-samples.ts';
 
@@ -85,8 +85,7 @@ function frameText(block: Block, row: number, annotate: boolean): string {
   const mapping = locations.mapping[row]!;
   const kind = MAPPING_KINDS[mappings.kind[mapping]!] ?? 'unknown';
   const called = annotate && (kind === 'kernel' || kind === 'jit') ? SUFFIXES[kind] : '';
-  const file = strings.at(mappings.file[mapping]!);
-  const unnamed = `${baseName(file) || '[unknown]'}+0x${locations.address[row]!.toString(16)}`;
+  const unnamed = unnamedFrame(block, row);
   const names: string[] = [];
   const outermost = locations.lineStart[row + 1]! - 1;
   for (let line = outermost; line >= locations.lineStart[row]!; line--) {

@@ -28,7 +28,7 @@ const TYPES = {
 
 /**
  * Recordings of JDK Flight Recorder and async-profiler: their execution samples. Each is one sample, and
- * CPU time of the sampling period where the recording says it. Samples of native methods are a type of
+ * CPU time of the sampling period where the recording says it, at the second in which it was taken. Samples of native methods are a type of
  * their own. Chunks are read one after another; other events are left out, which is noted.
  */
 export function importJfr(
@@ -39,14 +39,16 @@ export function importJfr(
 ): DecodedProfile {
   const writer = new ProfileWriter(FORMAT, options, limits, changes);
   const file = new JfrBytes(bytes);
+  let firstMs: number | undefined;
   let startMs = Infinity;
   let endMs = 0;
   let chunks = 0;
   for (let at = 0; at < bytes.length;) {
     const chunk = new JfrChunk(file, at, bytes.length);
+    firstMs ??= chunk.startMs;
     startMs = Math.min(startMs, chunk.startMs);
     endMs = Math.max(endMs, chunk.startMs + chunk.durationMs);
-    new JfrSamples(writer, chunk).read();
+    new JfrSamples(writer, chunk, firstMs).read();
     at = chunk.end;
     // Types are declared again in every chunk: some kilobytes each.
     if (++chunks > MOST_CHUNKS) throw brokenFile(FORMAT, `it has more than ${MOST_CHUNKS} chunks`);
@@ -60,15 +62,18 @@ const MOST_CHUNKS = 10_000;
 class JfrSamples {
   readonly #writer: ProfileWriter;
   readonly #chunk: JfrChunk;
+  /** Where the recording's seconds begin. */
+  readonly #firstMs: number;
   readonly #stacks = new Map<number, number>();
   readonly #methods = new Map<string, number>();
   readonly #threads = new Map<number, Readonly<Record<string, string>>>();
   /** Nanoseconds between samples, by the class of the event. */
   readonly #periods = new Map<number, number>();
 
-  constructor(writer: ProfileWriter, chunk: JfrChunk) {
+  constructor(writer: ProfileWriter, chunk: JfrChunk, firstMs: number) {
     this.#writer = writer;
     this.#chunk = chunk;
+    this.#firstMs = firstMs;
   }
 
   read(): void {
@@ -98,18 +103,24 @@ class JfrSamples {
     const chunk = this.#chunk;
     const stack = this.#stack(sample);
     const labels = this.#labels(sample);
+    const atMs = this.#secondOf(chunk.msOf(chunk.key(sample, 'startTime')));
     if (sample.class.name === NATIVE) {
-      writer.add(TYPES.native, 0, labels, stack, 1);
+      writer.add(TYPES.native, 0, labels, stack, 1, atMs);
       return;
     }
     if (chunk.text(chunk.object(sample, 'state'), 'name') === 'STATE_SLEEPING') {
-      writer.add(TYPES.wall, 0, labels, stack, 1);
+      writer.add(TYPES.wall, 0, labels, stack, 1, atMs);
       return;
     }
     const own = chunk.field(sample, 'samplingPeriod');
     const period = typeof own === 'number' && own > 0 ? own : (this.#periods.get(sample.class.id) ?? 0);
-    writer.add(TYPES.samples, period, labels, stack, 1);
-    if (period > 0) writer.add(TYPES.cpu, period, labels, stack, period);
+    writer.add(TYPES.samples, period, labels, stack, 1, atMs);
+    if (period > 0) writer.add(TYPES.cpu, period, labels, stack, period, atMs);
+  }
+
+  /** Samples of one second of the recording are one point, as those of agents are. */
+  #secondOf(ms: number): number {
+    return this.#firstMs + Math.floor((ms - this.#firstMs) / 1000) * 1000;
   }
 
   #labels(sample: JfrObject): Readonly<Record<string, string>> {

@@ -31,6 +31,8 @@ export class JfrChunk {
   /** Unix milliseconds. */
   readonly startMs: number;
   readonly durationMs: number;
+  readonly #startTicks: number;
+  readonly #ticksPerMs: number;
   /** One past its last byte. */
   readonly end: number;
   readonly #bytes: JfrBytes;
@@ -57,7 +59,8 @@ export class JfrChunk {
     const metadataAt = bytes.u64();
     this.startMs = Math.floor(bytes.u64() / 1e6);
     this.durationMs = bytes.u64() / 1e6;
-    bytes.skip(16);
+    this.#startTicks = bytes.u64();
+    this.#ticksPerMs = bytes.u64() / 1000;
     bytes.compressed = (bytes.u32() & 1) === 1;
     this.end = at + size;
     this.#mostWork = FREE_WORK + 4 * size;
@@ -75,6 +78,12 @@ export class JfrChunk {
     if (bytes.long() !== METADATA) throw brokenFile('jfr', 'its metadata are not where the header says');
     this.#classes = readClasses(bytes);
     this.#readPools();
+  }
+
+  /** Unix ms of a time in ticks; one that is not of the chunk is its nearest end. */
+  msOf(ticks: number): number {
+    const after = this.#ticksPerMs > 0 ? (ticks - this.#startTicks) / this.#ticksPerMs : 0;
+    return this.startMs + Math.min(Math.max(0, after), this.durationMs);
   }
 
   /** Calls `event` with each event of a class of the names given. */

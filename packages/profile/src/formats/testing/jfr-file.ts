@@ -147,8 +147,11 @@ function metadata(): Bytes {
   return record(0, long(1), long(0), long(1), long(strings.length), ...strings.map((it) => text(it)), root);
 }
 
-/** Two stacks of Api: run;handle;parse, sampled twice every 20 ms, and run in native code. */
-export function jfrFile(startMs: number): Uint8Array {
+/**
+ * Two stacks of Api: run;handle;parse, sampled twice every 20 ms, the second time `laterMs` after the first, and run in native
+ * code. The recording takes a second, or as long as is said.
+ */
+export function jfrFile(startMs: number, { laterMs = 0, durationMs = 1000 } = {}): Uint8Array {
   const symbols = ['com/example/Api', 'run', 'handle', 'parse', '()V'];
   const pool = (name: string, values: Bytes[]): Bytes => [
     ...long(idOf(name)),
@@ -183,7 +186,7 @@ export function jfrFile(startMs: number): Uint8Array {
   const events = [
     record(idOf('jdk.ActiveSetting'), long(1), long(execution), text('period'), text('20 ms')),
     record(execution, long(2), long(1), long(1), long(1)),
-    record(execution, long(3), long(1), long(1), long(1)),
+    record(execution, long(3 + laterMs * 1e6), long(1), long(1), long(1)),
     record(idOf('jdk.NativeMethodSample'), long(4), long(1), long(2)),
   ];
   const checkpoint = record(1, long(1), long(0), long(0), [0], long(pools.length), ...pools);
@@ -201,7 +204,9 @@ export function jfrFile(startMs: number): Uint8Array {
     2,
     0,
     1,
-    ...[size, poolsAt, metadataAt, startMs * 1_000_000, 1_000_000_000, 1, 1_000_000_000].flatMap(wide),
+    ...[size, poolsAt, metadataAt, startMs * 1_000_000, durationMs * 1_000_000, 1, 1_000_000_000].flatMap(
+      wide,
+    ),
     0,
     0,
     0,
