@@ -53,7 +53,7 @@ export class Writers {
 
   /** What got no answer, again. */
   async resend(ingest: Ingest): Promise<void> {
-    for (const [service, batch] of [...this.#unanswered]) {
+    for (const [service, batch] of this.#unanswered) {
       if (!(await this.#send(ingest, service, batch))) throw new Error(`a batch of ${service} was not taken`);
     }
   }
