@@ -52,17 +52,20 @@ export async function withOfflineObjects<T>(
   options: OfflineOptions,
   work: (store: OfflineObjects) => Promise<T>,
 ): Promise<T> {
-  if (options.dataDir !== undefined && !existsSync(options.dataDir)) {
+  const { dataDir, objects: named, catalog: namedCatalog } = options;
+  // With both elsewhere a data directory has nothing of the store.
+  const isElsewhere = named !== undefined && namedCatalog !== undefined;
+  if (dataDir !== undefined && !isElsewhere && !existsSync(dataDir)) {
     throw new FleetflameError(
       'invalid_input',
-      `There is no directory ${options.dataDir}: --data names that of a store.`,
+      `There is no directory ${dataDir}: --data names that of a store.`,
       {
         field: 'data',
       },
     );
   }
   const { objects: objectsConfig, catalog: catalogConfig } = chooseEngines(options);
-  const release = await lockDirectories(options.dataDir, catalogConfig);
+  const release = await lockDirectories(isElsewhere ? undefined : dataDir, catalogConfig);
   let objects: ObjectStore | undefined;
   try {
     objects = await createObjectStore(objectsConfig, new ObjectMetrics(options.registry).record);

@@ -12,6 +12,7 @@ import { createConnectTransport } from '@connectrpc/connect-node';
 import { IngestService } from '@fleetflame/proto/ingest/v1/ingest';
 import { QueryService } from '@fleetflame/proto/query/v1/query';
 import { SymbolService } from '@fleetflame/proto/symbols/v1/symbols';
+import type { CatalogConfig, S3ObjectStoreConfig } from '@fleetflame/store';
 import { FaultyS3, LossyProxy, PostgresServer, Rgw } from '@fleetflame/store/testing';
 import { endProcess, MAIN, ROOT, startServer } from './server-process.ts';
 import type { TestHost, TestNetwork } from './test-network.ts';
@@ -137,9 +138,11 @@ export class Cluster implements AsyncDisposable {
   readonly processes: ClusterProcess[] = [];
   /** Empty unless it is wired. */
   readonly wires = new Map<ClusterProcess, Wires>();
-  readonly #directory: string;
+  /** Of this cluster alone; removed with it. */
+  readonly directory: string;
   readonly #settings: Readonly<Record<string, string>>;
   #catalogUrl = '';
+  #bucket: S3ObjectStoreConfig | undefined;
 
   private constructor(
     rgw: Rgw,
@@ -152,7 +155,7 @@ export class Cluster implements AsyncDisposable {
     this.rgw = rgw;
     this.s3 = s3;
     this.postgres = postgres;
-    this.#directory = directory;
+    this.directory = directory;
   }
 
   static async start({ seed = 1, more = [], network, settings = {} }: ClusterOptions = {}): Promise<Cluster> {
@@ -170,13 +173,20 @@ export class Cluster implements AsyncDisposable {
 
   /** Flags that say where the cluster's store is and how to get in. */
   get shared(): readonly string[] {
-    return ['--config', join(this.#directory, 'cluster.yaml')];
+    return ['--config', join(this.directory, 'cluster.yaml')];
   }
 
   /** What every process needs in its environment. */
   get environment(): Readonly<Record<string, string>> {
     const { accessKeyId, secretAccessKey } = this.rgw.credentials;
     return { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, ...this.#settings };
+  }
+
+  /** Where objects and catalog are, without a wire in between. */
+  get place(): { readonly objects: S3ObjectStoreConfig; readonly catalog: CatalogConfig } {
+    const catalog = { engine: 'postgres', url: this.#catalogUrl } as const;
+    if (this.#bucket === undefined) throw new Error('the cluster has not started');
+    return { objects: { ...this.#bucket, prefix: 'eu-1/' }, catalog };
   }
 
   /** Of the database, without a wire in between. */
@@ -193,14 +203,15 @@ export class Cluster implements AsyncDisposable {
     const wires = [...this.wires.values()].flatMap(({ s3, postgres }) => [s3, postgres]);
     await Promise.all([this.s3, ...wires].map(async (proxy) => await proxy[Symbol.asyncDispose]()));
     await Promise.all([this.rgw[Symbol.asyncDispose](), this.postgres[Symbol.asyncDispose]()]);
-    await rm(this.#directory, { recursive: true, force: true });
+    await rm(this.directory, { recursive: true, force: true });
   }
 
   async #start(more: readonly string[], network: TestNetwork | undefined): Promise<void> {
     const document = await readFile(DOCUMENT, 'utf8');
-    const { bucket } = await this.rgw.createBucket();
+    this.#bucket = await this.rgw.createBucket();
+    const { bucket } = this.#bucket;
     this.#catalogUrl = await this.postgres.createDatabase();
-    const path = join(this.#directory, 'cluster.yaml');
+    const path = join(this.directory, 'cluster.yaml');
     const replacements: readonly (readonly [string, string])[] = [
       ['s3://fleetflame/', `s3://${bucket}/`],
       ['http://127.0.0.1:7480', this.s3.endpoint],

@@ -91,6 +91,18 @@ export class PostgresServer implements AsyncDisposable {
     }
   }
 
+  /** As a person with a shell would; the rows of the last statement. */
+  async execute(url: string, statements: string): Promise<readonly unknown[]> {
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    try {
+      const results = [await client.query(statements)].flat();
+      return results.at(-1)?.rows ?? [];
+    } finally {
+      await client.end();
+    }
+  }
+
   /** A database as pg_dump saves it, into a new file. */
   dump(url: string, path: string): void {
     execFileSync(program('pg_dump'), ['--format=custom', `--file=${path}`, url]);
