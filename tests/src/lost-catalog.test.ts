@@ -64,7 +64,7 @@ describe('a SQLite catalog', () => {
       1,
       expect.stringContaining('in use by another Fleetflame'),
     ]);
-    await product.kill();
+    await kill();
     await writing;
     for (const suffix of ['', '-wal', '-shm']) await rm(catalog(suffix), { force: true });
 
@@ -95,7 +95,7 @@ describe('a SQLite catalog', () => {
     await more(writers);
     const before = await copies();
     await until('a copy', copies, (count) => count >= before + 2);
-    await product.kill();
+    await kill();
     await writing;
     // Two pages in the middle, and no log that could put them right.
     for (const suffix of ['-wal', '-shm']) await rm(catalog(suffix), { force: true });
@@ -124,6 +124,16 @@ describe('a SQLite catalog', () => {
       '5',
     ];
     product = await Product.start({ dataDir, args });
+  }
+
+  async function listCopies(): Promise<Output> {
+    return await store('restore-catalog', '--list');
+  }
+
+  /** The server that the parent has started ends a moment after it; nobody has the directory then. */
+  async function kill(): Promise<void> {
+    await product.kill();
+    await until('the server to end', listCopies, ({ code }) => code === 0);
   }
 
   async function replaced(): Promise<string[]> {

@@ -64,6 +64,7 @@ import {
   type SelectedBlock,
   type Tier,
 } from './select-blocks.ts';
+import { patiently } from './patiently.ts';
 import { shardOf } from './shard-of.ts';
 import { StoreClock } from './store-clock.ts';
 import { StoreMetrics } from './store-metrics.ts';
@@ -74,9 +75,6 @@ const EXPIRE_EVERY_MS = 60_000;
 const STATUS_JOBS = 100;
 /** Lists all objects; orphans are rare and harmless. */
 const SWEEP_EVERY_MS = 600_000;
-
-/** A start that takes longer than this is not usual. */
-const SAY_WAITING_MS = 3000;
 
 export interface StoreOptions {
   /**
@@ -591,16 +589,6 @@ function endOfMerge({ outcome, reason }: MergeResult): WorkEnd {
   if (outcome === 'failed' || outcome === 'sums_differ') return { kind: 'retry', reason };
   // The blocks that are left are planned anew.
   return { kind: 'outcome', outcome };
-}
-
-/** A start that waits says for what: what does not answer is tried for half a minute. */
-async function patiently<T>(opening: Promise<T>, what: string, log: Logger): Promise<T> {
-  const timer = setInterval(() => log.warn(`${what} has not answered yet: trying on`), SAY_WAITING_MS);
-  try {
-    return await opening;
-  } finally {
-    clearInterval(timer);
-  }
 }
 
 function closed(): FleetflameError {
