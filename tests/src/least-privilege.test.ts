@@ -18,7 +18,7 @@ import { AGENT_CAPABILITIES } from '@fleetflame/bpf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { childOf, isRunning, statusOf } from './support/process-tree.ts';
 import { Product, run, until } from './support/product.ts';
-import { MAIN } from './support/server-process.ts';
+import { endProcess, MAIN, ROOT, startServer } from './support/server-process.ts';
 import { Workload, Workshop } from './support/workloads.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
@@ -215,6 +215,32 @@ describe('whom the data belongs to', () => {
     expect(BigInt(`0x${statusOf(product.serverPid, 'CapEff')}`)).toBe(0n);
     expect((await product.get('/readyz')).status).toBe(200);
     await product.stop();
+  });
+
+  it('gets to a checkout and to data below directories that only root may enter', async () => {
+    // In mounts of this test alone: the checkout itself stays as it is.
+    const script = [
+      'mount -t tmpfs -o mode=0700 closed /mnt',
+      'mkdir -p "/mnt/a checkout" /mnt/data',
+      'mount --bind "$1" "/mnt/a checkout"',
+      'shift',
+      'exec "$@"',
+    ].join(' && ');
+    const node = ['/mnt/a checkout/node_modules/.bin/node', '/mnt/a checkout/packages/cli/src/main.ts'];
+    const { child, url, log } = await startServer(
+      'up',
+      [
+        ...['unshare', '--mount', '--propagation=private', 'sh', '-c', script, 'sh', ROOT],
+        ...[...node, 'up', '--no-agent', '--listen=127.0.0.1:0', '--data=/mnt/data'],
+      ],
+      {},
+    );
+    const server = childOf(child.pid ?? 0, 'up-server') ?? 0;
+    expect(statusOf(server, 'Uid')).not.toMatch(/(^|\t)0(\t|$)/);
+    expect(BigInt(`0x${statusOf(server, 'CapEff')}`)).toBe(0n);
+    expect((await fetch(`${url}/readyz`)).status, log()).toBe(200);
+    expect(await endProcess(child, 'SIGTERM')).toBe(0);
+    expect(isRunning(server)).toBe(false);
   });
 
   it('keeps a SQLite catalog elsewhere, and takes a port of root', async () => {
