@@ -226,15 +226,10 @@ describe('whom the data belongs to', () => {
       'shift',
       'exec "$@"',
     ].join(' && ');
+    const inMounts = ['unshare', '--mount', '--propagation=private', 'sh', '-c', script, 'sh', ROOT];
     const node = ['/mnt/a checkout/node_modules/.bin/node', '/mnt/a checkout/packages/cli/src/main.ts'];
-    const { child, url, log } = await startServer(
-      'up',
-      [
-        ...['unshare', '--mount', '--propagation=private', 'sh', '-c', script, 'sh', ROOT],
-        ...[...node, 'up', '--no-agent', '--listen=127.0.0.1:0', '--data=/mnt/data'],
-      ],
-      {},
-    );
+    const up = ['up', '--no-agent', '--listen=127.0.0.1:0', '--data=/mnt/data'];
+    const { child, url, log } = await startServer('up', [...inMounts, ...node, ...up], {});
     const server = childOf(child.pid ?? 0, 'up-server') ?? 0;
     expect(statusOf(server, 'Uid')).not.toMatch(/(^|\t)0(\t|$)/);
     expect(BigInt(`0x${statusOf(server, 'CapEff')}`)).toBe(0n);
