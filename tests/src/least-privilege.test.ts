@@ -282,6 +282,18 @@ describe('whom the data belongs to', () => {
     expect([code, stderr]).toEqual([78, expect.stringMatching(reason)]);
   });
 
+  it('ends when its server cannot start, with what the server says and its exit code', async () => {
+    const data = join(directory, 'taken');
+    const first = await upOnce(data);
+    const second = ['up', '--no-agent', '--listen=127.0.0.1:0', `--data=${data}`];
+    const { code, stderr } = await run(process.execPath, [MAIN, ...second]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('is in use by another Fleetflame')]);
+    expect(await first.stop()).toBe(0);
+    await writeFile(join(data, 'catalog.db'), 'no database');
+    const third = await run(process.execPath, [MAIN, ...second]);
+    expect([third.code, third.stderr]).toEqual([78, expect.stringContaining('catalog.db')]);
+  });
+
   it('does not give away a directory of root that holds what is not its own', async () => {
     const data = join(directory, 'shared');
     await mkdir(join(data, 'mail'), { recursive: true });
