@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { AGENT_CAPABILITIES } from '@fleetflame/bpf';
 import { expect, test } from 'vitest';
+import { statusOf } from './support/process-tree.ts';
 import { run, until } from './support/product.ts';
 import { endProcess, MAIN } from './support/server-process.ts';
 
@@ -34,6 +36,11 @@ test('an agent that is told where to listen answers metrics, status and doctor, 
       async () => (await get('/readyz')).status,
       (status) => status === 200,
     );
+    // Whatever else root has was given up, for good.
+    const six = Object.values(AGENT_CAPABILITIES).reduce((set, { bit }) => set | (1n << BigInt(bit)), 0n);
+    for (const set of ['CapPrm', 'CapEff', 'CapBnd'])
+      expect(BigInt(`0x${statusOf(agent.pid ?? 0, set)}`), set).toBe(six);
+    expect(statusOf(agent.pid ?? 0, 'NoNewPrivs')).toBe('1');
     expect(await (await get('/healthz')).text()).toBe('ok\n');
     expect(await (await get('/metrics')).text()).toMatch(/^fleetflame_agent_samples_total \d+$/m);
     expect(await (await get('/status')).json()).toMatchObject({

@@ -18,7 +18,7 @@ import { AGENT_CAPABILITIES } from '@fleetflame/bpf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { childOf, isRunning, statusOf } from './support/process-tree.ts';
 import { Product, run, until } from './support/product.ts';
-import { MAIN } from './support/server-process.ts';
+import { endProcess, MAIN, ROOT, startServer } from './support/server-process.ts';
 import { Workload, Workshop } from './support/workloads.ts';
 
 const CPU = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
@@ -217,6 +217,27 @@ describe('whom the data belongs to', () => {
     await product.stop();
   });
 
+  it('gets to a checkout and to data below directories that only root may enter', async () => {
+    // In mounts of this test alone: the checkout itself stays as it is.
+    const script = [
+      'mount -t tmpfs -o mode=0700 closed /mnt',
+      'mkdir -p "/mnt/a checkout" /mnt/data',
+      'mount --bind "$1" "/mnt/a checkout"',
+      'shift',
+      'exec "$@"',
+    ].join(' && ');
+    const inMounts = ['unshare', '--mount', '--propagation=private', 'sh', '-c', script, 'sh', ROOT];
+    const node = ['/mnt/a checkout/node_modules/.bin/node', '/mnt/a checkout/packages/cli/src/main.ts'];
+    const up = ['up', '--no-agent', '--listen=127.0.0.1:0', '--data=/mnt/data'];
+    const { child, url, log } = await startServer('up', [...inMounts, ...node, ...up], {});
+    const server = childOf(child.pid ?? 0, 'up-server') ?? 0;
+    expect(statusOf(server, 'Uid')).not.toMatch(/(^|\t)0(\t|$)/);
+    expect(BigInt(`0x${statusOf(server, 'CapEff')}`)).toBe(0n);
+    expect((await fetch(`${url}/readyz`)).status, log()).toBe(200);
+    expect(await endProcess(child, 'SIGTERM')).toBe(0);
+    expect(isRunning(server)).toBe(false);
+  });
+
   it('keeps a SQLite catalog elsewhere, and takes a port of root', async () => {
     const catalog = join(directory, 'catalog', 'here.db');
     const ports = [81, 280, 591, 777];
@@ -259,6 +280,18 @@ describe('whom the data belongs to', () => {
       ...args,
     ]);
     expect([code, stderr]).toEqual([78, expect.stringMatching(reason)]);
+  });
+
+  it('ends when its server cannot start, with what the server says and its exit code', async () => {
+    const data = join(directory, 'taken');
+    const first = await upOnce(data);
+    const second = ['up', '--no-agent', '--listen=127.0.0.1:0', `--data=${data}`];
+    const { code, stderr } = await run(process.execPath, [MAIN, ...second]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('is in use by another Fleetflame')]);
+    expect(await first.stop()).toBe(0);
+    await writeFile(join(data, 'catalog.db'), 'no database');
+    const third = await run(process.execPath, [MAIN, ...second]);
+    expect([third.code, third.stderr]).toEqual([78, expect.stringContaining('catalog.db')]);
   });
 
   it('does not give away a directory of root that holds what is not its own', async () => {

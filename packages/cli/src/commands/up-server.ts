@@ -17,6 +17,14 @@ async function run(): Promise<void> {
   if (process.send === undefined)
     throw new FleetflameError('invalid_input', 'up-server is started by up, which tells it its settings.');
   const channel = new ParentChannel();
+  try {
+    await serve(channel);
+  } finally {
+    channel.close();
+  }
+}
+
+async function serve(channel: ParentChannel): Promise<void> {
   const start = await channel.started;
   const { server, url, port } = await serve(channel, start);
   channel.tell({ type: 'listening', url, port });
@@ -24,7 +32,6 @@ async function run(): Promise<void> {
   flushCompileCache();
   await channel.stopped;
   await server.close();
-  process.disconnect?.();
 }
 
 async function serve(

@@ -20,6 +20,7 @@ import {
   type SystemUser,
 } from '../privileges/system-user.ts';
 import { isServersEntry, markAsRoots, takeOverCatalog, takeOverData } from '../privileges/take-over.ts';
+import { withoutStaleMap } from '../privileges/without-stale-map.ts';
 import { agentRuntime } from '../server/agent-runtime.ts';
 import { parseListen } from '../server/one-port.ts';
 import { CLOSE_GRACE_MS } from '../server/server.ts';
@@ -58,7 +59,15 @@ export function makePlan({ config, agentArguments, lines }: PlanOptions): Plan {
   return {
     logLevel: config.requiredText('logLevel'),
     server: {
-      command: [...confined, process.execPath, ...process.execArgv, MAIN, 'up-server', dataDir],
+      command: [
+        ...withoutStaleMap(process.execArgv),
+        ...confined,
+        process.execPath,
+        ...process.execArgv,
+        MAIN,
+        'up-server',
+        dataDir,
+      ],
       env: isRoot
         ? withoutPlan(process.env)
         : {
@@ -111,7 +120,14 @@ function agentPlan(rest: readonly string[], dataDir: string, filterFile: string 
     if (path !== undefined) env[name] = resolve(path);
   }
   return {
-    command: [...withAgentCapabilities(), process.execPath, ...execArgv, MAIN, 'agent'],
+    command: [
+      ...withoutStaleMap(execArgv),
+      ...withAgentCapabilities(),
+      process.execPath,
+      ...execArgv,
+      MAIN,
+      'agent',
+    ],
     arguments: ['--spool=spool', ...rest],
     env,
     dataDir,

@@ -35,7 +35,7 @@ export class ParentChannel implements AgentView {
     process.on('SIGINT', () => {});
     process.on('SIGTERM', () => setTimeout(() => stopped.resolve(), OWN_STOP_MS));
     // The kernel ends the server with its parent; this is for the moment before that took hold.
-    process.on('disconnect', () => process.exit(1));
+    process.on('disconnect', orphaned);
   }
 
   /** Asks for the port that this process may not take, and hands what listens there to `take`. */
@@ -43,6 +43,12 @@ export class ParentChannel implements AgentView {
     this.#take = take;
     this.tell({ type: 'port' });
   };
+
+  /** The parent's end is told by the exit code alone: an open channel would keep the process. */
+  close(): void {
+    process.off('disconnect', orphaned);
+    if (process.connected) process.disconnect();
+  }
 
   tell(message: FromServer): void {
     if (process.connected) process.send?.(message);
@@ -70,4 +76,8 @@ export class ParentChannel implements AgentView {
     this.#waiting.delete(id);
     return text;
   }
+}
+
+function orphaned(): void {
+  process.exit(1);
 }
