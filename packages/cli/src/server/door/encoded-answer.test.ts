@@ -118,13 +118,15 @@ describe.for(WAYS)('by $name', ({ transport }) => {
   });
 });
 
+async function ask(limit: number, encoding: string): Promise<Response> {
+  return await fetch(`${baseUrl}/fleetflame.query.v1.QueryService/Top`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'accept-encoding': encoding },
+    body: JSON.stringify({ limit }),
+  });
+}
+
 test('what is sent to curl says its length, and is compressed when that is accepted', async () => {
-  const ask = async (limit: number, encoding: string): Promise<Response> =>
-    fetch(`${baseUrl}/fleetflame.query.v1.QueryService/Top`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'accept-encoding': encoding },
-      body: JSON.stringify({ limit }),
-    });
   const plain = await ask(2000, 'identity');
   const text = await plain.text();
   expect(text).toBe(toJsonString(TopResponseSchema, answerOf(2000)));
