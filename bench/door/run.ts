@@ -174,7 +174,7 @@ function longVarint(value: number): Buffer {
 const only = new RegExp(process.argv[2] ?? '');
 const directory = await mkdtemp(join(tmpdir(), 'fleetflame-bench-door-'));
 const server = await ServerProcess.up(directory, '7d');
-const health = watchHealth(server.url, server.pid);
+const health = watchHealth(server.url, await server.pid());
 process.stdout.write(
   `${describeMachine()}\n\n| load | worst /healthz | its thread ran | waited for a CPU | answers | load’s answers | CPU s | peak MB |\n|---|---|---|---|---|---|---|---|\n`,
 );

@@ -41,14 +41,9 @@ export class ServerProcess {
     return new ServerProcess(url, child);
   }
 
-  get pid(): number {
-    if (this.#child.pid === undefined) throw new Error('the process did not begin');
-    return this.#child.pid;
-  }
-
   /** CPU seconds so far, and the most memory that was ever resident, bytes. */
   async usage(): Promise<{ readonly cpuSeconds: number; readonly peakBytes: number }> {
-    const pid = await this.#serverPid();
+    const pid = await this.pid();
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     // After the name, which may hold anything: state is the first field, utime the twelfth.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -59,9 +54,10 @@ export class ServerProcess {
     };
   }
 
-  /** `up` as root is a small parent, and the server its child. */
-  async #serverPid(): Promise<number | undefined> {
+  /** Of the server: `up` as root is a small parent, and the server its child. */
+  async pid(): Promise<number> {
     const { pid } = this.#child;
+    if (pid === undefined) throw new Error('the process did not begin');
     const [child] = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).split(' ').filter(Boolean);
     if (child === undefined) return pid;
     const command = await readFile(`/proc/${child}/cmdline`, 'utf8');

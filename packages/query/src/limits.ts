@@ -44,8 +44,9 @@ export interface QueryLimits {
   /** Threads that work on queries, not more than `running`; the second one begins when there are queries for it. */
   readonly workers: number;
   /**
-   * MiB of a worker's JavaScript heap: names and what is listed; blocks, trees and answers lie outside of it. Who
-   * exceeds it ends the thread, and its queries, not the process.
+   * MiB of a worker's JavaScript heap: names, what is listed, and text on its way into an answer; blocks and trees lie
+   * outside of it. Who exceeds it ends the thread and its queries. One piece of text that alone is larger than what is left
+   * ends the process, as it does beyond the heap of any thread: so this is not less than Node's own limit of a process.
    */
   readonly workerHeapMib: number;
   /**
@@ -91,7 +92,7 @@ export const QUERY_LIMITS: QueryLimits = {
   exports: 2,
   running: 8,
   workers: availableParallelism(),
-  workerHeapMib: 1024,
+  workerHeapMib: 4096,
   runMs: 300_000,
   waiting: 64,
   readAhead: 4,

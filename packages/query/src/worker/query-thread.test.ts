@@ -1,9 +1,11 @@
-import { BlockBuilder } from '@fleetflame/profile';
-import { ExportFormat } from '@fleetflame/proto/query/v1/query';
+import { BlockBuilder, type Block } from '@fleetflame/profile';
 import { Counter, Gauge } from 'prom-client';
 import { afterEach, expect, test } from 'vitest';
 import { QueryServer } from '../testing/query-server.ts';
 import { commitFleet, CPU, present, refusal, rows, scope, T } from '../testing/questions.ts';
+
+/** A thread begins in its own time. */
+const PATIENTLY = { timeout: 30_000 };
 
 let server: QueryServer;
 afterEach(async () => server.close());
@@ -28,28 +30,29 @@ async function heldIn(cache: string): Promise<number> {
   return values.find(({ labels }) => labels['cache'] === cache)?.value ?? 0;
 }
 
-/** Some hundred kilobytes, of which folded text has every stack whole: 200 MB. */
-function deep(): BlockBuilder {
+/** Functions whose names become 160 MB of text, one small piece after the other. */
+function manyNames(): Block {
   const builder = new BlockBuilder();
-  const frame = (name: string): number =>
-    builder.location(0, 0, 0, [builder.function(builder.string(name), 0, 0, 0), 0]);
-  let stack = 0;
-  for (let depth = 0; depth < 500; depth++) stack = builder.stack(stack, frame(`${depth} `.padEnd(100, 'x')));
-  const series = builder.series(CPU, 1, { service_name: 'deep' });
-  for (let leaf = 0; leaf < 4000; leaf++)
-    builder.add(series, builder.stack(stack, frame(`leaf ${leaf}`)), T, 1);
-  return builder;
+  const series = builder.series(CPU, 1, { service_name: 'names' });
+  for (let i = 0; i < 80_000; i++) {
+    const name = builder.string(`${i} `.padEnd(2000, 'x'));
+    const location = builder.location(0, 0, 0, [builder.function(name, 0, 0, 0), 0]);
+    builder.add(series, builder.stack(0, location), T, 1);
+  }
+  return builder.build();
 }
 
 test('a question that needs too much memory ends its thread, is refused in words, and the next one is answered', async () => {
-  server = await QueryServer.start({ workers: 1, workerHeapMib: 80 });
-  await server.commit(deep().build());
-  const before = await server.client.flameGraph({ scope: scope() });
-  expect(before.total).toBe(4000n);
-  const why = await refusal(server.client.export({ scope: scope(), format: ExportFormat.FOLDED }));
+  server = await QueryServer.start({ workers: 1, workerHeapMib: 64 });
+  await commitFleet(server);
+  await server.commit(manyNames());
+  const fleet = { scope: scope({ selector: '{service_name=~"api|db"}' }) };
+  const before = await server.client.flameGraph(fleet);
+  expect(before.total).toBe(150n);
+  const why = await refusal(server.client.top({ scope: scope({ selector: '{service_name="names"}' }) }));
   expect(why).toMatch(/unavailable: The query was not answered; ask again.*workerHeapMib/u);
   expect(await valueOf('fleetflame_query_worker_deaths_total')).toBe(1);
-  const after = await server.client.flameGraph({ scope: scope() });
+  const after = await server.client.flameGraph(fleet);
   expect(rows(after.table)).toEqual(rows(before.table));
   // Its caches were in the thread that ended; snapshot and budgets of its questions were given back.
   expect(present(after.coverage).bytesRead).toBe(present(before.coverage).bytesRead);
@@ -57,29 +60,49 @@ test('a question that needs too much memory ends its thread, is refused in words
   expect((await server.store.status()).pinnedBlocks).toBe(0);
 });
 
-test('a question that runs for too long, or that nobody waits for, ends in its thread and gives back what it took', async () => {
-  server = await QueryServer.start({ workers: 1, runMs: 400 });
-  await commitFleet(server);
-  // Both wait for their snapshot, which comes when they are over.
-  const { promise: open, resolve: goOn } = Promise.withResolvers<void>();
+/** Snapshots are given from when the result is called on; how many were asked for until then. */
+function holdSnapshots(): { readonly asked: () => number; readonly goOn: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
   let asked = 0;
   server.beforeSnapshot = async () => {
     asked++;
-    await open;
+    await promise;
   };
-  const late = refusal(server.client.flameGraph({ scope: scope() }));
+  return { asked: () => asked, goOn: resolve };
+}
+
+async function expectNothingHeld(): Promise<void> {
+  await expect.poll(() => valueOf('fleetflame_query_running'), PATIENTLY).toBe(0);
+  expect((await server.store.status()).pinnedBlocks).toBe(0);
+  expect(await valueOf('fleetflame_query_decoded_bytes')).toBe(0);
+}
+
+test('a question that nobody waits for ends in its thread and gives back what it took', async () => {
+  server = await QueryServer.start({ workers: 1 });
+  await commitFleet(server);
+  const { asked, goOn } = holdSnapshots();
   const caller = new AbortController();
   const left = refusal(server.client.top({ scope: scope() }, { signal: caller.signal }));
-  await expect.poll(() => asked).toBe(2);
+  await expect.poll(asked, PATIENTLY).toBe(1);
   caller.abort();
   expect(await left).toMatch(/canceled/u);
-  await expect.poll(() => valueOf('fleetflame_query_refused_total')).toBeGreaterThan(0);
+  goOn();
+  await expectNothingHeld();
+  // It read nothing after that.
+  expect(await valueOf('fleetflame_query_blocks_total')).toBe(0);
+  expect((await server.client.flameGraph({ scope: scope() })).total).toBe(150n);
+});
+
+test('a question that runs for too long is given up in words, in its thread too', async () => {
+  server = await QueryServer.start({ workers: 1, runMs: 400 });
+  await commitFleet(server);
+  const { goOn } = holdSnapshots();
+  const late = refusal(server.client.flameGraph({ scope: scope() }));
+  await expect.poll(() => valueOf('fleetflame_query_refused_total'), PATIENTLY).toBeGreaterThan(0);
   goOn();
   expect(await late).toMatch(/limit_exceeded: The query was given up after 0.4 s/u);
-  await expect.poll(() => valueOf('fleetflame_query_running')).toBe(0);
-  expect((await server.store.status()).pinnedBlocks).toBe(0);
-  server.beforeSnapshot = undefined;
-  expect((await server.client.flameGraph({ scope: scope() })).total).toBe(150n);
+  await expectNothingHeld();
+  expect(await valueOf('fleetflame_query_blocks_total')).toBe(0);
 });
 
 test('questions at once are spread over threads, whose answers are alike and whose caches are one budget', async () => {
@@ -97,11 +120,11 @@ test('questions at once are spread over threads, whose answers are alike and who
       return (await valuesOf('fleetflame_query_worker_questions_total')).map(
         ({ labels }) => labels['worker'],
       );
-    })
+    }, PATIENTLY)
     .toEqual(['0', '1']);
   // A thread gives way as soon as it is told to.
   for (const cache of ['block', 'partial']) {
-    await expect.poll(() => heldIn(cache)).toBeLessThanOrEqual(20_000);
+    await expect.poll(() => heldIn(cache), PATIENTLY).toBeLessThanOrEqual(20_000);
     expect(await heldIn(cache)).toBeGreaterThan(0);
   }
 });

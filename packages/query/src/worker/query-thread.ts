@@ -38,6 +38,12 @@ export interface ThreadOwner {
   readonly log: Logger;
 }
 
+/**
+ * Node lets a heap that is full grow by 16 MiB while it ends the thread; what one collection of the young generation
+ * moves must fit, a third of this, or the process ends instead.
+ */
+const YOUNG_MIB = 24;
+
 interface Call {
   readonly resolve: (value: Uint8Array | SymbolColumns) => void;
   readonly reject: (error: Error) => void;
@@ -61,7 +67,10 @@ export class QueryThread {
     this.#worker = new Worker(new URL('./query-worker.ts', import.meta.url), {
       name: 'query',
       workerData: settings,
-      resourceLimits: { maxOldGenerationSizeMb: settings.limits.workerHeapMib },
+      resourceLimits: {
+        maxYoungGenerationSizeMb: YOUNG_MIB,
+        maxOldGenerationSizeMb: settings.limits.workerHeapMib,
+      },
     });
     // Who waits for an answer keeps the process; a thread without work does not.
     this.#worker.unref();

@@ -119,7 +119,7 @@ describe.for(WAYS)('by $name', ({ transport }) => {
 });
 
 async function ask(limit: number, encoding: string): Promise<Response> {
-  return fetch(`${baseUrl}/fleetflame.query.v1.QueryService/Top`, {
+  return await fetch(`${baseUrl}/fleetflame.query.v1.QueryService/Top`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'accept-encoding': encoding },
     body: JSON.stringify({ limit }),
