@@ -128,6 +128,20 @@ export class InternedTables {
     );
   }
 
+  /** Gives their memory back: they are not used again. */
+  release(): void {
+    const { strings } = this;
+    for (const table of [
+      strings,
+      this.#mappings,
+      this.#functions,
+      this.#locations,
+      this.#stacks,
+      this.#series,
+    ])
+      table.release();
+  }
+
   mappingTable(): MappingTable {
     return {
       length: this.#mappings.length,

@@ -5,6 +5,7 @@
  *   starts  0      3          8
  *   data    a b c  d e f g h  ...
  */
+import { giveBack } from '../give-back.ts';
 import { finishHash, mixHash, randomSeed } from './hash.ts';
 
 const FIRST_SLOTS = 256;
@@ -75,6 +76,11 @@ export class RowInterner {
   /** Where each row begins in data(), and the last one's end: a view as data(). */
   starts(): Uint32Array {
     return this.#starts.subarray(0, this.#length + 1);
+  }
+
+  /** Gives its memory back: it is not used again. */
+  release(): void {
+    for (const array of [this.#slots, this.#hashes, this.#starts, this.#data]) giveBack(array);
   }
 
   get memoryBytes(): number {

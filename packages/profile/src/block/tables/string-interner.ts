@@ -7,6 +7,7 @@
  * random seed, so that input cannot be prepared that makes all names collide.
  */
 import { decodeUtf8, StringTable, type StringBytes } from '../string-table.ts';
+import { giveBack } from '../give-back.ts';
 import { finishHash, mixHash, randomSeed } from './hash.ts';
 
 const FIRST_SLOTS = 256;
@@ -38,6 +39,11 @@ export class StringInterner implements StringBytes {
   /** What the strings take, in bytes. */
   get arenaBytes(): number {
     return this.#starts[this.#length]!;
+  }
+
+  /** Gives its memory back: it is not used again. */
+  release(): void {
+    for (const array of [this.#slots, this.#hashes, this.#starts, this.#bytes]) giveBack(array);
   }
 
   get memoryBytes(): number {

@@ -7,6 +7,7 @@
  *
  * The hash starts from a random seed, so input cannot be prepared that makes all tuples collide.
  */
+import { giveBack } from '../give-back.ts';
 import { finishHash, mixHash, randomSeed } from './hash.ts';
 
 const FIRST_SLOTS = 256;
@@ -60,6 +61,13 @@ export class TupleInterner {
     return row;
   }
 
+  /** Forgets all rows, and keeps its memory. */
+  clear(): void {
+    this.#slots.fill(0);
+    this.#length = 0;
+    this.#next = 0;
+  }
+
   at(row: number, column: number): number {
     return this.#rows[row * this.width + column]!;
   }
@@ -67,6 +75,11 @@ export class TupleInterner {
   /** The rows one after another; a view that the next intern may leave behind. */
   rows(): Uint32Array {
     return this.#rows.subarray(0, this.#length * this.width);
+  }
+
+  /** Gives its memory back: it is not used again. */
+  release(): void {
+    for (const array of [this.#slots, this.#rows]) giveBack(array);
   }
 
   get memoryBytes(): number {
