@@ -70,6 +70,11 @@ export class BlockBuilder {
     return this.#tables.strings.findBytes(bytes, start, end);
   }
 
+  /** The function that is asked for next has this name. */
+  expectFilename(name: StringIndex): void {
+    this.#tables.expectFilename(name);
+  }
+
   /** As `location`, from a row that the caller filled: mapping, address low, address high, lines. */
   locationRow(row: Uint32Array, size: number): LocationIndex {
     return this.#tables.location(row, size);

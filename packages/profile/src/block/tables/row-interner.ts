@@ -27,6 +27,11 @@ export class RowInterner {
     return this.#length;
   }
 
+  /** Of a row that is likely to be asked for next: it is looked at first. */
+  expect(row: number): void {
+    this.#next = row;
+  }
+
   /** Interns the first `size` numbers of `row`. */
   intern(row: Uint32Array, size: number): number {
     const guess = this.#next;

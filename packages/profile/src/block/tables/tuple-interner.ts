@@ -31,6 +31,11 @@ export class TupleInterner {
     return this.#length;
   }
 
+  /** Of a row that is likely to be asked for next: it is looked at first. */
+  expect(row: number): void {
+    this.#next = row;
+  }
+
   intern(a: number, b: number, c = 0, d = 0): number {
     const { width } = this;
     const rows = this.#rows;
