@@ -1,6 +1,7 @@
 export * from './errors.ts';
 export * from './block/block.ts';
 export { BlockBuilder } from './block/block-builder.ts';
+export { giveBack, giveBackBlock } from './block/give-back.ts';
 export { StringTable } from './block/string-table.ts';
 export { mergeRows, rowsOfBlock, seriesOfRows } from './block/batch-rows.ts';
 export type { BatchRows, SeriesWithStrings } from './block/batch-rows.ts';

@@ -8,6 +8,7 @@ import {
   decodeBlock,
   encodeBlock,
   FleetflameError,
+  giveBackBlock,
   InternedTables,
   mergeRows,
   rowsOfBlock,
@@ -75,6 +76,7 @@ export class BatchTaker {
     const block = mergeRows(rows);
     const merged = performance.now();
     const bytes = encodeBlock(block);
+    giveBackBlock(block);
     return {
       bytes,
       timeStartMs: block.timeStartMs,

@@ -1,6 +1,6 @@
 /** The worker thread's main: requests in, replies out, one at a time in their order. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { FleetflameError } from '@fleetflame/profile';
+import { FleetflameError, giveBack } from '@fleetflame/profile';
 import { BatchTaker } from './batch-taker.ts';
 import type {
   SealedBatches,
@@ -64,6 +64,10 @@ port.on('message', (message: WorkerRequest) => {
     const { buffer } = reply.value.bytes;
     if (buffer instanceof ArrayBuffer) transfer.push(buffer);
   }
+  const isPush = request.call === 'take' && request.input.kind === 'pprof';
+  const isHeavy = !reply.ok && reply.failure.heavy;
+  // Nothing that was made of a pushed file refers to its bytes.
+  if (isPush && !isHeavy) giveBack(request.input.bytes);
   // A heavy one that comes back takes its bytes along: they were handed over.
   if (!reply.ok && reply.failure.heavy && request.call === 'take') {
     const { bytes } = request.input;

@@ -6,6 +6,7 @@
 import type { Block, SeriesTable } from './block.ts';
 import { checkTimeSpan } from './block-builder.ts';
 import { uniteDefaults, type DefaultTypes } from './default-types.ts';
+import { giveBack } from './give-back.ts';
 import { mergeBlocks, timeRangeOf } from './merge-blocks.ts';
 import { assembleSamples, assembleSeries } from './tables/assemble-block.ts';
 import { SERIES_HEAD, type InternedTables } from './tables/interned-tables.ts';
@@ -130,6 +131,7 @@ function mergeGroup(tables: InternedTables, batches: readonly BatchRows[]): Bloc
     seriesTable.length,
     picked.stacks.length,
   );
+  for (const array of [series, stack, start, time, value, stackMap, newRow]) giveBack(array);
   return {
     timeStartMs: startMs,
     timeEndMs: endMs,

@@ -24,7 +24,7 @@ import type {
 } from './block.ts';
 import { MAPPING_KINDS, SERIES_KINDS } from './block.ts';
 import { compareStrings } from './tables/compare-strings.ts';
-import { GrowableF64, GrowableU32 } from './tables/growable.ts';
+import { AddedPoints } from './tables/added-points.ts';
 import {
   InternedTables,
   LINE_WORDS,
@@ -34,27 +34,26 @@ import {
 } from './tables/interned-tables.ts';
 import { BLOCK_LIMITS } from './limits.ts';
 import { ProfileList } from './tables/profile-list.ts';
-import { TupleInterner } from './tables/tuple-interner.ts';
 
 export class BlockBuilder {
   readonly #tables: InternedTables;
-  /** (series, stack) */
-  readonly #rows = new TupleInterner(2);
-  readonly #pointRow = new GrowableU32();
-  readonly #pointTime = new GrowableF64();
-  readonly #pointValue = new GrowableF64();
+  readonly #points: AddedPoints;
   readonly #losses = new Map<string, number>();
   readonly #profiles = new ProfileList();
   #scratch = new Uint32Array(64);
 
-  /** `tables`: such as others intern into, too; then `rows` is what is asked for, not `build`. */
-  constructor(tables = new InternedTables()) {
+  /**
+   * `tables`: such as others intern into, too; then `rows` is what is asked for, not `build`. `points`: empty ones,
+   * which another builder may have used before.
+   */
+  constructor(tables = new InternedTables(), points = new AddedPoints()) {
     this.#tables = tables;
+    this.#points = points;
   }
 
   /** Points added so far: what a caller bounds its memory by. */
   get points(): number {
-    return this.#pointRow.length;
+    return this.#points.row.length;
   }
 
   /** Stacks of the tables, the root included. */
@@ -69,6 +68,11 @@ export class BlockBuilder {
   /** The string whose UTF-8 bytes these are; -1: it is not there yet. */
   findString(bytes: Uint8Array, start: number, end: number): StringIndex {
     return this.#tables.strings.findBytes(bytes, start, end);
+  }
+
+  /** The function that is asked for next has this name. */
+  expectFilename(name: StringIndex): void {
+    this.#tables.expectFilename(name);
   }
 
   /** As `location`, from a row that the caller filled: mapping, address low, address high, lines. */
@@ -167,9 +171,10 @@ export class BlockBuilder {
         { field: 'samples' },
       );
     }
-    this.#pointRow.push(this.#rows.intern(series, stack));
-    this.#pointTime.push(timeMs);
-    this.#pointValue.push(value);
+    const { rows, row, time, value: values } = this.#points;
+    row.push(rows.intern(series, stack));
+    time.push(timeMs);
+    values.push(value);
   }
 
   /**
@@ -201,7 +206,7 @@ export class BlockBuilder {
 
   /** What was added, over the tables. */
   rows(): BatchRows {
-    const times = this.#pointTime.view();
+    const times = this.#points.time.view();
     let first = Infinity;
     let last = -Infinity;
     for (let i = 0; i < times.length; i++) {
@@ -222,8 +227,8 @@ export class BlockBuilder {
       timeStartMs: first,
       timeEndMs: last + 1,
       losses: new Map(this.#losses),
-      series: this.#rows.column(0),
-      stack: this.#rows.column(1),
+      series: this.#points.rows.column(0),
+      stack: this.#points.rows.column(1),
       pointStart: start,
       time,
       value,
@@ -233,12 +238,13 @@ export class BlockBuilder {
 
   /** Points by row, in the order they were added. */
   #groupedPoints(startMs: number): { start: Uint32Array; time: Uint32Array; value: Float64Array } {
-    const pointRow = this.#pointRow.view();
-    const pointTime = this.#pointTime.view();
-    const pointValue = this.#pointValue.view();
-    const start = new Uint32Array(this.#rows.length + 1);
+    const { rows } = this.#points;
+    const pointRow = this.#points.row.view();
+    const pointTime = this.#points.time.view();
+    const pointValue = this.#points.value.view();
+    const start = new Uint32Array(rows.length + 1);
     for (let i = 0; i < pointRow.length; i++) start[pointRow[i]! + 1]!++;
-    for (let row = 0; row < this.#rows.length; row++) start[row + 1]! += start[row]!;
+    for (let row = 0; row < rows.length; row++) start[row + 1]! += start[row]!;
     const next = start.slice();
     const time = new Uint32Array(pointRow.length);
     const value = new Float64Array(pointRow.length);

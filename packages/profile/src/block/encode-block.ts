@@ -25,6 +25,7 @@ import {
   alignTable,
 } from './container/layout.ts';
 import { findDatasets, type DatasetRange } from './datasets.ts';
+import { giveBack } from './give-back.ts';
 import { BLOCK_LIMITS } from './limits.ts';
 import { orderLocations } from './tables/order-locations.ts';
 import { validateBlock } from './validate-block.ts';
@@ -96,7 +97,11 @@ export function encodeUnchecked(
   const footer = encodeFooter(block, datasets, checksums, entries);
   const out = new Uint8Array(offset + footer.length + TRAILER_BYTES);
   out.set(MAGIC, 0);
-  for (const [i, name] of TABLE_NAMES.entries()) out.set(tables[name][0], Number(entries[i]?.offset));
+  for (const [i, name] of TABLE_NAMES.entries()) {
+    const [bytes] = tables[name];
+    out.set(bytes, Number(entries[i]?.offset));
+    giveBack(bytes);
+  }
   out.set(footer, offset);
   const view = new DataView(out.buffer);
   view.setUint32(offset + footer.length, footer.length, true);

@@ -16,6 +16,7 @@ import { assembleBlock, type SampleRows } from './tables/assemble-block.ts';
 import { checkTimeSpan } from './block-builder.ts';
 import type { Block } from './block.ts';
 import { uniteDefaults } from './default-types.ts';
+import { giveBack } from './give-back.ts';
 import { InternedTables } from './tables/interned-tables.ts';
 import { ProfileList } from './tables/profile-list.ts';
 import { remapBlock } from './tables/remap-block.ts';
@@ -24,8 +25,12 @@ export function mergeBlocks(blocks: readonly Block[]): Block {
   const { startMs, endMs, losses } = timeRangeOf(blocks);
   checkTimeSpan(startMs, endMs);
   const tables = new InternedTables();
-  const merged = assembleBlock(tables, concatenate(tables, blocks, startMs), startMs, endMs, losses);
-  return { ...merged, ...uniteDefaults(blocks) };
+  const rows = concatenate(tables, blocks, startMs);
+  const block = assembleBlock(tables, rows, startMs, endMs, losses);
+  tables.release();
+  const { series, stack, total, points } = rows;
+  for (const array of [series, stack, total, ...Object.values(points ?? {})]) giveBack(array);
+  return { ...block, ...uniteDefaults(blocks) };
 }
 
 /** The range that holds all of them, and what all of them lost. */

@@ -1,6 +1,7 @@
 /** Compression in Node, by node:zlib. Packages reach it as `#compression`; bundles for browsers get browser.ts. */
 import * as zlib from 'node:zlib';
 
+import { giveBack } from '../block/give-back.ts';
 import { FleetflameError } from '../errors.ts';
 
 /**
@@ -8,9 +9,10 @@ import { FleetflameError } from '../errors.ts';
  * carries a checksum of its content, which decompression checks.
  */
 export function zstdCompress(bytes: Uint8Array, level = 1): Uint8Array {
+  const chunkBytes = chunkSize(bytes.length + (bytes.length >> 8));
   // Not an object literal in the call: the types of node:zlib do not know pledgedSrcSize yet.
   const options = {
-    chunkSize: chunkSize(bytes.length + (bytes.length >> 8)),
+    chunkSize: chunkBytes,
     // Sizes the compressor's tables for the input and puts its length into the frame.
     pledgedSrcSize: bytes.length,
     params: {
@@ -18,7 +20,12 @@ export function zstdCompress(bytes: Uint8Array, level = 1): Uint8Array {
       [zlib.constants.ZSTD_c_checksumFlag]: 1,
     },
   };
-  return zlib.zstdCompressSync(bytes, options);
+  const out = zlib.zstdCompressSync(bytes, options);
+  // In a chunk of its own, as large as the content: what is kept is copied out of it.
+  if (out.buffer.byteLength !== chunkBytes) return out;
+  const kept = new Uint8Array(out);
+  giveBack(new Uint8Array(out.buffer));
+  return kept;
 }
 
 /** Throws limit_exceeded when the content is larger than `maxBytes`, corrupt_data when it is broken. */

@@ -1,5 +1,6 @@
 import { rowsOfBlock } from '../block/batch-rows.ts';
 import type { InternedTables } from '../block/tables/interned-tables.ts';
+import { giveBack } from '../block/give-back.ts';
 import { FleetflameError } from '../errors.ts';
 import { unwrap } from './compressed.ts';
 import { importCpuprofile } from './cpuprofile/import-cpuprofile.ts';
@@ -75,19 +76,29 @@ export function decodeProfileRows(
   options: DecodeAnyOptions = {},
 ): DecodedFileRows {
   const file = open(bytes, options);
-  const { format, inner, limits, changes } = file;
-  return explained(file, options, () => {
-    if (format !== 'pprof') {
-      const { block, ...decoded } = IMPORTERS[format](inner, options, limits, changes);
-      return { format, ...decoded, rows: rowsOfBlock(tables, block) };
-    }
-    const decoded = decodePprofRows(inner, tables, {
-      ...options,
-      name: options.type,
-      limits: options.pprofLimits,
-    });
-    return { format, ...decoded, changes: [...changes.list(), ...decoded.changes] };
+  try {
+    return explained(file, options, () => decodeOpened(file, tables, options));
+  } finally {
+    // What was inside its compression is read once; only rows and texts are left of it.
+    if (file.inner.buffer !== bytes.buffer) giveBack(file.inner);
+  }
+}
+
+function decodeOpened(
+  { format, inner, limits, changes }: OpenFile,
+  tables: InternedTables,
+  options: DecodeAnyOptions,
+): DecodedFileRows {
+  if (format !== 'pprof') {
+    const { block, ...decoded } = IMPORTERS[format](inner, options, limits, changes);
+    return { format, ...decoded, rows: rowsOfBlock(tables, block) };
+  }
+  const decoded = decodePprofRows(inner, tables, {
+    ...options,
+    name: options.type,
+    limits: options.pprofLimits,
   });
+  return { format, ...decoded, changes: [...changes.list(), ...decoded.changes] };
 }
 
 /** Of a file that cannot be read as the format that was said: also what it looks like. */

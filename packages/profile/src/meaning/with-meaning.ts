@@ -59,11 +59,10 @@ export function withMeaning(
     return mapped;
   });
   const noted = new Set(map.values());
-  const builder = new BlockBuilder(tables);
   for (const type of labels[SERVICE_NAME] === undefined ? [] : types) {
     const own = kind ?? kindOfType(type, durationMs);
     if (own === 'rate') continue;
-    const source = builder.series(type, 0, labels, own);
+    const source = new BlockBuilder(tables).series(type, 0, labels, own);
     // A series without more labels is its own source.
     if (!noted.has(source)) profiles.add(source, timeMs, 0, 1);
   }

@@ -1,5 +1,5 @@
 /** One merge, as the worker thread runs it: read, merge, write. The caller swaps the rows. */
-import { decodeBlock, FleetflameError, type Block } from '@fleetflame/profile';
+import { decodeBlock, FleetflameError, giveBackBlock, type Block } from '@fleetflame/profile';
 import type { BlockEntry } from '../catalog/block-entry.ts';
 import type { ObjectStore, ObjectStoreConfig } from '../objects/object-store.ts';
 import type { Origin } from '../origin/origin.ts';
@@ -113,11 +113,14 @@ async function writeOutputs(
   const only = inputs.every((input) => input.shards === shards) ? first.shard : undefined;
   const outputs: BlockEntry[] = [];
   const windows = mergeIntoWindows(blocks, { nowMs, tenant, shards, only });
+  // A store that is written to merges all the time: what the collector would find later is most of its memory.
+  blocks.forEach(giveBackBlock);
   for (const [index, { window, shard, block }] of windows.entries()) {
     const place = { level: window.level, tenant, shard, shards, resolutionMs, rolledUp, droppedLabels };
     const sealed = sealBlock(block, place, nowMs, originOf(index, windows.length));
     await objects.put(sealed.entry.key, sealed.bytes);
     outputs.push(sealed.entry);
+    giveBackBlock(block);
   }
   return outputs;
 }

@@ -7,6 +7,7 @@
  * concatenated, sorted only where they are out of order, and summed where times are equal.
  */
 import type { Block, SampleTable, SeriesTable } from '../block.ts';
+import { giveBack } from '../give-back.ts';
 import { SERIES_HEAD, periodFromWords, type InternedTables } from './interned-tables.ts';
 import { orderSeries } from './order-series.ts';
 import type { ProfileList } from './profile-list.ts';
@@ -52,10 +53,15 @@ export function assembleBlock(
 /** `rows` with rows of the block's own tables, which have so many series and stacks. */
 export function assembleSamples(rows: SampleRows, seriesCount: number, stackCount: number): SampleTable {
   const { series, stack, total, points } = rows;
-  const order = countingSort(countingSort(undefined, stack, stackCount), series, seriesCount);
-  return points === undefined
-    ? groupTotals(order, series, stack, total)
-    : groupPoints(order, series, stack, points);
+  const byStack = countingSort(undefined, stack, stackCount);
+  const order = countingSort(byStack, series, seriesCount);
+  const samples =
+    points === undefined
+      ? groupTotals(order, series, stack, total)
+      : groupPoints(order, series, stack, points);
+  giveBack(byStack);
+  giveBack(order);
+  return samples;
 }
 
 /** Series that have samples or profiles, in order; `newRow` maps the interned rows to them. */
@@ -118,6 +124,7 @@ function countingSort(from: Uint32Array | undefined, keys: Uint32Array, keyCount
     const position = from === undefined ? i : from[i]!;
     out[next[keys[position]!]!++] = position;
   }
+  giveBack(next);
   return out;
 }
 

@@ -3,8 +3,12 @@
 const FIRST_CAPACITY = 64;
 
 export class GrowableU32 {
-  #array = new Uint32Array(FIRST_CAPACITY);
+  #array: Uint32Array<ArrayBuffer>;
   #length = 0;
+
+  constructor(capacity = FIRST_CAPACITY) {
+    this.#array = new Uint32Array(capacity);
+  }
 
   get length(): number {
     return this.#length;
@@ -36,8 +40,12 @@ export class GrowableU32 {
 }
 
 export class GrowableF64 {
-  #array = new Float64Array(FIRST_CAPACITY);
+  #array: Float64Array<ArrayBuffer>;
   #length = 0;
+
+  constructor(capacity = FIRST_CAPACITY) {
+    this.#array = new Float64Array(capacity);
+  }
 
   get length(): number {
     return this.#length;
@@ -47,6 +55,11 @@ export class GrowableF64 {
     if (this.#length === this.#array.length)
       this.#array = grown(this.#array, new Float64Array(this.#length * 2));
     this.#array[this.#length++] = value;
+  }
+
+  /** Keeps its memory. */
+  clear(): void {
+    this.#length = 0;
   }
 
   /** A view that the next push may leave behind. */

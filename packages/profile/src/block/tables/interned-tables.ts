@@ -14,6 +14,7 @@ import type {
   StackTable,
   StringIndex,
 } from '../block.ts';
+import { giveBack } from '../give-back.ts';
 import { RowInterner } from './row-interner.ts';
 import { StringInterner } from './string-interner.ts';
 import { TupleInterner } from './tuple-interner.ts';
@@ -26,6 +27,7 @@ export const LINE_WORDS = 3;
 export const SERIES_HEAD = 4;
 
 const TWO_32 = 0x1_0000_0000;
+const FIRST_GUESSES = 256;
 
 export class InternedTables {
   readonly strings = new StringInterner();
@@ -36,9 +38,30 @@ export class InternedTables {
   readonly #stacks = new TupleInterner(2);
   readonly #series = new RowInterner();
 
+  /**
+   * Row + 1 of the last function of each name, and of the last location whose innermost line is of each function.
+   * A program has mostly one of each, so what was found last needs no hash, in whatever order names come.
+   */
+  #functionOfName = new Uint32Array(FIRST_GUESSES);
+  #locationOfFunction = new Uint32Array(FIRST_GUESSES);
+
   constructor() {
     this.#mappings.intern(0, 0, 0);
     this.#stacks.intern(0, 0);
+  }
+
+  /** A function that will be asked for has this name: so has it, perhaps, the source file of the last one that had. */
+  expectFilename(name: StringIndex): void {
+    const row = this.#expectFunction(name);
+    if (row > 0) this.strings.expect(this.#functions.at(row - 1, 2));
+  }
+
+  /** Row + 1 of the last function of the name; 0: there was none. */
+  #expectFunction(name: StringIndex): number {
+    if (name >= this.#functionOfName.length) this.#functionOfName = enlarged(this.#functionOfName, name);
+    const row = this.#functionOfName[name]!;
+    if (row > 0) this.#functions.expect(row - 1);
+    return row;
   }
 
   get mappingCount(): number {
@@ -70,12 +93,23 @@ export class InternedTables {
   }
 
   function(name: StringIndex, systemName: StringIndex, filename: StringIndex, line: number): FunctionIndex {
-    return this.#functions.intern(name, systemName, filename, line);
+    this.#expectFunction(name);
+    const row = this.#functions.intern(name, systemName, filename, line);
+    this.#functionOfName[name] = row + 1;
+    return row;
   }
 
   /** `row`: LOCATION_HEAD numbers and the lines. */
   location(row: Uint32Array, size: number): LocationIndex {
-    return this.#locations.intern(row, size);
+    if (size <= LOCATION_HEAD) return this.#locations.intern(row, size);
+    const callee = row[LOCATION_HEAD]!;
+    if (callee >= this.#locationOfFunction.length)
+      this.#locationOfFunction = enlarged(this.#locationOfFunction, callee);
+    const before = this.#locationOfFunction[callee]!;
+    if (before !== 0) this.#locations.expect(before - 1);
+    const location = this.#locations.intern(row, size);
+    this.#locationOfFunction[callee] = location + 1;
+    return location;
   }
 
   stack(parent: StackIndex, location: LocationIndex): StackIndex {
@@ -120,12 +154,30 @@ export class InternedTables {
   get memoryBytes(): number {
     return (
       this.strings.memoryBytes +
+      this.#functionOfName.byteLength +
+      this.#locationOfFunction.byteLength +
       this.#mappings.memoryBytes +
       this.#functions.memoryBytes +
       this.#locations.memoryBytes +
       this.#stacks.memoryBytes +
       this.#series.memoryBytes
     );
+  }
+
+  /** Gives their memory back: they are not used again. */
+  release(): void {
+    const { strings } = this;
+    for (const table of [
+      strings,
+      this.#mappings,
+      this.#functions,
+      this.#locations,
+      this.#stacks,
+      this.#series,
+    ])
+      table.release();
+    giveBack(this.#functionOfName);
+    giveBack(this.#locationOfFunction);
   }
 
   mappingTable(): MappingTable {
@@ -180,6 +232,13 @@ export class InternedTables {
     for (let row = 1; row < parent.length; row++) parent[row] = parent[row]! - 1;
     return { length: parent.length, parent, location: this.#stacks.column(1) };
   }
+}
+
+/** With room for `index`. */
+function enlarged(array: Uint32Array<ArrayBuffer>, index: number): Uint32Array<ArrayBuffer> {
+  const out = new Uint32Array(Math.max(index + 1, array.length * 2));
+  out.set(array);
+  return out;
 }
 
 export function periodWords(period: number): readonly [low: number, high: number] {

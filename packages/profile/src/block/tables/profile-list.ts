@@ -1,12 +1,15 @@
 import type { SeriesIndex, SeriesTable } from '../block.ts';
 import { GrowableF64, GrowableU32 } from './growable.ts';
 
+/** A pushed file has one or two; so small arrays are part of the JavaScript heap. */
+const FIRST_CAPACITY = 4;
+
 /** The profiles that series were taken from, in any order and with repeats, while a block is being built. */
 export class ProfileList {
-  readonly #series = new GrowableU32();
-  readonly #timeMs = new GrowableF64();
-  readonly #durationMs = new GrowableU32();
-  readonly #count = new GrowableU32();
+  readonly #series = new GrowableU32(FIRST_CAPACITY);
+  readonly #timeMs = new GrowableF64(FIRST_CAPACITY);
+  readonly #durationMs = new GrowableU32(FIRST_CAPACITY);
+  readonly #count = new GrowableU32(FIRST_CAPACITY);
 
   get length(): number {
     return this.#series.length;

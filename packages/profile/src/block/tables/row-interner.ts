@@ -5,6 +5,7 @@
  *   starts  0      3          8
  *   data    a b c  d e f g h  ...
  */
+import { giveBack } from '../give-back.ts';
 import { finishHash, mixHash, randomSeed } from './hash.ts';
 
 const FIRST_SLOTS = 256;
@@ -24,6 +25,11 @@ export class RowInterner {
 
   get length(): number {
     return this.#length;
+  }
+
+  /** Of a row that is likely to be asked for next: it is looked at first. */
+  expect(row: number): void {
+    this.#next = row;
   }
 
   /** Interns the first `size` numbers of `row`. */
@@ -75,6 +81,11 @@ export class RowInterner {
   /** Where each row begins in data(), and the last one's end: a view as data(). */
   starts(): Uint32Array {
     return this.#starts.subarray(0, this.#length + 1);
+  }
+
+  /** Gives its memory back: it is not used again. */
+  release(): void {
+    for (const array of [this.#slots, this.#hashes, this.#starts, this.#data]) giveBack(array);
   }
 
   get memoryBytes(): number {

@@ -7,6 +7,7 @@
  * random seed, so that input cannot be prepared that makes all names collide.
  */
 import { decodeUtf8, StringTable, type StringBytes } from '../string-table.ts';
+import { giveBack } from '../give-back.ts';
 import { finishHash, mixHash, randomSeed } from './hash.ts';
 
 const FIRST_SLOTS = 256;
@@ -21,6 +22,10 @@ export class StringInterner implements StringBytes {
   #hashes = new Uint32Array(FIRST_SLOTS / 2);
   #starts = new Uint32Array(FIRST_SLOTS / 2 + 1);
   #bytes = new Uint8Array(FIRST_BYTES);
+  #words: DataView = new DataView(this.#bytes.buffer);
+  /** What was looked up last, as words. */
+  #from: Uint8Array = this.#bytes;
+  #fromWords: DataView = this.#words;
   #length = 0;
   #next = 0;
   #slot = 0;
@@ -38,6 +43,11 @@ export class StringInterner implements StringBytes {
   /** What the strings take, in bytes. */
   get arenaBytes(): number {
     return this.#starts[this.#length]!;
+  }
+
+  /** Gives its memory back: it is not used again. */
+  release(): void {
+    for (const array of [this.#slots, this.#hashes, this.#starts, this.#bytes]) giveBack(array);
   }
 
   get memoryBytes(): number {
@@ -64,6 +74,11 @@ export class StringInterner implements StringBytes {
   find(text: string): number {
     const end = this.#encode(text);
     return this.findBytes(this.#scratch, 0, end);
+  }
+
+  /** Of a string that is likely to be asked for next: it is looked at first. */
+  expect(index: number): void {
+    this.#next = index;
   }
 
   /** The row of the bytes from `start` to `end`, whatever they are; -1: there is none. */
@@ -128,27 +143,43 @@ export class StringInterner implements StringBytes {
 
   #hash(from: Uint8Array, start: number, end: number): number {
     let hash = mixHash(this.#seed, end - start);
-    let at = start;
-    for (const last = end - 3; at < last; at += 4) {
-      const word = from[at]! | (from[at + 1]! << 8) | (from[at + 2]! << 16) | (from[at + 3]! << 24);
-      hash = mixHash(hash, word);
-    }
-    if (at < end) {
+    if (end - start < 4) {
       let word = 0;
-      for (; at < end; at++) word = (word << 8) | from[at]!;
-      hash = mixHash(hash, word);
+      for (let at = start; at < end; at++) word = (word << 8) | from[at]!;
+      return finishHash(mixHash(hash, word));
     }
-    return finishHash(hash);
+    const words = this.#wordsOf(from);
+    const last = end - 4;
+    for (let at = start; at < last; at += 4) hash = mixHash(hash, words.getInt32(at, true));
+    // The last four bytes, of which some may have been taken before.
+    return finishHash(mixHash(hash, words.getInt32(last, true)));
   }
 
   #equals(index: number, from: Uint8Array, start: number, end: number): boolean {
     const own = this.#starts[index]!;
     const size = end - start;
     if (this.#starts[index + 1]! - own !== size) return false;
-    const bytes = this.#bytes;
+    if (size < 4) {
+      const bytes = this.#bytes;
+      for (let i = 0; i < size; i++) if (bytes[own + i] !== from[start + i]) return false;
+      return true;
+    }
+    const words = this.#words;
+    const fromWords = this.#wordsOf(from);
     // Names of one program begin alike: the end tells them apart first.
-    for (let i = size - 1; i >= 0; i--) if (bytes[own + i] !== from[start + i]) return false;
-    return true;
+    for (let i = size - 4; i > 0; i -= 4) {
+      if (words.getInt32(own + i, true) !== fromWords.getInt32(start + i, true)) return false;
+    }
+    return words.getInt32(own, true) === fromWords.getInt32(start, true);
+  }
+
+  /** Views of it that live as long as it is asked for: four bytes are read at a time, wherever they lie. */
+  #wordsOf(from: Uint8Array): DataView {
+    if (from !== this.#from) {
+      this.#from = from;
+      this.#fromWords = new DataView(from.buffer, from.byteOffset, from.byteLength);
+    }
+    return this.#fromWords;
   }
 
   #append(index: number, from: Uint8Array, start: number, end: number): void {
@@ -158,6 +189,7 @@ export class StringInterner implements StringBytes {
       const bytes = new Uint8Array(Math.max(own + size, this.#bytes.length * 2));
       bytes.set(this.#bytes);
       this.#bytes = bytes;
+      this.#words = new DataView(bytes.buffer);
     }
     if (size > 0) this.#bytes.set(from.subarray(start, end), own);
     this.#starts[index + 1] = own + size;

@@ -7,6 +7,7 @@
  *
  * The hash starts from a random seed, so input cannot be prepared that makes all tuples collide.
  */
+import { giveBack } from '../give-back.ts';
 import { finishHash, mixHash, randomSeed } from './hash.ts';
 
 const FIRST_SLOTS = 256;
@@ -28,6 +29,11 @@ export class TupleInterner {
 
   get length(): number {
     return this.#length;
+  }
+
+  /** Of a row that is likely to be asked for next: it is looked at first. */
+  expect(row: number): void {
+    this.#next = row;
   }
 
   intern(a: number, b: number, c = 0, d = 0): number {
@@ -60,6 +66,13 @@ export class TupleInterner {
     return row;
   }
 
+  /** Forgets all rows, and keeps its memory. */
+  clear(): void {
+    this.#slots.fill(0);
+    this.#length = 0;
+    this.#next = 0;
+  }
+
   at(row: number, column: number): number {
     return this.#rows[row * this.width + column]!;
   }
@@ -67,6 +80,11 @@ export class TupleInterner {
   /** The rows one after another; a view that the next intern may leave behind. */
   rows(): Uint32Array {
     return this.#rows.subarray(0, this.#length * this.width);
+  }
+
+  /** Gives its memory back: it is not used again. */
+  release(): void {
+    for (const array of [this.#slots, this.#rows]) giveBack(array);
   }
 
   get memoryBytes(): number {

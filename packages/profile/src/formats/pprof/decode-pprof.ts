@@ -54,7 +54,7 @@ export function decodePprofRows(
   tables: InternedTables,
   options: DecodePprofOptions = {},
 ): DecodedRows {
-  const { builder, ...decoded } = decode(bytes, options, () => new BlockBuilder(tables));
+  const { builder, ...decoded } = decode(bytes, options, () => new BlockBuilder(tables, scratch.points()));
   return { rows: builder.rows(), ...decoded };
 }
 

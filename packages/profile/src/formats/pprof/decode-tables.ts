@@ -438,12 +438,11 @@ export class PprofTables {
     if (known !== UNUSED) return known;
     const builder = this.#builder;
     const { strings } = this.#layout;
-    const built = builder.function(
-      strings.intern(builder, this.#functionName[row]!),
-      strings.intern(builder, this.#functionSystemName[row]!),
-      strings.intern(builder, this.#functionFilename[row]!),
-      this.#functionStartLine[row]!,
-    );
+    const name = strings.intern(builder, this.#functionName[row]!);
+    const systemName = strings.intern(builder, this.#functionSystemName[row]!);
+    builder.expectFilename(name);
+    const filename = strings.intern(builder, this.#functionFilename[row]!);
+    const built = builder.function(name, systemName, filename, this.#functionStartLine[row]!);
     this.#functionRow[row] = built;
     return built;
   }

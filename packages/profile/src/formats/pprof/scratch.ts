@@ -3,6 +3,7 @@
  * quarter of a megabyte for each profile, a thousand times a second, made the collector mark the whole heap
  * several times a second. Decoding is synchronous and not entered twice, so one set per thread does.
  */
+import { AddedPoints } from '../../block/tables/added-points.ts';
 import { GrowableU32 } from '../../block/tables/growable.ts';
 
 /** Words that are kept: what profiles of 100,000 functions and locations need. Larger ones get arrays of their own. */
@@ -14,6 +15,7 @@ class Scratch {
   #used = 0;
   #growables: GrowableU32[] = [];
   #taken = 0;
+  #points = new AddedPoints();
 
   /** What was given out before is given out again. */
   begin(): void {
@@ -32,6 +34,13 @@ class Scratch {
     const out = this.#words.subarray(this.#used, end);
     this.#used = end;
     return out.fill(value);
+  }
+
+  /** Empty; the caller's until the next call. */
+  points(): AddedPoints {
+    if (this.#points.capacity > KEPT_WORDS / 8) this.#points = new AddedPoints();
+    this.#points.clear();
+    return this.#points;
   }
 
   growable(): GrowableU32 {
