@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { FleetflameError } from '../errors.ts';
 import { blockFromText } from '../testing/index.ts';
-import type { Block } from './block.ts';
+import { MAPPING_KINDS, type Block } from './block.ts';
 import { BlockBuilder } from './block-builder.ts';
 import { mergeBlocks } from './merge-blocks.ts';
 import { BLOCK_LIMITS } from './limits.ts';
@@ -50,7 +50,7 @@ describe('validateBlock', () => {
     ['a function that is not there', 'locations.lines.function[0]', (b) => (b.locations.lineFunction[0] = 9)],
     ['a mapping that is not there', 'locations.mapping[1]', (b) => (b.locations.mapping[1] = 1)],
     ['a string that is not there', 'functions.name[0]', (b) => (b.functions.name[0] = 999)],
-    ['a kind that is not there', 'mappings.kind[0]', (b) => (b.mappings.kind[0] = 6)],
+    ['a kind that is not there', 'mappings.kind[0]', (b) => (b.mappings.kind[0] = MAPPING_KINDS.length)],
     ['row 0 of mappings in use', 'mappings[0]', (b) => (b.mappings.kind[0] = 1)],
     ['a first string that is not empty', 'strings[0]', (b) => (b.strings = StringTable.of(['x']))],
     ['a sum that is not the total', 'samples[0].total', (b) => (b.samples.total[0]! += 1)],

@@ -82,7 +82,7 @@ function framesByHand({ locations, functions, mappings, strings }: Block, locati
   const mapping = locations.mapping[location]!;
   const file = strings.at(mappings.file[mapping]!).split('/').at(-1)!;
   const kind = MAPPING_KINDS[mappings.kind[mapping]!]!;
-  const called = `[${file}|${kind === 'vdso' ? 'native' : kind}]`;
+  const called = `[${file}|${kind === 'vdso' || kind === 'native_offset' ? 'native' : kind}]`;
   const inlined = `[${file}|inlined]`;
   const outermost = locations.lineStart[location + 1]! - 1;
   const unnamed = `${file || '[unknown]'}+0x${locations.address[location]!.toString(16)}`;
