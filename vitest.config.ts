@@ -1,4 +1,5 @@
 import { globSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 
@@ -34,6 +35,8 @@ export default defineConfig({
           setupFiles,
           include: included('packages/*/src/**/*.test.ts'),
           exclude: [...ignored, '**/*.kernel.test.ts', '**/*.browser.test.ts'],
+          // Files wait for servers and disks: one more than there are CPUs (vitest: one less) keeps them busy.
+          maxWorkers: availableParallelism() + 1,
           // Servers of other makers are started in hooks.
           ...timeouts(60_000),
         },

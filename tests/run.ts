@@ -13,7 +13,7 @@ import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -48,6 +48,8 @@ const SUITES: Readonly<Record<string, readonly string[]>> = {
 /** What the long task runs; browsers have nothing that scales. */
 const LONG_SUITES = ['unit', 'kernel', 'system'] as const;
 const MAX_SEED = 2 ** 31;
+/** Files whose time is told after each suite. */
+const SLOWEST = 8;
 
 async function run(command: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const [program = '', ...rest] = command;
@@ -71,7 +73,14 @@ async function runChecks(count: Count): Promise<void> {
 interface VitestReport {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[];
+  readonly testResults: readonly {
+    readonly name: string;
+    /** Milliseconds of the epoch. */
+    readonly startTime: number;
+    readonly endTime: number;
+    readonly status: string;
+    readonly assertionResults: readonly unknown[];
+  }[];
 }
 
 async function runSuite(projects: readonly string[], count: Count, scratch: string): Promise<void> {
@@ -105,6 +114,11 @@ async function runSuite(projects: readonly string[], count: Count, scratch: stri
   count.passed += passed;
   count.failed += status !== 0 && failed === 0 ? 1 : failed;
   if (passed + failed === 0 && !long) count.failed++;
+  const slowest = (result?.testResults ?? [])
+    .map(({ name, startTime, endTime }) => ({ name: relative(ROOT, name), s: (endTime - startTime) / 1000 }))
+    .sort((a, b) => b.s - a.s)
+    .slice(0, SLOWEST);
+  console.log(`slowest: ${slowest.map(({ name, s }) => `${name} ${s.toFixed(0)} s`).join(', ')}`);
   console.log(
     `${status === 0 ? 'ok' : 'FAILED'}  ${projects.join(', ')}: ${passed} passed, ${failed} failed`,
   );

@@ -83,7 +83,10 @@ export function markAsRoots(directory: string): void {
 
 /** After a command of root's that wrote into somebody's data directory. */
 export function handBack(dataDir: string | undefined): void {
-  if (dataDir !== undefined && process.getuid?.() === 0 && statOf(dataDir)?.uid !== 0) markAsRoots(dataDir);
+  if (dataDir === undefined || process.getuid?.() !== 0) return;
+  // With objects and catalog elsewhere there may be no directory.
+  const found = statOf(dataDir);
+  if (found !== undefined && found.uid !== 0) markAsRoots(dataDir);
 }
 
 function takeOver(
