@@ -10,7 +10,7 @@ import { MAIN } from './support/server-process.ts';
 import { sumsOfStore, Writers } from './support/writers.ts';
 
 /** Acks between one thing and the next. */
-const MORE = 60;
+const MORE = 40;
 const QUICK = 'limits:\n  maintenance:\n    roundMs: 200\nrollups:\n  fiveMinutes: 60d\n  hours: 90d\n';
 
 async function more(writers: Writers): Promise<void> {
@@ -265,7 +265,7 @@ describe('a catalog in PostgreSQL, of objects in S3', () => {
   }
 
   async function goOn(): Promise<void> {
-    for (const process of cluster.processes) await process.startAgain();
+    await Promise.all(cluster.processes.map((process) => process.startAgain()));
     const [ingest] = ingests();
     const [compactor] = cluster.role('compactor');
     if (ingest === undefined || compactor === undefined) throw new Error('roles are missing');

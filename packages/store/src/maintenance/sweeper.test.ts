@@ -23,8 +23,8 @@ const DAY = 24 * HOUR;
 class Place {
   readonly directory = temporaryDirectory();
   readonly catalog = join(this.directory.path, 'catalog.db');
-  // Objects carry the clock of the file system.
-  readonly clock = { nowMs: Date.now() };
+  // Objects carry the clock of the file system; in the middle of a minute, as blocks end with minutes.
+  readonly clock = { nowMs: Math.floor(Date.now() / MINUTE) * MINUTE + MINUTE / 2 };
 
   async open(options: Partial<StoreOptions> = {}): Promise<Store & AsyncDisposable> {
     const store = await Store.open({
