@@ -123,3 +123,24 @@ export {
   stoppedReasonOf,
   type StoppedReason,
 } from './block/stopped-stacks.ts';
+export { binaryFamily, comparisonName } from './compare/comparison-name.ts';
+export { MATCH_MODES, type MatchMode } from './compare/frame-matcher.ts';
+export { compareTrees, pathOfNode } from './compare/compared-tree.ts';
+export type { ComparedProfile, ComparedTree, SideSums } from './compare/compared-tree.ts';
+export { compareProfiles, NORMALISATIONS } from './compare/compare-profiles.ts';
+export type {
+  Basis,
+  CompareOptions,
+  Comparison,
+  FunctionDelta,
+  Per,
+  Presence,
+  Significance,
+} from './compare/compare-profiles.ts';
+export { intervalOf, samplesNeeded, smallestChange } from './compare/interval.ts';
+export { stoppedValue, unnamedSelf } from './compare/side-facts.ts';
+export { comparabilityWarnings, isWhole, type SideFacts } from './compare/comparability.ts';
+export { perhapsRenamed, type PerhapsRenamed } from './compare/perhaps-renamed.ts';
+export { pruneComparison, type PrunedComparison } from './compare/prune-comparison.ts';
+export { parseCondition, type Bound, type Condition } from './compare/gate/condition.ts';
+export { judge, type GateFailure, type GateResult } from './compare/gate/gate.ts';

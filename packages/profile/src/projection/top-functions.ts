@@ -135,7 +135,7 @@ function splitAt(
 }
 
 /** Per function, the sum over its nodes that have no ancestor of the same function: one walk of the tree. */
-function totalsWithoutRecursion(
+export function totalsWithoutRecursion(
   tree: FlameTree,
   nodeTotal: Float64Array,
   functionOf: Uint32Array,
