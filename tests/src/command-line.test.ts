@@ -212,7 +212,7 @@ describe('without capabilities', () => {
 });
 
 describe('help', () => {
-  it.each(['up', 'agent', 'doctor', 'top', 'flame', 'series', 'push', 'symbols'])(
+  it.each(['up', 'agent', 'doctor', 'top', 'flame', 'series', 'diff', 'push', 'symbols'])(
     '%s --help says how to use it',
     async (verb) => {
       const { code, stdout } = await runCli(verb, '--help');

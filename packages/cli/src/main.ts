@@ -5,6 +5,7 @@ import { exitCode } from './client/exit-code.ts';
 import { printError } from './client/output.ts';
 import { addBlocks } from './commands/blocks.ts';
 import { CLUSTER_ROLES, isClusterRole } from './commands/cluster-roles.ts';
+import { addDiff } from './commands/diff.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addFlame } from './commands/flame.ts';
 import { addJobs } from './commands/jobs.ts';
@@ -39,6 +40,7 @@ async function main(argv: readonly string[]): Promise<void> {
   addTop(program);
   addFlame(program);
   addSeries(program);
+  addDiff(program);
   addPush(program);
   addSymbols(program);
   addBlocks(program);

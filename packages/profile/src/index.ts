@@ -39,6 +39,7 @@ export { SELECTOR_LIMITS } from './selector/limits.ts';
 export { formatProfileType, parseProfileType, PROFILE_TYPE_MAX_LENGTH } from './profile-type/profile-type.ts';
 export type { ProfileType } from './profile-type/profile-type.ts';
 export { canBeNegative, isCpuTime, nanosecondsPerUnit, unitFactor } from './profile-type/units.ts';
+export { valueOfSample } from './profile-type/value-of-sample.ts';
 export { scaleValues, type SeriesScale } from './block/scale-values.ts';
 export {
   amountOf,
@@ -143,4 +144,5 @@ export { comparabilityWarnings, isWhole, type SideFacts } from './compare/compar
 export { perhapsRenamed, type PerhapsRenamed } from './compare/perhaps-renamed.ts';
 export { pruneComparison, type PrunedComparison } from './compare/prune-comparison.ts';
 export { parseCondition, type Bound, type Condition } from './compare/gate/condition.ts';
+export { encodeFoldedComparison } from './compare/encode-folded-comparison.ts';
 export { judge, type GateFailure, type GateResult } from './compare/gate/gate.ts';

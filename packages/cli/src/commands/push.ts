@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
-import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
@@ -20,8 +18,8 @@ import { Option, type Command } from 'commander';
 import { parseTimeMs } from '../client/duration.ts';
 import { connect, explain, type Clients } from '../client/connection.ts';
 import { formatBytes } from '../client/format.ts';
-import { messageOf } from '../client/message.ts';
 import { printError, printJson, printLine, printWarnings, showProgress } from '../client/output.ts';
+import { readProfileFile } from '../client/read-profile-file.ts';
 import { serverOption } from '../client/scope.ts';
 import { collect } from './options.ts';
 
@@ -36,14 +34,8 @@ interface PushOptions {
   readonly json?: boolean;
 }
 
-/** Larger files than the server's message limit are refused before they are read. */
-const MAX_FILE_BYTES = 60 << 20;
-
 /** Attempts at a server that is full, with a second more before each. */
 const MAX_ATTEMPTS = 4;
-
-/** Standard input as a file. */
-const STDIN = '-';
 
 /** Profiles of any known format into the store, one after another; the others go on when one fails. */
 export function addPush(program: Command): void {
@@ -77,7 +69,7 @@ export function addPush(program: Command): void {
       for (const file of files) {
         try {
           const request = create(WriteProfileRequestSchema, {
-            profile: await readProfile(file),
+            profile: await readProfileFile(file),
             format: options.format ?? '',
             labels,
             pushId: randomUUID(),
@@ -158,30 +150,6 @@ function jsonOf(answer: WriteProfileResponse): object {
       meaning,
     })),
   };
-}
-
-async function readProfile(file: string): Promise<Uint8Array> {
-  try {
-    if (file === STDIN) return sized(file, await buffer(process.stdin));
-    const { size } = await stat(file);
-    if (size > MAX_FILE_BYTES) throw tooLarge(file, size);
-    return await readFile(file);
-  } catch (cause) {
-    if (cause instanceof FleetflameError) throw cause;
-    throw new FleetflameError('invalid_input', `cannot read ${file}: ${messageOf(cause)}`, { cause });
-  }
-}
-
-function sized(file: string, bytes: Uint8Array): Uint8Array {
-  if (bytes.length > MAX_FILE_BYTES) throw tooLarge(file, bytes.length);
-  return bytes;
-}
-
-function tooLarge(file: string, size: number): FleetflameError {
-  return new FleetflameError(
-    'limit_exceeded',
-    `${file} has ${size} bytes, more than the ${MAX_FILE_BYTES} that a server takes`,
-  );
 }
 
 function parseLabels(pairs: readonly string[]): Record<string, string> {

@@ -42,7 +42,7 @@ export function comparabilityWarnings(base: SideFacts, next: SideFacts, per: Per
   }
   if (base.profileType !== next.profileType)
     warnings.push(`the types differ: BASE is ${base.profileType}, NEW is ${next.profileType}`);
-  if (base.sampleValue !== next.sampleValue) {
+  if (base.sampleValue !== next.sampleValue && base.total !== 0 && next.total !== 0) {
     warnings.push(
       `the sampling periods differ: one sample is ${weight(base)} in BASE, ${weight(next)} in NEW`,
     );

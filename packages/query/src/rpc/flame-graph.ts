@@ -1,11 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import {
-  encodeFlameTable,
-  FleetflameError,
-  layoutFlameTreeInSteps,
-  parseProfileType,
-  unitFactor,
-} from '@fleetflame/profile';
+import { encodeFlameTable, layoutFlameTreeInSteps, valueOfSample } from '@fleetflame/profile';
 import {
   FlameGraphResponseSchema,
   type FlameGraphRequest,
@@ -59,19 +53,4 @@ export async function flameGraph(
     },
     needsOf(scope, groupBy),
   );
-}
-
-/** Value of one sample: the period where values are measured in it, 1 where samples are counted; 0: not known. */
-function valueOfSample(profileType: string, period: number): number {
-  // Some agents write a period of 1, which is none.
-  if (period <= 1) return 0;
-  try {
-    const type = parseProfileType(profileType);
-    const value = period * (unitFactor(type.periodUnit, type.sampleUnit) ?? 0);
-    if (type.sampleType === type.periodType && value > 0) return Number.isInteger(value) ? value : 0;
-    return type.sampleType === 'samples' && unitFactor(type.sampleUnit, 'count') === 1 ? 1 : 0;
-  } catch (error) {
-    if (error instanceof FleetflameError) return 0;
-    throw error;
-  }
 }

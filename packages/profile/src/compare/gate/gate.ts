@@ -40,11 +40,9 @@ export function judge(comparison: Comparison, sides: GateSides, options: GateOpt
     const functions = comparison.functions.filter((fn) => tests.every((holds) => holds(fn)));
     if (functions.length > 0) failures.push({ condition, functions });
   }
-  return {
-    failures,
-    missing: missingData(comparison, sides, options.any ?? false),
-    notes: options.any === true ? [] : sensitivity(options.conditions, sides),
-  };
+  const missing = missingData(comparison, sides, options.any ?? false);
+  const isSure = options.any === true || missing.length > 0;
+  return { failures, missing, notes: isSure ? [] : sensitivity(options.conditions, sides) };
 }
 
 /** Whether a bound holds of a function. */

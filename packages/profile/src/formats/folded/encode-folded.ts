@@ -2,6 +2,7 @@ import { MAPPING_KINDS, type Block } from '../../block/block.ts';
 import { parseProfileType } from '../../profile-type/profile-type.ts';
 import { missingLabelName } from '../../projection/flame-builder.ts';
 import { unnamedFrame } from '../exported-frames.ts';
+import { foldedName } from './folded-name.ts';
 import { foldSamples } from './fold-samples.ts';
 import type { LabelSet } from './fold-samples.ts';
 
@@ -58,7 +59,7 @@ export function encodeFolded(block: Block, options: EncodeFoldedOptions): string
 
   const sums = new Map<string, number>();
   for (const { labels, stacks, values } of groups) {
-    const first = groupBy.map((name) => clean(labelFrame(labels, name)));
+    const first = groupBy.map((name) => foldedName(labelFrame(labels, name)));
     for (let i = 0; i < stacks.length; i++) {
       const text = textOf(stacks[i]!);
       const line = [...first, ...(text === '' ? [NO_FRAMES] : [text])].join(';');
@@ -89,13 +90,8 @@ function frameText(block: Block, row: number, annotate: boolean): string {
   const names: string[] = [];
   const outermost = locations.lineStart[row + 1]! - 1;
   for (let line = outermost; line >= locations.lineStart[row]!; line--) {
-    const name = clean(strings.at(functions.name[locations.lineFunction[line]!]!) || unnamed);
+    const name = foldedName(strings.at(functions.name[locations.lineFunction[line]!]!) || unnamed);
     names.push(name + (line === outermost || !annotate ? called : SUFFIXES.inlined));
   }
-  return names.length === 0 ? clean(unnamed) + called : names.join(';');
-}
-
-/** A name as a frame can be written; one of only spaces would read as empty. */
-function clean(name: string): string {
-  return name.replaceAll(';', ':').replaceAll(/\s+/g, ' ').trim() || '[unknown]';
+  return names.length === 0 ? foldedName(unnamed) + called : names.join(';');
 }
