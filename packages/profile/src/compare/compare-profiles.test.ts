@@ -153,6 +153,10 @@ test('the same hosts on both sides are paired; fewer than three are not measured
   const random = new Random(1);
   const [base, next] = [fleet(random, 4, 'h'), fleet(random, 4, 'h')].map(profileOfHosts);
   expect(compareProfiles(base!, next!, COUNTS)).toMatchObject({ basis: 'hosts', paired: true });
+  const [many, others] = [fleet(random, 100, 'a'), fleet(random, 100, 'b')].map(profileOfHosts);
+  expect(compareProfiles(many!, others!, COUNTS)).toMatchObject({ basis: 'hosts', paired: false });
+  const again = profileOfHosts(fleet(random, 100, 'a'));
+  expect(compareProfiles(many!, again, COUNTS)).toMatchObject({ basis: 'hosts', paired: true });
   const [two, three] = [fleet(random, 2, 'h'), fleet(random, 3, 'h')].map(profileOfHosts);
   expect(compareProfiles(two!, three!, COUNTS)).toMatchObject({ basis: 'sampling', paired: false });
 });

@@ -102,7 +102,7 @@ export function compareProfiles(
   const sizes = compared.hosts.map((hosts) => hosts?.size ?? 0);
   const byHosts = isTested && sizes.every((size) => size >= MIN_HOSTS);
   const units = byHosts ? compared.unitSums() : undefined;
-  const paired = units !== undefined && areSameHosts(units[BASE].values, units[NEW].values);
+  const paired = byHosts && areSameHosts(...compared.hosts);
   const unitDenominators = units?.map((side, i) =>
     per === 'total' ? side.values : shareOut(side.hosts, denominators[i]!),
   );
@@ -209,17 +209,19 @@ function shareOut(hosts: Float64Array, denominator: number): Float64Array {
   return hosts.map((count) => (denominator * count) / all);
 }
 
-function areSameHosts(base: Float64Array, next: Float64Array): boolean {
+type HostValues = ReadonlyMap<string, number> | undefined;
+
+function areSameHosts(base: HostValues = new Map(), next: HostValues = new Map()): boolean {
   return shareOfCommon(base, next) >= SAME_HOSTS && shareOfCommon(next, base) >= SAME_HOSTS;
 }
 
-/** Of the value of units, what those have that are on the other side, too. */
-function shareOfCommon(own: Float64Array, other: Float64Array): number {
+/** Of the value of hosts, what those have that are on the other side, too. */
+function shareOfCommon(own: ReadonlyMap<string, number>, other: ReadonlyMap<string, number>): number {
   let common = 0;
   let all = 0;
-  for (let u = 0; u < own.length; u++) {
-    all += own[u]!;
-    if (other[u]! > 0) common += own[u]!;
+  for (const [host, value] of own) {
+    all += value;
+    if (other.has(host)) common += value;
   }
   return common / all;
 }

@@ -151,7 +151,10 @@ test('hosts are no part of the stacks, and the sums of their units are the sums 
       expect(withoutZeros(is)).toEqual(withoutZeros(byHand(next)));
       const units = byHost.unitSums()!;
       for (const side of [BASE, NEW] as const) {
-        expect(byHost.hosts[side]).toEqual(new Set((side === BASE ? base : next).map(({ host }) => host)));
+        const ofHost = new Map<string, number>();
+        for (const { host, value } of side === BASE ? base : next)
+          ofHost.set(host, (ofHost.get(host) ?? 0) + value);
+        expect(byHost.hosts[side]).toEqual(ofHost);
         expect(units[side].values.reduce((sum, value) => sum + value, 0)).toBe(byHost.totals[side]);
         for (const what of ['self', 'total'] as const) {
           for (let fn = 1; fn < byHost.matcher.frames.length; fn++) {

@@ -43,8 +43,8 @@ export interface ComparedTree {
   readonly functions: readonly [SideSums, SideSums];
   /** Sum of all stacks, [base, new]. */
   readonly totals: readonly [number, number];
-  /** Hosts that have samples, [base, new]; undefined: not known. */
-  readonly hosts: readonly [ReadonlySet<string> | undefined, ReadonlySet<string> | undefined];
+  /** Value of each host, [base, new]; undefined: hosts are not known. */
+  readonly hosts: readonly [ReadonlyMap<string, number> | undefined, ReadonlyMap<string, number> | undefined];
   /** Sums by units of hosts, [base, new], where hosts are known on both sides. Costs a pass over the tree per unit. */
   readonly unitSums: () => readonly [UnitSums, UnitSums] | undefined;
 }
@@ -71,7 +71,7 @@ export function compareTrees(
     nodes: [a.nodes, b.nodes],
     functions: [a.functions, b.functions],
     totals: [a.nodes.total[0]!, b.nodes.total[0]!],
-    hosts: [hostSet(placed[BASE]), hostSet(placed[NEW])],
+    hosts: [hostValues(placed[BASE]), hostValues(placed[NEW])],
     unitSums: () => {
       const [hostsA, hostsB] = [placed[BASE].hosts, placed[NEW].hosts];
       if (hostsA === undefined || hostsB === undefined) return undefined;
@@ -113,8 +113,14 @@ function place(tree: FlameTree, matcher: FrameMatcher, side: SideIndex, profile:
   return { source, nodeOf, hostOf, hosts: byHost ? hosts : undefined };
 }
 
-function hostSet({ hosts }: Placed): ReadonlySet<string> | undefined {
-  return hosts && new Set(hosts);
+function hostValues({ source, hostOf, hosts }: Placed): ReadonlyMap<string, number> | undefined {
+  if (hosts === undefined || hostOf === undefined) return undefined;
+  const values = new Float64Array(hosts.length);
+  for (let i = 1; i < source.length; i++) {
+    const host = hostOf[i]!;
+    if (host >= 0) values[host] = values[host]! + source.self[i]!;
+  }
+  return new Map(hosts.map((name, host) => [name, values[host]!]));
 }
 
 /** Sums of a side on the common tree; `included`: of these hosts only. */

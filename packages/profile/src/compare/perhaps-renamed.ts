@@ -11,8 +11,10 @@ export interface PerhapsRenamed {
 }
 
 const LEAST_OVERLAP = 0.8;
-/** Gone nodes under one parent that are compared with its new ones; the widest. */
-const MOST_SIBLINGS = 32;
+/** Gone nodes under one parent that are compared with its new ones: the widest, since each is compared with each. */
+const MOST_SIBLINGS = 8;
+/** Parents that are looked at: those with the widest gone nodes. */
+const MOST_PARENTS = 256;
 
 /** The outermost pairs, widest first. */
 export function perhapsRenamed({ tree, nodes }: ComparedTree): PerhapsRenamed[] {
@@ -31,9 +33,13 @@ export function perhapsRenamed({ tree, nodes }: ComparedTree): PerhapsRenamed[] 
   }
   const wanted = new Set<TreeNode>();
   const pairs: (readonly [TreeNode, TreeNode])[] = [];
-  for (const [parent, was] of gone) {
-    const is = fresh.get(parent);
-    if (is === undefined) continue;
+  const parents = [...gone]
+    .filter(([parent]) => fresh.has(parent))
+    .map(([parent, was]) => ({ parent, was, value: was.reduce((sum, i) => sum + base.total[i]!, 0) }))
+    .sort((a, b) => b.value - a.value)
+    .slice(0, MOST_PARENTS);
+  for (const { parent, was } of parents) {
+    const is = fresh.get(parent) ?? [];
     for (const g of widest(was, base)) for (const n of widest(is, next)) pairs.push([g, n]);
   }
   for (const [g, n] of pairs) wanted.add(g).add(n);

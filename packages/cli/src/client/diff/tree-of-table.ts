@@ -37,7 +37,8 @@ export function treeOfTable(table: FlameTable, dropTop: boolean): FlameTree {
     rest[row] = rest[row]! - table.self[row]!;
   }
   for (let row = 0; row < table.length; row++) {
-    if (rest[row] === 0) continue;
+    // Beyond 2^53 sums are not exact: what is left then is no pruned row.
+    if (rest[row] === 0 || table.prunedNodes[row] === 0) continue;
     const pruned = tree.frames.intern(PRUNED, '', '', LABEL, 1);
     tree.addSelf(tree.child(nodeOf[row]!, pruned), rest[row]!);
   }
