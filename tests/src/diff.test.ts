@@ -379,6 +379,32 @@ function parsing(samples: number): Uint8Array {
   );
 }
 
+describe('diff of a server that is set to answer less', () => {
+  let product: Product;
+
+  beforeAll(async () => {
+    const config = await file('less.yaml', 'limits:\n  query:\n    nodes: 1000\n');
+    product = await Product.start({ args: ['--no-agent', '--config', config] });
+  });
+
+  afterAll(async () => {
+    await product?.stop();
+    await product?.remove();
+  });
+
+  it('is asked for less, and says that only sampling is known', async () => {
+    const profile = await file('less.pb.gz', pprofOf(fourHosts('a', 'main;x 70')));
+    const pushed = await product.cli('push', profile, '--label', 'service_name=less', '--time', 'now');
+    expect(pushed.code, pushed.stderr).toBe(0);
+    const scope = 'cpu{service_name="less"}';
+    const asked = await product.cli('diff', scope, scope, '--last', '1h', '--fail-if', 'self > 1 %');
+    expect([asked.code, asked.stdout]).toEqual([0, expect.stringContaining('basis: sampling')]);
+    expect(asked.stderr).toContain(
+      'by host it is too much for one answer, so only the error of sampling is known',
+    );
+  });
+});
+
 /** Stacks of 32 hosts with loads of their own; counts by a normal approximation of Poisson's. */
 function fleet(seed: number, prefix: string, factor: number): Record<string, string> {
   let state = seed;

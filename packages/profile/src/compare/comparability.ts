@@ -16,6 +16,8 @@ export interface SideFacts {
   /** Value without a name, and value of stacks whose callers are missing. */
   readonly unnamed: number;
   readonly stopped: number;
+  /** Self value that is not in the tree, because the answer was pruned: its functions are too low by it. */
+  readonly pruned: number;
   /** Parts of the data that were asked for and answered; undefined: a file, which is whole. */
   readonly coverage:
     | { readonly expected: number; readonly answered: number; readonly gaps: number }

@@ -61,6 +61,7 @@ export async function sideOfFile(file: string, type: string): Promise<DiffSide> 
       hosts: byHost ? hosts : undefined,
       unnamed: unnamedSelf(tree),
       stopped: stoppedValue(tree),
+      pruned: 0,
       coverage: undefined,
     },
     coverage: undefined,

@@ -23,27 +23,44 @@ const HOST = 'host_name';
 const MAX_NODES = 1_000_000;
 
 /** Throws ConnectError: no answer, or a question that the server refuses. */
-export async function sideOfServer(source: string, scope: Scope, { query }: Clients): Promise<DiffSide> {
-  const ask = async (groupBy: readonly string[]): Promise<FlameGraphResponse> =>
-    await query.flameGraph({ scope, groupBy: [...groupBy], maxNodes: MAX_NODES });
-  let answer: FlameGraphResponse | undefined;
-  let why = '';
+export async function sideOfServer(source: string, scope: Scope, clients: Clients): Promise<DiffSide> {
+  const byHost = await unlessTooLarge(ask(clients, scope, [HOST], MAX_NODES));
+  const why = whyNot(byHost);
+  if (byHost !== undefined && why === '') return sideOf(source, byHost, true, '');
+  const plain =
+    (await unlessTooLarge(ask(clients, scope, [], MAX_NODES))) ??
+    // A server that is set to answer less: as much as it gives unasked.
+    (await ask(clients, scope, [], 0));
+  // Not better without hosts: then it is not for their sake that something is missing.
+  if (byHost?.prunedNodes === 0n && !isWhole(coverageOf(plain.coverage)))
+    return sideOf(source, byHost, true, '');
+  return sideOf(source, plain, false, why);
+}
+
+async function ask(
+  { query }: Clients,
+  scope: Scope,
+  groupBy: readonly string[],
+  maxNodes: number,
+): Promise<FlameGraphResponse> {
+  return await query.flameGraph({ scope, groupBy: [...groupBy], maxNodes });
+}
+
+/** Undefined where it is more than the server's limits let it answer. */
+async function unlessTooLarge(answer: Promise<FlameGraphResponse>): Promise<FlameGraphResponse | undefined> {
   try {
-    answer = await ask([HOST]);
-    if (answer.prunedNodes > 0n) why = `by host it has more than ${MAX_NODES} nodes`;
-    else if (!isWhole(coverageOf(answer.coverage))) why = 'hosts are not known for all of the range';
+    return await answer;
   } catch (error) {
-    if (!(error instanceof ConnectError) || error.code !== Code.OutOfRange) throw error;
-    why = 'by host it is too much for one answer';
+    if (error instanceof ConnectError && error.code === Code.OutOfRange) return undefined;
+    throw error;
   }
-  const byHostAnswer = answer;
-  if (why !== '') {
-    answer = await ask([]);
-    // Not better without hosts: then it is not for their sake that something is missing.
-    if (byHostAnswer?.prunedNodes === 0n && !isWhole(coverageOf(answer.coverage))) answer = byHostAnswer;
-  }
-  const isByHost = answer === byHostAnswer;
-  return sideOf(source, answer!, isByHost, isByHost ? '' : why);
+}
+
+/** Why an answer by host does not do; "": it does. */
+function whyNot(byHost: FlameGraphResponse | undefined): string {
+  if (byHost === undefined) return 'by host it is too much for one answer';
+  if (byHost.prunedNodes > 0n) return `by host it has more than ${MAX_NODES} nodes`;
+  return isWhole(coverageOf(byHost.coverage)) ? '' : 'hosts are not known for all of the range';
 }
 
 function sideOf(source: string, answer: FlameGraphResponse, grouped: boolean, why: string): DiffSide {
@@ -72,6 +89,7 @@ function sideOf(source: string, answer: FlameGraphResponse, grouped: boolean, wh
     hosts: allKnown ? hosts.length : undefined,
     unnamed: unnamedSelf(tree),
     stopped: stoppedValue(tree),
+    pruned: Number(answer.prunedValue),
     coverage: coverageOf(coverage),
   };
   return { source, profile: { tree, byHost: allKnown }, facts, coverage, notes };

@@ -94,6 +94,7 @@ function inUnitOf(side: DiffSide, other: DiffSide, exact: number): DiffSide {
       sampleValue: facts.sampleValue * factor,
       unnamed: facts.unnamed * factor,
       stopped: facts.stopped * factor,
+      pruned: facts.pruned * factor,
     },
     notes: [
       ...side.notes,

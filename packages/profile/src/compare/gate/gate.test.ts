@@ -27,6 +27,7 @@ function sideOf(
       unnamed: unnamedSelf(profile.tree),
       stopped: stoppedValue(profile.tree),
       coverage: undefined,
+      pruned: 0,
       ...facts,
     },
   };
@@ -103,6 +104,9 @@ test('too few samples, no weight, missing blocks: it says what is needed', () =>
   ]);
   expect(gate('main 30', 'main 90', ['self > 1 %'], { base: { sampleValue: 0 } }).missing).toEqual([
     expect.stringContaining('what one sample weighs is not known'),
+  ]);
+  expect(gate('main 300', 'main 300', ['self > 1 %'], { next: { pruned: 30 * SAMPLE } }).missing).toEqual([
+    'NEW was pruned, 10.0 % of it is missing: narrow the selector or the range',
   ]);
   const coverage = { expected: 4, answered: 3, gaps: 0 };
   expect(gate('main 300', 'main 300', ['self > 1 %'], { next: { coverage } }).missing).toEqual([

@@ -132,10 +132,15 @@ function noSuchUnit(unit: string, reason: string): FleetflameError {
 /** Reasons why no answer of the gate can be trusted. */
 function missingData({ basis, tests }: Comparison, sides: GateSides, any: boolean): string[] {
   const missing: string[] = [];
-  for (const [i, { total, coverage }] of sides.entries()) {
+  for (const [i, { total, coverage, pruned }] of sides.entries()) {
     const name = i === BASE ? 'BASE' : 'NEW';
     if (total === 0)
       missing.push(`${name} has no samples: at least ${MIN_SAMPLES} are needed on both sides together`);
+    if (pruned > 0) {
+      missing.push(
+        `${name} was pruned, ${(100 * share(pruned, total)).toFixed(1)} % of it is missing: narrow the selector or the range`,
+      );
+    }
     if (coverage !== undefined && !isWhole(coverage)) {
       const parts = [];
       if (coverage.answered < coverage.expected)
