@@ -71,6 +71,7 @@ export {
   seriesWithSamples,
 } from './projection/sample-selection.ts';
 export type { SampleSelection } from './projection/sample-selection.ts';
+export { bucketName, bucketOfName, labelBucket, MAX_LABEL_BUCKETS } from './projection/label-bucket.ts';
 export { sumStacks, touchedStacks } from './projection/stack-sums.ts';
 export type { GroupSums, StackSums } from './projection/stack-sums.ts';
 export {
@@ -126,6 +127,7 @@ export {
 } from './block/stopped-stacks.ts';
 export { binaryFamily, comparisonName } from './compare/comparison-name.ts';
 export { MATCH_MODES, type MatchMode } from './compare/frame-matcher.ts';
+export { HOST_BUCKETS } from './compare/host-units.ts';
 export { compareTrees, pathOfNode } from './compare/compared-tree.ts';
 export type { ComparedProfile, ComparedTree, SideSums } from './compare/compared-tree.ts';
 export { compareProfiles, NORMALISATIONS } from './compare/compare-profiles.ts';

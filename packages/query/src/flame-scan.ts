@@ -44,11 +44,17 @@ export async function scanFlame(
   scope: Scope,
   profileType: string,
   groupBy: readonly string[],
+  buckets = 0,
 ): Promise<FlameScan> {
   const frames = cache.frames();
   const symbols = new QuerySymbols(run.context.host);
-  const question = JSON.stringify([[...run.typesOf(profileType)].sort(), scope.selector.source, groupBy]);
-  const summer: Summer = { run, cache, scope, profileType, groupBy, frames, symbols, question };
+  const question = JSON.stringify([
+    [...run.typesOf(profileType)].sort(),
+    scope.selector.source,
+    groupBy,
+    buckets,
+  ]);
+  const summer: Summer = { run, cache, scope, profileType, groupBy, buckets, frames, symbols, question };
   const plans = run.plan(scope, profileType);
   const answer = needsFolding(plans)
     ? await sumFolded(summer, plans)
@@ -63,7 +69,7 @@ export async function scanFlame(
 
 /** Of values that do not add up: all of them together, kept nowhere. */
 async function sumFolded(summer: Summer, plans: readonly PlannedBlock[]): Promise<Partial> {
-  const { run, scope, profileType, groupBy } = summer;
+  const { run, scope, profileType, groupBy, buckets } = summer;
   const sum = new Sum(summer);
   const edges = [run.scope.fromMs, run.scope.toMs];
   const gathered = await gatherProfiles(run, scope, profileType, plans, edges);
@@ -73,7 +79,7 @@ async function sumFolded(summer: Summer, plans: readonly PlannedBlock[]): Promis
   await sum.addBlock(
     { ...entry, id: `folded ${randomUUID()}` },
     block,
-    sumStacks(block, { series }, groupBy),
+    sumStacks(block, { series }, groupBy, buckets),
   );
   return sum;
 }
@@ -104,6 +110,8 @@ interface Summer {
   readonly scope: Scope;
   readonly profileType: string;
   readonly groupBy: readonly string[];
+  /** Of the values of the group-by labels; 0: groups are by value. */
+  readonly buckets: number;
   readonly frames: FrameInterner;
   readonly symbols: QuerySymbols;
   readonly question: string;
@@ -180,7 +188,7 @@ function pieceOf(plan: PlannedBlock, range: TimeRange, question: string): Part {
 
 function sumBlock(summer: Summer, block: Block, timeRange: TimeRange | undefined): StackSums {
   const series = selectSeries(block, summer.run.typesOf(summer.profileType), summer.scope.selector);
-  return sumStacks(block, { series, timeRange }, summer.groupBy);
+  return sumStacks(block, { series, timeRange }, summer.groupBy, summer.buckets);
 }
 
 /**

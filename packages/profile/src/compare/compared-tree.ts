@@ -17,6 +17,8 @@ export interface ComparedProfile {
   readonly tree: FlameTree;
   /** The first level of the tree are values of host_name (a group-by); they are no part of the stacks that are compared. */
   readonly byHost: boolean;
+  /** Value of each host, where the first level are buckets of hosts: `labelBucket(host, HOST_BUCKETS)`. */
+  readonly hosts?: ReadonlyMap<string, number> | undefined;
 }
 
 /** Self and total of one side. */
@@ -71,14 +73,16 @@ export function compareTrees(
     nodes: [a.nodes, b.nodes],
     functions: [a.functions, b.functions],
     totals: [a.nodes.total[0]!, b.nodes.total[0]!],
-    hosts: [hostValues(placed[BASE]), hostValues(placed[NEW])],
+    hosts: [placed[BASE].hosts, placed[NEW].hosts],
     unitSums: () => {
       const [hostsA, hostsB] = [placed[BASE].hosts, placed[NEW].hosts];
       if (hostsA === undefined || hostsB === undefined) return undefined;
-      const units = new HostUnits([...hostsA, ...hostsB]);
-      const of = (side: Placed, names: readonly string[]): UnitSums =>
-        sumUnits(tree, identity, side, names, units);
-      return [of(placed[BASE], hostsA), of(placed[NEW], hostsB)];
+      const areBuckets = placed.some((side) => side.areBuckets);
+      const units = new HostUnits([...hostsA.keys(), ...hostsB.keys()], areBuckets);
+      return [
+        sumUnits(tree, identity, placed[BASE], hostsA, units),
+        sumUnits(tree, identity, placed[NEW], hostsB, units),
+      ];
     },
   };
 }
@@ -87,9 +91,12 @@ export function compareTrees(
 interface Placed {
   readonly source: FlameTree;
   readonly nodeOf: Int32Array;
-  /** Index into `hosts` of each of the side's nodes; -1: none. */
-  readonly hostOf: Int32Array | undefined;
-  readonly hosts: readonly string[] | undefined;
+  /** Index into `groups` of each of the side's nodes; -1: none. */
+  readonly groupOf: Int32Array | undefined;
+  /** Names of the first level: hosts, or buckets of them. */
+  readonly groups: readonly string[];
+  readonly areBuckets: boolean;
+  readonly hosts: ReadonlyMap<string, number> | undefined;
 }
 
 function place(tree: FlameTree, matcher: FrameMatcher, side: SideIndex, profile: ComparedProfile): Placed {
@@ -98,41 +105,46 @@ function place(tree: FlameTree, matcher: FrameMatcher, side: SideIndex, profile:
   for (let i = 1; i < source.length; i++) used[source.frame[i]!] = 1;
   const functionOf = matcher.match(side, source.frames, used);
   const nodeOf = new Int32Array(source.length);
-  const hostOf = byHost ? new Int32Array(source.length).fill(-1) : undefined;
-  const hosts: string[] = [];
+  const groupOf = byHost ? new Int32Array(source.length).fill(-1) : undefined;
+  const groups: string[] = [];
   for (let i = 1; i < source.length; i++) {
     const parent = source.parent[i]!;
     const frame = source.frame[i]!;
-    if (hostOf !== undefined && parent === 0 && source.frames.kind[frame] === LABEL) {
-      hostOf[i] = hosts.push(source.frames.nameOf(frame)) - 1;
+    if (groupOf !== undefined && parent === 0 && source.frames.kind[frame] === LABEL) {
+      groupOf[i] = groups.push(source.frames.nameOf(frame)) - 1;
       continue;
     }
-    if (hostOf !== undefined) hostOf[i] = hostOf[parent]!;
+    if (groupOf !== undefined) groupOf[i] = groupOf[parent]!;
     nodeOf[i] = tree.child(nodeOf[parent]!, functionOf[frame]!);
   }
-  return { source, nodeOf, hostOf, hosts: byHost ? hosts : undefined };
+  const hosts = groupOf && (profile.hosts ?? valuesOf(source, groupOf, groups));
+  return { source, nodeOf, groupOf, groups, areBuckets: byHost && profile.hosts !== undefined, hosts };
 }
 
-function hostValues({ source, hostOf, hosts }: Placed): ReadonlyMap<string, number> | undefined {
-  if (hosts === undefined || hostOf === undefined) return undefined;
-  const values = new Float64Array(hosts.length);
+/** Value of each group. */
+function valuesOf(
+  source: FlameTree,
+  groupOf: Int32Array,
+  groups: readonly string[],
+): ReadonlyMap<string, number> {
+  const values = new Float64Array(groups.length);
   for (let i = 1; i < source.length; i++) {
-    const host = hostOf[i]!;
-    if (host >= 0) values[host] = values[host]! + source.self[i]!;
+    const group = groupOf[i]!;
+    if (group >= 0) values[group] = values[group]! + source.self[i]!;
   }
-  return new Map(hosts.map((name, host) => [name, values[host]!]));
+  return new Map(groups.map((name, group) => [name, values[group]!]));
 }
 
-/** Sums of a side on the common tree; `included`: of these hosts only. */
+/** Sums of a side on the common tree; `included`: of these groups only. */
 function sumsOf(
   tree: FlameTree,
   identity: Uint32Array,
-  { source, nodeOf, hostOf }: Placed,
+  { source, nodeOf, groupOf }: Placed,
   included: Uint8Array | undefined,
 ): { readonly nodes: SideSums; readonly functions: SideSums } {
   const self = new Float64Array(tree.length);
   for (let i = 0; i < source.length; i++) {
-    if (included !== undefined && included[hostOf?.[i] ?? -1] !== 1) continue;
+    if (included !== undefined && included[groupOf?.[i] ?? -1] !== 1) continue;
     const node = nodeOf[i]!;
     self[node] = self[node]! + source.self[i]!;
   }
@@ -154,14 +166,17 @@ function sumUnits(
   tree: FlameTree,
   identity: Uint32Array,
   side: Placed,
-  names: readonly string[],
+  sideHosts: ReadonlyMap<string, number>,
   units: HostUnits,
 ): UnitSums {
   const functions: SideSums[] = [];
   const values = new Float64Array(units.count);
   const hosts = new Float64Array(units.count);
-  const unitOf = names.map((name) => units.unitOf(name));
-  for (const unit of unitOf) hosts[unit] = hosts[unit]! + 1;
+  for (const host of sideHosts.keys()) {
+    const unit = units.unitOf(host);
+    hosts[unit] = hosts[unit]! + 1;
+  }
+  const unitOf = side.groups.map((name) => (side.areBuckets ? units.unitOfBucket(name) : units.unitOf(name)));
   for (let unit = 0; unit < units.count; unit++) {
     const sums = sumsOf(
       tree,

@@ -1,3 +1,5 @@
+import { bucketOfName, labelBucket } from '../projection/label-bucket.ts';
+
 /** Units of the estimator at most: with more hosts, units are buckets of them by hash, which add over blocks and cells. */
 export const HOST_BUCKETS = 32;
 
@@ -6,23 +8,23 @@ export class HostUnits {
   readonly count: number;
   readonly #numbers: ReadonlyMap<string, number> | undefined;
 
-  /** @param hosts those of both sides; each is a unit of its own while they are not more than HOST_BUCKETS. */
-  constructor(hosts: Iterable<string>) {
+  /**
+   * @param hosts those of both sides; each is a unit of its own while they are not more than HOST_BUCKETS.
+   * @param areBuckets a side is by bucket already
+   */
+  constructor(hosts: Iterable<string>, areBuckets: boolean) {
     const distinct = [...new Set(hosts)].sort();
-    this.#numbers =
-      distinct.length > HOST_BUCKETS ? undefined : new Map(distinct.map((host, i) => [host, i]));
-    this.count = Math.min(distinct.length, HOST_BUCKETS);
+    const isEach = !areBuckets && distinct.length <= HOST_BUCKETS;
+    this.#numbers = isEach ? new Map(distinct.map((host, i) => [host, i])) : undefined;
+    this.count = isEach ? distinct.length : HOST_BUCKETS;
   }
 
   unitOf(host: string): number {
-    return this.#numbers?.get(host) ?? bucketOf(host);
+    return this.#numbers?.get(host) ?? labelBucket(host, HOST_BUCKETS);
   }
-}
 
-/** FNV-1a with a last mixing, so that names that differ in their last digit spread. */
-function bucketOf(host: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < host.length; i++) hash = Math.imul(hash ^ host.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
-  return ((hash ^ (hash >>> 13)) >>> 0) & (HOST_BUCKETS - 1);
+  /** Of a name that `bucketName` made. */
+  unitOfBucket(name: string): number {
+    return bucketOfName(name);
+  }
 }

@@ -4,6 +4,7 @@
  */
 import type { Block } from '../block/block.ts';
 import { Durations, partInRange, type TimeRangeMs } from '../meaning/spread.ts';
+import { bucketName, labelBucket } from './label-bucket.ts';
 import { labelValue, sampleRanges, seriesFingerprint, type SampleSelection } from './sample-selection.ts';
 
 /** The stacks of one combination of group-by label values. */
@@ -26,12 +27,22 @@ export interface StackSums {
   readonly period: number;
 }
 
-export function sumStacks(block: Block, selection: SampleSelection, groupBy: readonly string[]): StackSums {
+/** `buckets`: values of the group-by labels are put into so many buckets; 0: groups are by value. */
+export function sumStacks(
+  block: Block,
+  selection: SampleSelection,
+  groupBy: readonly string[],
+  buckets = 0,
+): StackSums {
+  const valueOf = (row: number, name: string): string => {
+    const value = labelValue(block, row, name);
+    return buckets === 0 || value === '' ? value : bucketName(labelBucket(value, buckets));
+  };
   const ranges = sampleRanges(block);
   const members = new Map<string, number[]>();
   for (let row = 0; row < block.series.length; row++) {
     if (selection.series[row] === 0 || ranges[row] === ranges[row + 1]) continue;
-    const key = JSON.stringify(groupBy.map((name) => labelValue(block, row, name)));
+    const key = JSON.stringify(groupBy.map((name) => valueOf(row, name)));
     const group = members.get(key);
     if (group === undefined) members.set(key, [row]);
     else group.push(row);
@@ -63,7 +74,7 @@ export function sumStacks(block: Block, selection: SampleSelection, groupBy: rea
     const sums = groupRows < block.stacks.length ? gather(block, group, ranges, dense) : sweep(dense);
     if (sums.stacks.length === 0) continue;
     for (let i = 0; i < sums.sums.length; i++) total += sums.sums[i]!;
-    groups.push({ values: groupBy.map((name) => labelValue(block, group[0]!, name)), ...sums });
+    groups.push({ values: groupBy.map((name) => valueOf(group[0]!, name)), ...sums });
   }
   return { groups, total, rows, series: Float64Array.from(found), period: period ?? 0 };
 }

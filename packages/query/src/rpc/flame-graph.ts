@@ -1,5 +1,11 @@
 import { create } from '@bufbuild/protobuf';
-import { encodeFlameTable, layoutFlameTreeInSteps, valueOfSample } from '@fleetflame/profile';
+import {
+  encodeFlameTable,
+  FleetflameError,
+  layoutFlameTreeInSteps,
+  MAX_LABEL_BUCKETS,
+  valueOfSample,
+} from '@fleetflame/profile';
 import {
   FlameGraphResponseSchema,
   type FlameGraphRequest,
@@ -26,13 +32,21 @@ export async function flameGraph(
     'focus',
     `focus has ${request.focus.length} frames, at most ${checks.limits.focusFrames} are possible.`,
   );
+  const buckets = request.groupBuckets;
+  if (buckets > MAX_LABEL_BUCKETS) {
+    throw new FleetflameError(
+      'invalid_input',
+      `group_buckets is ${buckets}, at most ${MAX_LABEL_BUCKETS} are possible.`,
+      { field: 'group_buckets' },
+    );
+  }
   return QueryRun.with(
     context,
     scope,
     signal,
     async (run) => {
       const profileType = run.resolveType(scope);
-      const { builder, period } = await scanFlame(run, cache, scope, profileType, groupBy);
+      const { builder, period } = await scanFlame(run, cache, scope, profileType, groupBy, buckets);
       const steps = layoutFlameTreeInSteps(builder.tree, {
         maxNodes,
         focus: request.focus,
