@@ -105,6 +105,14 @@ describe('diff of files', () => {
       total: 200,
       baseTotal: 100,
     });
+    const all = await diff(
+      await file('many1.folded', thirtyFunctions(100)),
+      await file('many2.folded', thirtyFunctions(200)),
+      '--fail-if',
+      'self > 10 %',
+    );
+    expect(all.stdout).toContain('gate: failed, 30 functions');
+    expect(all.stdout).toContain('self > 10 %: and 10 more functions (--json has all)');
     expect((await diff(base, base, '--fail-if', 'self > 10 %')).code).toBe(0);
     expect((await diff(twice, base, '--fail-if', 'self > 10 %')).code).toBe(0);
     expect((await diff(base, double, '--per', 'total', '--fail-if', 'self > 10 %')).code).toBe(0);
@@ -404,6 +412,11 @@ describe('diff of a server that is set to answer less', () => {
     );
   });
 });
+
+/** As folded stacks. */
+function thirtyFunctions(samples: number): string {
+  return Array.from({ length: 30 }, (_, i) => `main;f${i} ${samples}`).join('\n');
+}
 
 /** Stacks of 32 hosts with loads of their own; counts by a normal approximation of Poisson's. */
 function fleet(seed: number, prefix: string, factor: number): Record<string, string> {

@@ -10,6 +10,9 @@ import { formatTable } from '../format.ts';
 import { basisSentence, gateSentence, matchSentence, type DiffAnswer } from './diff-answer.ts';
 import type { DiffSide } from './side.ts';
 
+/** Functions that are listed for a condition of the gate: a pull request takes so much text, and its readers less. */
+const MOST_FAILURES = 20;
+
 /** For a terminal; what is in cells is escaped there, the rest by the caller. */
 export function diffTable(answer: DiffAnswer): string {
   const { comparison, shown, sides, listed } = answer;
@@ -88,12 +91,17 @@ export function gateLines({ gate, shown }: DiffAnswer): string[] {
   if (gate === undefined) return [];
   return [
     gateSentence(gate),
-    ...gate.failures.flatMap(({ condition, functions }) =>
-      functions.map(
-        (fn) =>
-          `  ${condition.source}: ${visibleText(fn.name)}  self ${shown.change(shown.difference(fn.baseSelf, fn.self))}, total ${shown.change(shown.difference(fn.baseTotal, fn.total))}`,
-      ),
-    ),
+    ...gate.failures.flatMap(({ condition, functions }) => [
+      ...functions
+        .slice(0, MOST_FAILURES)
+        .map(
+          (fn) =>
+            `  ${condition.source}: ${visibleText(fn.name)}  self ${shown.change(shown.difference(fn.baseSelf, fn.self))}, total ${shown.change(shown.difference(fn.baseTotal, fn.total))}`,
+        ),
+      ...(functions.length > MOST_FAILURES
+        ? [`  ${condition.source}: and ${functions.length - MOST_FAILURES} more functions (--json has all)`]
+        : []),
+    ]),
     ...gate.missing.map((reason) => `  ${reason}`),
     ...gate.notes.map((note) => `  ${note}`),
   ];
