@@ -150,14 +150,19 @@ describe('up as root, with data where root alone may look', () => {
 
   it('leaves no child behind when it is killed, nor when it is stopped', async () => {
     for (const end of ['kill', 'stop'] as const) {
-      const children = [server(), agent()];
-      expect(children).not.toContain(0);
+      // The page answers before the agent is there.
+      const children = await until(
+        'both to be there',
+        () => Promise.resolve([server(), agent()]),
+        (pids) => !pids.includes(0),
+      );
       await product[end]();
       await until(
         `both to end after ${end}`,
         () => Promise.resolve(children.filter(isRunning)),
         (left) => left.length === 0,
       );
+      expect(isRunning(product.pid)).toBe(false);
       product = await Product.start({ dataDir: product.dataDir, args: SAMPLING });
     }
     await sampledSince(Date.now());
