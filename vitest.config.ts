@@ -35,8 +35,8 @@ export default defineConfig({
           setupFiles,
           include: included('packages/*/src/**/*.test.ts'),
           exclude: [...ignored, '**/*.kernel.test.ts', '**/*.browser.test.ts'],
-          // Files wait for servers and disks: one more than there are CPUs (vitest: one less) keeps them busy.
-          maxWorkers: availableParallelism() + 1,
+          // Files wait for servers and disks: vitest's own choice, one less than there are CPUs, leaves half of them idle.
+          maxWorkers: availableParallelism(),
           // Servers of other makers are started in hooks.
           ...timeouts(60_000),
         },
